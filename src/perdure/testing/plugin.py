@@ -1,0 +1,1 @@
+"""The pytest plugin that gives game authors the `perdure` fixture."""
