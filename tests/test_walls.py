@@ -19,6 +19,8 @@ SOURCE = REPOSITORY / "src" / "perdure"
 
 # Importable by all: the taxonomy of errors, and what the core needs of the world.
 COMMON = {"errors", "ports"}
+# What the processes share.
+SHARED = {"faults", "config", "control", "slot"}
 
 # Part of the package -> the parts that it may import, itself aside. A dotted name opens only that module.
 WALLS: dict[str, set[str]] = {
@@ -27,21 +29,26 @@ WALLS: dict[str, set[str]] = {
     # pure
     "snapshot": COMMON,
     "room": COMMON | {"snapshot"},
-    "link": COMMON | {"room"},
+    "link": COMMON | {"room.record"},
     "movement": COMMON | {"snapshot", "room", "link"},
     # on top of the pure core
     "live": {"errors"},
     "games": COMMON | {"room", "live", "snapshot"},
-    "store": COMMON | {"snapshot", "room"},
-    "cluster": COMMON | {"snapshot", "room"},
+    "store": COMMON | {"snapshot", "faults"},
+    "cluster": COMMON | {"snapshot", "faults"},
+    # SHARED: where a test makes a process fail, its settings, its channel, what it executes just now
+    "faults": {"errors"},
+    "config": {"errors"},
+    "control": {"errors"},
+    "slot": {"errors"},
     # the processes; a gateway knows no game rule, a host holds no player's socket
-    "gateway": COMMON | {"link", "store", "control"},
-    "host": COMMON | {"snapshot", "room", "link", "movement", "live", "games", "store", "cluster", "control"},
-    "supervisor": COMMON | {"store", "control"},
+    "gateway": COMMON | SHARED | {"link", "room.record", "store"},
+    "host": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store", "cluster"},
+    "supervisor": COMMON | SHARED | {"store"},
     # who asks the processes, by the control API that everyone uses
-    "panel": COMMON | {"control"},
-    "cli": COMMON | {"control", "snapshot", "store", "supervisor", "testing"},
-    "testing": COMMON | {"snapshot", "room", "link", "movement", "live", "games", "store"},
+    "panel": COMMON | {"control", "config"},
+    "cli": COMMON | SHARED | {"snapshot", "store", "supervisor", "testing"},
+    "testing": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store"},
     # the author's names: `from perdure import Game`
     "__init__": COMMON | {"games", "room"},
 }
