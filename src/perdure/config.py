@@ -1,0 +1,341 @@
+"""perdure.toml: what it may say, and what to tell the one who wrote it when it says something else.
+
+Every value is typed, every key is known: a key that is not in the structs below is refused with its line
+and the nearest one that is. Each process of a server reads the file itself (docs/reference/perdure-toml.md).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from perdure.errors import ConfigError
+
+FILE_NAME = "perdure.toml"
+STATE_FOLDER = ".perdure"
+"""Name of the state folder that belongs to a project, unless another one is named."""
+TELNET_PORT = 4000
+BANNER_BYTES_MAX = 64 * 1024
+
+Durability = Literal["power", "process", "checkpoint", "none"]
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Server(msgspec.Struct, frozen=True):
+    """[server].
+
+    Attributes:
+        name: What players see as the server's name.
+        telnet: HOST:PORT on which players connect.
+        banner: Text shown on connecting; in the file it may be the path of a text file instead.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=80)] = "Perdure"
+    telnet: str = f"127.0.0.1:{TELNET_PORT}"
+    banner: str = ""
+
+
+class Game(msgspec.Struct, frozen=True):
+    """[games.ID].
+
+    Attributes:
+        path: The game's file or folder, relative to the project.
+        durability: What a record survives before its outputs are released.
+        base_every_s: Seconds between two stored bases of a room that changed.
+        base_every_records: Records after which a base is stored earlier.
+    """
+
+    path: str
+    durability: Durability = "process"
+    base_every_s: Annotated[float, Meta(gt=0)] = 30.0
+    base_every_records: Annotated[int, Meta(ge=1)] = 2000
+
+
+class Login(msgspec.Struct, frozen=True):
+    """[login].
+
+    Attributes:
+        room: Where players enter, and where they are brought when a room refuses them.
+        guests: Whether one may play without an account.
+        link_dead_s: How long a session waits for its player to come back.
+    """
+
+    room: str = ""
+    guests: bool = True
+    link_dead_s: Annotated[float, Meta(ge=0)] = 60.0
+
+
+class Config(msgspec.Struct, frozen=True):
+    """A whole perdure.toml.
+
+    Attributes:
+        project: The folder that holds the file; paths in it are relative to this folder.
+        games: By game id.
+        rooms: Room id -> game id.
+    """
+
+    project: Path
+    server: Server
+    games: dict[str, Game]
+    rooms: dict[str, str]
+    login: Login
+
+    @property
+    def file(self) -> Path:
+        return self.project / FILE_NAME
+
+    @property
+    def state(self) -> Path:
+        """The state folder, unless the command line names another one."""
+        return self.project / STATE_FOLDER
+
+    def game_path(self, game: str) -> Path:
+        """Where the game's code lies."""
+        return self.project / self.games[game].path
+
+
+class Address(NamedTuple):
+    """A TCP address to listen on; `host` may be a name, port 0 takes any free port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """HOST:PORT, [IPV6]:PORT, or only a PORT of 127.0.0.1.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not port.isascii() or not port.isdigit() or int(port) > 65535 or (":" in host and "[" not in text):
+        raise ConfigError(
+            f"{text!r} is not an address. Expected HOST:PORT, like 127.0.0.1:{TELNET_PORT} or [::1]:4000."
+        )
+    return Address(host or "127.0.0.1", int(port))
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest folder with a perdure.toml, from `start` upwards; None when there is none."""
+    return next((folder for folder in (start, *start.parents) if (folder / FILE_NAME).is_file()), None)
+
+
+def load(project: str | Path) -> Config:
+    """The configuration of the project in folder `project` (or whose perdure.toml is `project`).
+
+    Raises:
+        ConfigError: There is none, or it is not as it must be; the message names file, line and key.
+    """
+    path = Path(project).absolute()
+    file = path if path.name == FILE_NAME else path / FILE_NAME
+    return _Reader(file, _read(file)).config()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        folder = file.parent
+        what = f"no {FILE_NAME} in {folder}" if folder.is_dir() else f"no folder {folder}"
+        above = find_project(folder)
+        near = f" The nearest one is {above / FILE_NAME}." if above else ""
+        raise ConfigError(
+            f"There is {what}, and a server needs one.{near} Name a folder that has one "
+            "(perdure run FOLDER), or make a game to begin with: perdure new NAME"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: not UTF-8 at byte {error.start}. Save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+class _Reader:
+    """One file on its way to a Config; knows where each key stands."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self.file = file
+        self.keys = list(_keys(text))
+        try:
+            self.data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            line = re.search(r"line (\d+)", str(error))
+            where = f"{file}:{line[1]}" if line else f"{file}:{max(1, len(text.splitlines()))}"
+            raise ConfigError(f"{where}: not TOML: {error}.") from None
+
+    def config(self) -> Config:
+        self.check_keys((), self.data, ("server", "games", "rooms", "login"))
+        for section in self.data:
+            self.table((section,))
+        config = Config(
+            project=self.file.parent,
+            server=self.struct(Server, ("server",)),
+            games={id: self.struct(Game, ("games", id)) for id in self.data.get("games", {})},
+            rooms=self.rooms(),
+            login=self.struct(Login, ("login",)),
+        )
+        return self.checked(config)
+
+    def rooms(self) -> dict[str, str]:
+        return {id: self.value(str, ("rooms", id), game) for id, game in self.data.get("rooms", {}).items()}
+
+    def checked(self, config: Config) -> Config:
+        """What types alone cannot say."""
+        self.check_ids(config)
+        for id, game in config.games.items():
+            self.check_path(config, id, game)
+        for room, id in config.rooms.items():
+            if id not in config.games:
+                raise self.error(
+                    ("rooms", room), f"no game {id!r}", _expected("a game of [games]", id, config.games)
+                )
+        try:
+            parse_address(config.server.telnet)
+        except ConfigError as error:
+            raise self.error(("server", "telnet"), str(error)) from None
+        login = msgspec.structs.replace(config.login, room=self.login_room(config))
+        server = msgspec.structs.replace(config.server, banner=self.banner(config))
+        return msgspec.structs.replace(config, login=login, server=server)
+
+    def check_ids(self, config: Config) -> None:
+        for section, ids in (("games", config.games), ("rooms", config.rooms)):
+            if not ids:
+                example = '[games.mud] path = "mud"' if section == "games" else '[rooms] world = "mud"'
+                raise self.error(
+                    (section,),
+                    f"there are no {section}, so nobody could play",
+                    f"add, for example, {example}",
+                )
+            for id in ids:
+                if not _ID.fullmatch(id):
+                    raise self.error(
+                        (section, id), f"{id!r} cannot be an id", "expected up to 64 letters, digits, . _ -"
+                    )
+
+    def check_path(self, config: Config, id: str, game: Game) -> None:
+        if not config.game_path(id).exists():
+            near = [
+                entry.name
+                for entry in self.file.parent.iterdir()
+                if not entry.name.startswith((".", FILE_NAME))
+            ]
+            hint = _expected("a file or folder of the project", game.path, near)
+            raise self.error(("games", id, "path"), f"there is no {config.game_path(id)}", hint)
+
+    def login_room(self, config: Config) -> str:
+        room = config.login.room
+        if not room and len(config.rooms) == 1:
+            return next(iter(config.rooms))
+        if room not in config.rooms:
+            what = f"no room {room!r}" if room else "with several rooms, [login] must say where players enter"
+            raise self.error(("login", "room"), what, _expected("a room of [rooms]", room, config.rooms))
+        return room
+
+    def banner(self, config: Config) -> str:
+        text = config.server.banner
+        if "\n" in text or len(text) > 255 or not (self.file.parent / text).is_file():
+            return text
+        data = (self.file.parent / text).read_bytes()
+        if len(data) > BANNER_BYTES_MAX:
+            raise self.error(
+                ("server", "banner"), f"{text} has {len(data)} bytes", f"expected at most {BANNER_BYTES_MAX}"
+            )
+        return data.decode(errors="replace")
+
+    def struct(self, cls: type[Any], path: tuple[str, ...]) -> Any:
+        """The table at `path` as a struct: keys known, values of the field's type."""
+        table = self.table(path)
+        fields = {field.name: field for field in msgspec.structs.fields(cls)}
+        self.check_keys(path, table, fields)
+        for field in fields.values():
+            if field.required and field.name not in table:
+                raise self.error(
+                    path, f"the key {field.name} is missing", f'add, for example: {field.name} = "mud"'
+                )
+        types = {name: field.type for name, field in fields.items()}
+        return cls(**{key: self.value(types[key], (*path, key), value) for key, value in table.items()})
+
+    def table(self, path: tuple[str, ...]) -> dict[str, Any]:
+        found: Any = self.data
+        for part in path:
+            found = found.get(part, {})
+        if not isinstance(found, dict):
+            raise self.error(path, f"{found!r} is not a table", f"expected [{'.'.join(path)}]")
+        return found
+
+    def value(self, type: Any, path: tuple[str, ...], value: Any) -> Any:
+        try:
+            return msgspec.convert(value, type)
+        except msgspec.ValidationError as error:
+            hint = str(error).partition(", got ")[0].partition(" - at")[0].replace("`", "")
+            for word, plain in _PLAIN_TYPES.items():
+                hint = re.sub(rf"\b{word}\b", plain, hint)
+            info = msgspec.inspect.type_info(type)
+            if isinstance(info, msgspec.inspect.LiteralType):
+                hint = _expected(None, str(value), info.values)
+            raise self.error(path, f"{value!r} does not fit", hint[0].lower() + hint[1:]) from None
+
+    def check_keys(self, path: tuple[str, ...], table: Mapping[str, Any], known: Iterable[str]) -> None:
+        known = list(known)
+        for key in table:
+            if key not in known:
+                raise self.error((*path, key), "no such key", _expected(None, key, known))
+
+    def error(self, path: tuple[str, ...], what: str, expected: str = "") -> ConfigError:
+        text = f"{what}; {expected}" if expected else what
+        return ConfigError(f"{self.file}:{self.line(path)}: {'.'.join(path)}: {text.removesuffix('.')}.")
+
+    def line(self, path: tuple[str, ...]) -> int:
+        """1-based line of the key, or of the nearest table around it that the file has; else 1."""
+        within = [(key, line) for key, line in self.keys if key == path[: len(key)]]
+        return max(within, key=lambda found: (len(found[0]), -found[1]), default=((), 1))[1]
+
+
+def _keys(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Every key and table header with its 1-based line; lines inside multi-line strings are passed over."""
+    header: tuple[str, ...] = ()
+    inside = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if inside:
+            inside = "" if inside in stripped else inside
+            continue
+        if match := re.match(r"\[+([^\]]*)\]", stripped):
+            header = _split_key(match[1])
+            yield header, number
+        elif match := re.match(r"""((?:[\w-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*=""", stripped):
+            yield (*header, *_split_key(match[1])), number
+            inside = next((quote for quote in ('"""', "'''") if stripped.count(quote) == 1), "")
+
+
+def _split_key(text: str) -> tuple[str, ...]:
+    parts = re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", text)
+    return tuple(part.strip("\"'") for part in parts)
+
+
+_PLAIN_TYPES = {
+    "str": "a text in quotes",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "object": "a table",
+}
+
+
+def _expected(kind: str | None, given: str, known: Iterable[Any]) -> str:
+    """What would have been right, the nearest valid word first."""
+    names = sorted(str(name) for name in known)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    among = ", ".join(names[:12])
+    return f"{hint}expected {kind} ({among})" if kind else f"{hint}expected one of {among}"

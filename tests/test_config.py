@@ -1,0 +1,164 @@
+"""perdure.toml: what is read, and what somebody is told who wrote it wrongly."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perdure import config
+from perdure.errors import ConfigError
+
+WORLD = '[games.mud]\npath = "mud"\n\n[rooms]\nworld = "mud"\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "mud").mkdir()
+    return tmp_path
+
+
+def write(project: Path, text: str) -> Path:
+    (project / config.FILE_NAME).write_text(text)
+    return project
+
+
+def refusal(project: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config.load(write(project, text))
+    return str(caught.value).replace(str(project), "PROJECT")
+
+
+def test_the_least_that_a_server_needs_is_one_game_and_one_room(project: Path) -> None:
+    """Everything else has a default; the only room is where players enter."""
+    read = config.load(write(project, WORLD))
+    assert read.server.telnet == "127.0.0.1:4000"
+    assert read.games["mud"].durability == "process"
+    assert read.rooms == {"world": "mud"}
+    assert read.login.room == "world"
+    assert read.game_path("mud") == project / "mud"
+    assert read.state == project / ".perdure"
+
+
+def test_the_file_itself_may_be_named_instead_of_its_folder(project: Path) -> None:
+    """`perdure run examples/mud/perdure.toml` means the same as `perdure run examples/mud`."""
+    assert config.load(write(project, WORLD) / config.FILE_NAME) == config.load(project)
+
+
+def test_a_banner_is_a_text_or_the_name_of_a_text_file(project: Path) -> None:
+    """A file of that name is read, anything else is shown as it stands."""
+    (project / "hello.txt").write_text("Welcome!\n")
+    assert (
+        config.load(write(project, WORLD + '[server]\nbanner = "hello.txt"\n')).server.banner == "Welcome!\n"
+    )
+    assert config.load(write(project, WORLD + '[server]\nbanner = "Hello."\n')).server.banner == "Hello."
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            WORLD + '[server]\ntelnt = "x"\n',
+            "PROJECT/perdure.toml:7: server.telnt: no such key; did you mean telnet?",
+        ),
+        (
+            WORLD + "[server]\ntelnet = 4000\n",
+            "perdure.toml:7: server.telnet: 4000 does not fit; expected a text in quotes.",
+        ),
+        (
+            WORLD + '[server]\ntelnet = "host"\n',
+            "perdure.toml:7: server.telnet: 'host' is not an address. Expected HOST:PORT",
+        ),
+        (
+            WORLD + "[login]\nguests = 1\n",
+            "perdure.toml:7: login.guests: 1 does not fit; expected true or false.",
+        ),
+        (
+            WORLD + "[login]\nlink_dead_s = -1\n",
+            "perdure.toml:7: login.link_dead_s: -1 does not fit; expected a number >= 0.0.",
+        ),
+        (
+            WORLD + '[login]\nroom = "wrld"\n',
+            "perdure.toml:7: login.room: no room 'wrld'; did you mean world?",
+        ),
+        (WORLD + 'arena = "mud"\n', "login.room: with several rooms, [login] must say where players enter"),
+        (WORLD + "[serve]\n", "perdure.toml:6: serve: no such key; did you mean server?"),
+        (
+            WORLD.replace('world = "mud"', 'world = "mad"'),
+            "perdure.toml:5: rooms.world: no game 'mad'; did you mean mud?",
+        ),
+        (
+            WORLD.replace('path = "mud"', 'path = "mod"'),
+            "perdure.toml:2: games.mud.path: there is no PROJECT/mod; did you mean mud?",
+        ),
+        (WORLD.replace('path = "mud"', ""), "perdure.toml:1: games.mud: the key path is missing"),
+        (
+            WORLD.replace('"mud"\n', '"mud"\ndurability = "proces"\n', 1),
+            "perdure.toml:3: games.mud.durability: 'proces' does not fit; did you mean process?",
+        ),
+        (WORLD.replace("world", '"a room"'), "perdure.toml:5: rooms.a room: 'a room' cannot be an id"),
+        ("[rooms]\n", "games: there are no games, so nobody could play"),
+        ("games = 3\n", "perdure.toml:1: games: 3 is not a table; expected [games]."),
+        (
+            'games = {mud = {path = "mud", durabilty = "x"}}\n',
+            "perdure.toml:1: games.mud.durabilty: no such key; did you mean durability?",
+        ),
+        ("a = 1\n[rooms\n", "PROJECT/perdure.toml:2: not TOML: Expected ']'"),
+    ],
+)
+def test_an_error_names_file_line_key_and_what_was_expected(project: Path, text: str, message: str) -> None:
+    """One look at the message is enough to find and fix the line."""
+    assert message in refusal(project, text)
+
+
+def test_a_text_over_several_lines_is_not_searched_for_keys(project: Path) -> None:
+    """What looks like a key inside a banner is not taken for one."""
+    text = '[server]\nbanner = """\n[login]\nroom = 5\n"""\n' + WORLD + "[login]\nroom = 5\n"
+    assert "perdure.toml:12: login.room: 5 does not fit" in refusal(project, text)
+
+
+def test_a_missing_file_says_where_it_was_looked_for_and_what_to_do(project: Path) -> None:
+    """A stranger's first mistake has an answer."""
+    with pytest.raises(ConfigError, match=rf"no perdure\.toml in {project}.*perdure new NAME"):
+        config.load(project)
+    with pytest.raises(ConfigError, match=rf"no folder {project}/nowhere"):
+        config.load(project / "nowhere")
+    write(project, WORLD)
+    with pytest.raises(ConfigError, match=rf"nearest one is {project}/perdure\.toml"):
+        config.load(project / "mud")
+
+
+def test_a_project_is_found_from_the_folders_below_it(project: Path) -> None:
+    """Commands work wherever in the project their user stands."""
+    write(project, WORLD)
+    assert config.find_project(project / "mud") == project
+    assert config.find_project(project.parent) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:4000", "127.0.0.1", 4000),
+        ("[::1]:4000", "::1", 4000),
+        ("localhost:0", "localhost", 0),
+        ("4001", "127.0.0.1", 4001),
+        (":4001", "127.0.0.1", 4001),
+    ],
+)
+def test_addresses_are_host_and_port(text: str, host: str, port: int) -> None:
+    """A bare port listens on the loopback only: nothing is opened to the world by accident."""
+    assert config.parse_address(text) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", "host:x", "host:65536", "::1:4000", "host:٣"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    """The error shows what an address looks like."""
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        config.parse_address(text)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_refused_in_words(text: str) -> None:
+    """No file makes the reader raise anything but a ConfigError."""
+    with pytest.raises(ConfigError, match=r"perdure\.toml:"):
+        config._Reader(Path("perdure.toml"), text).config()
