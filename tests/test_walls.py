@@ -20,7 +20,7 @@ SOURCE = REPOSITORY / "src" / "perdure"
 # Importable by all: the taxonomy of errors, and what the core needs of the world.
 COMMON = {"errors", "ports"}
 # What the processes share.
-SHARED = {"faults", "config", "control", "slot"}
+SHARED = {"faults", "config", "control", "control_lines", "logs", "slot"}
 
 # Part of the package -> the parts that it may import, itself aside. A dotted name opens only that module.
 WALLS: dict[str, set[str]] = {
@@ -39,14 +39,17 @@ WALLS: dict[str, set[str]] = {
     # SHARED: where a test makes a process fail, its settings, its channel, what it executes just now
     "faults": {"errors"},
     "config": {"errors"},
-    "control": {"errors"},
+    "control": {"errors", "control_lines"},
+    "control_lines": {"errors"},
+    "logs": {"errors"},
     "slot": {"errors"},
+    "logs": set(),
     # the processes; a gateway knows no game rule, a host holds no player's socket
     "gateway": COMMON | SHARED | {"link", "room.record", "store"},
     "host": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store", "cluster"},
     "supervisor": COMMON | SHARED | {"store"},
     # who asks the processes, by the control API that everyone uses
-    "panel": COMMON | {"control", "config"},
+    "panel": COMMON | {"control", "control_lines", "config"},
     "cli": COMMON | SHARED | {"snapshot", "store", "supervisor", "testing"},
     "testing": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store"},
     # the author's names: `from perdure import Game`
@@ -65,7 +68,7 @@ PURE_STDLIB = frozenset(
 )
 PURE_LIBRARIES = {
     "snapshot": {"msgspec", "backports", "compression"},
-    "room": {"msgspec"},
+    "room": {"msgspec", "typing_extensions"},
     "link": {"msgspec"},
     "movement": {"msgspec"},
 }
