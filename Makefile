@@ -87,7 +87,7 @@ soak: $(VENV)/all.done
 	@PERDURE_SOAK_SECONDS=$(SECONDS) PERDURE_SEED=$(SEED) $(BIN)/python -m pytest -q -s -m soak $(ARGS)
 
 docs: $(VENV)/all.done
-	@$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Needs `uv`; writes constraints.txt anew from pyproject.toml.
 constraints:

@@ -1,0 +1,156 @@
+"""What the documentation says about itself and about the tests is true."""
+
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import failure_modes_coverage as coverage  # from docs/: a hook of the site, in no package
+import msgspec
+import pytest
+
+import perdure
+from perdure import config, control_lines
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DOCS = REPOSITORY / "docs"
+
+FAILURE_MODES = 97
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def pages() -> list[Path]:
+    """Every page for people, those beside the code included."""
+    return sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, spelled as the site spells them."""
+    titles = HEADING.findall(FENCE.sub("", page.read_text()))
+    kept = (re.sub(r"[^\w\s-]", "", title).strip().lower() for title in titles)
+    return {re.sub(r"[-\s]+", "-", title) for title in kept}
+
+
+def blocks(page: Path, language: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of each fenced block of a language."""
+    text = page.read_text()
+    for match in FENCE.finditer(text):
+        if match[2] == language:
+            yield text.count("\n", 0, match.start()) + 1, textwrap.dedent(match[3])
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    """Each relative link names a file that is there, and a heading that it has."""
+    for link in LINK.findall(FENCE.sub("", page.read_text())):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{link} leads nowhere"
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target), f"{link}: no such heading"
+
+
+def test_the_site_lists_every_page() -> None:
+    """A page that the navigation does not name is found by nobody."""
+    named = set(re.findall(r": ([\w/-]+\.md)$", (REPOSITORY / "mkdocs.yml").read_text(), re.MULTILINE))
+    there = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    assert named == there
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_examples_compile(page: Path) -> None:
+    """Python in the documentation is Python, and configuration is TOML."""
+    for line, text in blocks(page, "python"):
+        compile("\n" * line + text, str(page), "exec")
+    for _, text in blocks(page, "toml"):
+        tomllib.loads(text)
+
+
+def test_failure_modes_are_numbered_without_gaps() -> None:
+    """The numbers are cited for ever, so none is missing, doubled or renumbered."""
+    cited = coverage.LINE.findall((DOCS / coverage.PAGE).read_text())
+    assert [int(number) for number, _ in cited] == list(range(1, FAILURE_MODES + 1))
+
+
+def test_tests_cite_only_failure_modes_that_exist() -> None:
+    """A test that names FM-n covers a line of the page."""
+    unknown = {number: files for number, files in coverage.covering().items() if number > FAILURE_MODES}
+    assert not unknown
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("(FM-17)", {17}),
+        ("FM-18…20 and FM-3", {18, 19, 20, 3}),
+        ("(FM-34, 35) (FM-40, FM-41)", {34, 35, 40, 41}),
+        ("FM-78, 3 hosts", {78}),
+        ("FM-53...55", {53, 54, 55}),
+    ],
+)
+def test_citations_are_read_as_they_are_written(text: str, cited: set[int]) -> None:
+    """Ranges are filled, lists are followed, and a number that belongs to the sentence is left alone."""
+    assert coverage.numbers(text) == cited
+
+
+def test_the_page_of_failure_modes_names_its_tests() -> None:
+    """The column is made from the tests, so it can't outrun them."""
+    page = coverage.with_tests((DOCS / coverage.PAGE).read_text())
+    assert page.count("| line | what goes wrong | tests |") == page.count("|---|---|---|")
+    assert page.count('<span id="fm-') == FAILURE_MODES
+
+
+def test_one_version_everywhere() -> None:
+    """The package, its metadata and the changelog speak of the same release."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert project["version"] == perdure.__version__
+    assert f"## {perdure.__version__}" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+def test_every_dependency_is_pinned_with_hashes_and_has_its_reason() -> None:
+    """Nothing is installed that is not in constraints.txt; nothing is depended on without a reason."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    extras = [name for extra in project["optional-dependencies"].values() for name in extra]
+    pins = (REPOSITORY / "constraints.txt").read_text()
+    reasons = (DOCS / "decisions" / "0002-libraries.md").read_text().lower()
+    for requirement in [*project["dependencies"], *extras]:
+        name = re.split(r"[^\w.-]", requirement)[0].lower()
+        pinned = re.search(rf"^{re.sub(r'[._]', '-', name)}==\S+.*\\\n    --hash=sha256:", pins, re.MULTILINE)
+        assert pinned, f"{name} is not pinned with hashes: make constraints"
+        assert name.removeprefix("types-") in reasons, f"{name} has no reason in docs/decisions/0002"
+
+
+def test_every_key_of_perdure_toml_is_documented_with_its_default() -> None:
+    """The reference has a row for each key, and the default that the code has."""
+    page = (DOCS / "reference" / "perdure-toml.md").read_text()
+    for section in (config.Server, config.Game, config.Login):
+        for field in msgspec.structs.fields(section):
+            row = re.search(rf"^\| `{field.name}` \| ([^|]+) \|", page, re.MULTILINE)
+            assert row, f"{section.__name__}.{field.name} has no row"
+            if field.default not in ("", msgspec.NODEFAULT):
+                shown = row[1].strip("`")
+                assert tomllib.loads(f"value = {shown}")["value"] == field.default
+
+
+def test_the_example_of_perdure_toml_is_one(tmp_path: Path) -> None:
+    """What people copy from the reference loads."""
+    ((_, text),) = blocks(DOCS / "reference" / "perdure-toml.md", "toml")
+    (tmp_path / "mud").mkdir()
+    (tmp_path / "welcome.txt").write_text("Welcome.")
+    (tmp_path / "perdure.toml").write_text(text)
+    loaded = config.load(tmp_path)
+    assert loaded.server.banner == "Welcome."
+    assert loaded.rooms == {"world": "mud", "arena": "mud"}
+
+
+def test_every_exit_code_is_documented() -> None:
+    """The table of exit codes has those of the code, no more and no less."""
+    page = (DOCS / "reference" / "json.md").read_text()
+    table = page.partition("## Exit codes")[2].partition("## ")[0]
+    documented = {int(code) for code in re.findall(r"^\| (\d) \|", table, re.MULTILINE)}
+    assert documented == {value for name, value in vars(control_lines).items() if name.startswith("EXIT_")}
