@@ -1,0 +1,438 @@
+"""The room machine: one game in progress, advanced one callback at a time.
+
+Theory of operation. `Room.run` books the cause, runs the game's code, encodes what it changed, and books
+that. The result is a `Record`; `Room.replay` books a record the same way without running any code. So
+there is one description of what a callback does to the value, used live and in recovery.
+
+The value is ahead of the journal between `run` and the moment the record is durable: whoever drives the
+room releases nothing before that (H2), and captures only when nothing is pending (a quiescent point).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import random
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from perdure.errors import ContractError
+from perdure.room.program import Handler, Program, Refusal
+from perdure.room.record import (
+    Answered,
+    Cause,
+    Closed,
+    End,
+    Event,
+    Gone,
+    Join,
+    Leave,
+    Mailed,
+    Output,
+    Record,
+    Refused,
+    Request,
+    Resize,
+    Started,
+    Text,
+    Timer,
+    TimerFired,
+    Wake,
+    digest,
+    encode_record,
+)
+from perdure.room.seats import Seat, through
+from perdure.room.tables import Cells, Change, Table
+from perdure.snapshot.body import Body, Meta
+
+Guard = Callable[[Callable[[], None], float], None]
+"""Runs a function within a budget in seconds, or raises `Overrun`."""
+
+Sent = tuple[Output, list[tuple[str, int, int]]]
+"""An output and the (session, j, m) that it goes to."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_timer_decoder = msgspec.msgpack.Decoder(Timer)
+_request_decoder = msgspec.msgpack.Decoder(Request)
+
+
+def unguarded(function: Callable[[], None], budget_s: float) -> None:
+    """A guard that lets every callback take its time."""
+    function()
+
+
+class Effects:
+    """Effects sent to one service: the next number, and those not yet acknowledged."""
+
+    __slots__ = ("next_number", "pending")
+
+    def __init__(self, next_number: int = 1, pending: list[tuple[int, bytes]] | None = None) -> None:
+        self.next_number = next_number
+        self.pending = pending or []
+
+
+class Ran(msgspec.Struct):
+    """What `Room.run` did.
+
+    Attributes:
+        record: To be made durable before anything of it is released; None for a wake that changed nothing.
+        data: The record's bytes.
+        sent: Outputs with their numbers, in order.
+        effects: (service, number, body), in order.
+        error: The game's error, when the callback faulted and was undone.
+    """
+
+    record: Record | None
+    data: bytes = b""
+    sent: list[Sent] = []
+    effects: list[tuple[str, int, bytes]] = []
+    error: BaseException | None = None
+
+
+class Callback:
+    """What a game may do, and see, during one callback. Not valid after it."""
+
+    def __init__(self, room: Room, cause: Cause) -> None:
+        self._room = room
+        self.cause = cause
+        self.room = room.id
+        self.c = room.c + 1
+        self.now_us = room.now_us
+        self.outputs: list[tuple[list[str], Output]] = []
+        self.timers: dict[str, Timer | None] = {}
+        self.requests: list[tuple[int, Request]] = []
+        self.effects: list[tuple[str, bytes]] = []
+
+    @property
+    def seats(self) -> Mapping[str, Seat]:
+        """The open seats, by session."""
+        return self._room.open
+
+    @property
+    def rooms(self) -> AbstractSet[str]:
+        """Ids of all rooms that this server knows."""
+        return self._room.rooms
+
+    @cached_property
+    def random(self) -> random.Random:
+        """Randomness that depends on nothing but the room's seed, the callback's number and its time."""
+        seed = hashlib.blake2b(self._room.seed + _encode((self.c, self.now_us)), digest_size=16).digest()
+        return random.Random(seed)
+
+    def output(self, sessions: Sequence[str], output: Output) -> None:
+        """Give the same output to the open seats among `sessions`. Go, refused and end close them."""
+        seats = self._room.open
+        present = [session for session in sessions if session in seats]
+        if type(output) is Text:
+            if present:
+                self.outputs.append((present, output))
+            return
+        for session in present:
+            self.outputs.append(([session], through(output, seats[session].applied)))
+            del self._room.open[session]
+
+    def set_timer(
+        self, due_us: int, handler: str, args: bytes = b"\x90", *, id: str = "", every_us: int = 0
+    ) -> str:
+        """Set timer `id` (replacing one of that id), or one with an id of its own. Returns the id."""
+        id = id or f"{self.c}.{len(self.timers)}"
+        self.timers[id] = Timer(due_us, handler, args, every_us)
+        return id
+
+    def cancel_timer(self, id: str) -> bool:
+        """Forget timer `id`. Returns whether it was set."""
+        known = id in self.timers or id in self._room.timers
+        if known:
+            self.timers[id] = None
+        return known
+
+    def ask(self, request: Request) -> int:
+        """Ask the outside; the answer comes as a callback with the id returned here."""
+        id = (self.c << 16) + len(self.requests)
+        self.requests.append((id, request))
+        return id
+
+    def effect(self, service: str, body: bytes) -> None:
+        """Hand `body` to a service, exactly once, after this callback is durable. ``room:ID`` is mail to a room."""
+        self.effects.append((service, body))
+
+
+class Room:
+    """A room: tables, clock, seed, timers, seats, questions and effects in flight, and its place in history.
+
+    Made by `new` or `restore`. Driven by one owner, one callback at a time.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        program: Program,
+        meta: Meta,
+        tables: dict[str, dict[Any, bytes]],
+        *,
+        c: int,
+        epoch: int,
+        branch: int,
+        rooms: AbstractSet[str] = frozenset(),
+        guard: Guard = unguarded,
+    ) -> None:
+        self.id, self.program = id, program
+        self.c, self.epoch, self.branch = c, epoch, branch
+        self.rooms, self.guard = rooms, guard
+        self.now_us = self.booked_us = meta.now_us
+        self.seed, self.started = meta.seed, meta.started
+        self.last_digest = meta.last_digest
+        self.seats = {session: Seat.restored(state) for session, state in meta.seats.items()}
+        self.open = {session: seat for session, seat in self.seats.items() if not seat.closed}
+        self.requests = {id: _request_decoder.decode(data) for id, data in meta.requests.items()}
+        self.effects = {
+            name: Effects(number, list(pending)) for name, (number, pending) in meta.effects.items()
+        }
+        self.mail_seen = dict(meta.mail_seen)
+        self.timers: dict[str, Timer] = {}
+        self._due: list[tuple[int, str]] = []
+        for timer_id, data in meta.timers.items():
+            self._set_timer(timer_id, _timer_decoder.decode(data))
+        self._schemas = meta.schemas
+        for name, spec in program.tables.items():
+            if name in meta.schemas:
+                spec.check(meta.schemas[name])
+        self.tables: dict[str, Table[Any, Any]] = {
+            name: Table(spec, tables.get(name)) for name, spec in program.tables.items()
+        }
+        self.cells: dict[str, Cells] = dict(self.tables)
+        self.cells.update(
+            {name: Cells(name, rows) for name, rows in tables.items() if name not in self.tables}
+        )
+        self.handler: Handler = program.bind(id, self.tables)
+
+    @classmethod
+    def new(cls, id: str, program: Program, *, seed: bytes, clock_us: int, epoch: int = 1, branch: int = 0,
+            rooms: AbstractSet[str] = frozenset(), guard: Guard = unguarded) -> Room:  # fmt: skip
+        """A room that has not started. `seed` is 16 bytes of entropy."""
+        meta = Meta(clock_us, seed, False, {}, {}, {}, {}, {}, {}, b"")
+        return cls(id, program, meta, {}, c=0, epoch=epoch, branch=branch, rooms=rooms, guard=guard)
+
+    @classmethod
+    def restore(cls, body: Body, id: str, program: Program, *, c: int, epoch: int, branch: int,
+                rooms: AbstractSet[str] = frozenset(), guard: Guard = unguarded) -> Room:  # fmt: skip
+        """The room as captured; `body` is the room's from here on.
+
+        Raises:
+            SchemaError: The program cannot read the stored rows.
+        """
+        return cls(
+            id, program, body.meta, body.tables, c=c, epoch=epoch, branch=branch, rooms=rooms, guard=guard
+        )
+
+    # -- callbacks -------------------------------------------------------------------------------
+
+    def run(self, cause: Cause, clock_us: int) -> Ran:
+        """Run one callback. The record is not durable yet when this returns."""
+        self.now_us = max(self.now_us + 1, clock_us)
+        self._begin(cause)
+        callback = Callback(self, cause)
+        try:
+            self.guard(lambda: self.handler.call(callback, cause), self.program.lifecycle.budget_s)
+            changes = self._changes()
+        except Refusal as refusal:
+            return self._undone(cause, refusal.text, None)
+        except KeyboardInterrupt:
+            raise
+        except (
+            BaseException
+        ) as error:  # the edge to game code: sys.exit() in a command is a fault like any other
+            return self._undone(cause, self.handler.explain(cause, error), error)
+        return self._done(callback, cause, changes)
+
+    def skip(self, cause: Cause, clock_us: int, why: str) -> Ran:
+        """Book `cause` as a callback that was undone, without running any code."""
+        self.now_us = max(self.now_us + 1, clock_us)
+        self._begin(cause)
+        return self._undone(cause, why, ContractError(why))
+
+    def replay(self, record: Record, data: bytes) -> None:
+        """Book the next record of this room's history; `data` is its bytes. No game code runs."""
+        assert record.c == self.c + 1, f"record {record.c} after {self.c}"
+        assert record.previous == self.last_digest, f"record {record.c} does not follow from this state"
+        self.now_us = record.now_us
+        self._begin(record.cause)
+        for name, key, row in record.rows:
+            if name not in self.cells:
+                self.cells[name] = Cells(name)
+            self.cells[name].redo(key, row)
+        self._book(record, data)
+
+    def _done(self, callback: Callback, cause: Cause, changes: list[Change]) -> Ran:
+        timers, outputs = list(callback.timers.items()), callback.outputs
+        if isinstance(cause, Gone) and cause.reason:
+            outputs.append(([cause.session], End(cause.reason)))
+        for name, key, row in changes:
+            self.cells[name].book(key, row)
+        for table in self.tables.values():
+            table.settle()
+        if isinstance(cause, Wake) and not (
+            changes or outputs or timers or callback.requests or callback.effects
+        ):
+            return Ran(None)
+        record = Record(
+            self.id, self.epoch, self.branch, self.c + 1, self.now_us, cause,
+            changes, outputs, timers, callback.requests, callback.effects, "", self.last_digest,
+        )  # fmt: skip
+        return self._book(record, encode_record(record))
+
+    def _undone(self, cause: Cause, text: str, error: BaseException | None) -> Ran:
+        for table in self.tables.values():
+            table.undo()
+        self.open = {session: seat for session, seat in self.seats.items() if not seat.closed}
+        outputs: list[tuple[list[str], Output]] = []
+        match cause:
+            case Event(session=session, n=0):
+                outputs.append(([session], Refused(text, 0)))
+            case Event(session=session, body=body) if not isinstance(body, Leave):
+                outputs.append(([session], Text(text + "\n")))
+            case Gone(session=session, reason=reason) if reason:
+                outputs.append(([session], End(reason)))
+        faulted = "" if error is None else f"{type(error).__name__}: {error}"
+        record = Record(
+            self.id, self.epoch, self.branch, self.c + 1, self.now_us, cause,
+            outputs=outputs, faulted=faulted, previous=self.last_digest,
+        )  # fmt: skip
+        ran = self._book(record, encode_record(record))
+        ran.error = error
+        return ran
+
+    def _changes(self) -> list[Change]:
+        changes: list[Change] = []
+        for table in self.tables.values():
+            changes += table.changes()
+        return changes
+
+    # -- booking: the same for a callback that just ran and for one that is replayed ---------------
+
+    def _begin(self, cause: Cause) -> None:
+        """Book what holds whatever the game's code does."""
+        match cause:
+            case Event(session=session, j=j, body=Join() as join):
+                self.seats.pop(session, None)
+                self.open.pop(session, None)
+                self.seats[session] = self.open[session] = Seat.joined(j, join)
+            case Event(session=session, n=n, body=body):
+                seat = self.seats[session]
+                seat.applied = n
+                if isinstance(body, Resize):
+                    seat.columns, seat.rows = body.columns, body.rows
+            case TimerFired(id=id):
+                timer = self.timers.pop(id)
+                if timer.every_us:
+                    missed = max(0, self.now_us - timer.due_us) // timer.every_us
+                    due_us = timer.due_us + (missed + 1) * timer.every_us
+                    self._set_timer(id, msgspec.structs.replace(timer, due_us=due_us))
+            case Answered(id=request):
+                self.requests.pop(request)
+            case Mailed(source=source, number=number):
+                self.mail_seen[source] = number
+
+    def _book(self, record: Record, data: bytes) -> Ran:
+        """Book what the record says, but for its rows; returns it with the numbers that outputs and effects got."""
+        self.c, self.booked_us, self.last_digest = record.c, record.now_us, digest(data)
+        for id, timer in record.timers:
+            if timer is None:
+                self.timers.pop(id, None)
+            else:
+                self._set_timer(id, timer)
+        self.requests.update(record.requests)
+        sent = [(output, self._book_output(sessions, output)) for sessions, output in record.outputs]
+        effects = [(service, self._book_effect(service, body), body) for service, body in record.effects]
+        self._finish(record.cause, record.faulted)
+        return Ran(record, data, sent, effects)
+
+    def _book_output(self, sessions: list[str], output: Output) -> list[tuple[str, int, int]]:
+        numbered = []
+        for session in sessions:
+            seat = self.seats[session]
+            numbered.append((session, seat.j, seat.put(output)))
+            if seat.closed:
+                self.open.pop(session, None)
+        return numbered
+
+    def _book_effect(self, service: str, body: bytes) -> int:
+        effects = self.effects.setdefault(service, Effects())
+        number = effects.next_number
+        effects.next_number += 1
+        effects.pending.append((number, body))
+        return number
+
+    def _finish(self, cause: Cause, faulted: str) -> None:
+        match cause:
+            case Started():
+                self.started = not faulted
+            case Event(session=session, body=Leave()):
+                self.seats[session].leave()
+                self.open.pop(session, None)
+            case Gone(session=session, reason=""):
+                self.seats.pop(session, None)
+                self.open.pop(session, None)
+            case Closed():
+                self._forget()
+
+    def _forget(self) -> None:
+        self.started = False
+        self.timers.clear()
+        self._due.clear()
+        self.requests.clear()
+        for cells in self.cells.values():
+            for key in list(cells.image()):
+                cells.book(key, None)
+        for table in self.tables.values():
+            table.undo()
+
+    def _set_timer(self, id: str, timer: Timer) -> None:
+        self.timers[id] = timer
+        heapq.heappush(self._due, (timer.due_us, id))
+
+    # -- what the driver asks ----------------------------------------------------------------------
+
+    @property
+    def next_due(self) -> tuple[int, str] | None:
+        """(when in µs, id) of the timer that is due next."""
+        due = self._due
+        while due and (due[0][1] not in self.timers or self.timers[due[0][1]].due_us != due[0][0]):
+            heapq.heappop(due)
+        return due[0] if due else None
+
+    def forget_seat(self, session: str) -> None:
+        """Drop a closed seat. Not recorded: after a recovery the gateway says again that it is gone."""
+        assert self.seats[session].closed, "an open seat ends with a callback"
+        del self.seats[session]
+
+    def acknowledge_effect(self, service: str, number: int) -> None:
+        """The service has applied its effects up to `number`."""
+        effects = self.effects[service]
+        effects.pending = [(n, body) for n, body in effects.pending if n > number]
+
+    def state_hash(self) -> str:
+        """Hash of tables, timers, clock and seed (not: outboxes), as 32 hex digits."""
+        rows = sum(cells.hash() for cells in self.cells.values())
+        rest = _encode((self.booked_us, self.seed, self.started, sorted(self.timers.items())))
+        return hashlib.blake2b(rows.to_bytes(24, "big") + rest, digest_size=16).hexdigest()
+
+    def capture(self) -> Body:
+        """The room's value, at a quiescent point. The caller owns it."""
+        schemas = dict(self._schemas)
+        schemas.update({name: spec.schema for name, spec in self.program.tables.items()})
+        meta = Meta(
+            self.booked_us, self.seed, self.started,
+            {id: _encode(timer) for id, timer in self.timers.items()},
+            {id: _encode(request) for id, request in self.requests.items()},
+            {name: (e.next_number, list(e.pending)) for name, e in self.effects.items()},
+            dict(self.mail_seen),
+            {session: seat.state() for session, seat in self.seats.items()},
+            schemas,
+            self.last_digest,
+        )  # fmt: skip
+        return Body(meta, {name: cells.image() for name, cells in self.cells.items()})
