@@ -43,7 +43,6 @@ WALLS: dict[str, set[str]] = {
     "control_lines": {"errors"},
     "logs": {"errors"},
     "slot": {"errors"},
-    "logs": set(),
     # the processes; a gateway knows no game rule, a host holds no player's socket
     "gateway": COMMON | SHARED | {"link", "room.record", "store"},
     "host": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store", "cluster"},
