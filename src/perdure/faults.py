@@ -59,7 +59,8 @@ class Faults:
             action, _, count = action.partition("@")
             if point not in POINTS or action not in _ACTIONS or not (count or "1").isdecimal():
                 raise ConfigError(
-                    f"PERDURE_FAULT: {item!r} is not POINT=exit|hang|raise|kill[@COUNT]. `perdure faults` lists the points."
+                    f"PERDURE_FAULT: {item!r} is not POINT=exit|hang|raise|kill[@COUNT]. "
+                    "`perdure faults` lists the points."
                 )
             self._armed[point] = (action, int(count or 1))
 

@@ -32,9 +32,7 @@ Link = Hashable
 
 TAIL_EVENTS_MAX = 256
 """Events of one seat that may wait; at the bound the client is not read, and TCP holds it back."""
-HISTORY_LOST = (
-    "The server lost its last moments and continues from an earlier one. Look around before you go on."
-)
+HISTORY_LOST = "The server lost its last moments and continues from an earlier one. Look around before you go on."
 
 
 class Presence(msgspec.Struct):
@@ -201,9 +199,7 @@ class GatewayEnd:
                 presence.last = m
                 self._accept(session, presence, m, out.body)
             else:
-                raise ProtocolError(
-                    f"output {m} of seat ({session}, {j}) in room {out.room} follows {presence.last}"
-                )
+                raise ProtocolError(f"output {m} of seat ({session}, {j}) in room {out.room} follows {presence.last}")
 
     def _accept(self, session: str, presence: Presence, m: int, body: Output) -> None:
         room, j = presence.room, presence.j

@@ -38,9 +38,7 @@ class HostEnd:
         self._send = send
         self._gateways: dict[str, Link] = {}
         self._announced: set[Link] = set()
-        self._queue: deque[tuple[bool, Callable[[], None]]] = (
-            deque()
-        )  # (needs its record durable, what to do)
+        self._queue: deque[tuple[bool, Callable[[], None]]] = deque()  # (needs its record durable, what to do)
 
     # -- gateways come and go ------------------------------------------------------------------------
 
@@ -53,9 +51,7 @@ class HostEnd:
             if gateway_of(session)[1] < epoch:
                 del seats[session]
                 ended += self._forgotten(session, seat.j)
-        up = RoomUp(
-            self.room.id, self.room.epoch, self.room.branch, {s: (t.j, t.applied) for s, t in seats.items()}
-        )
+        up = RoomUp(self.room.id, self.room.epoch, self.room.branch, {s: (t.j, t.applied) for s, t in seats.items()})
         outs = [
             Out(self.room.id, self.room.epoch, [(session, seat.j, m)], output)
             for session, seat in seats.items()

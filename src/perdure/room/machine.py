@@ -60,7 +60,7 @@ _timer_decoder = msgspec.msgpack.Decoder(Timer)
 _request_decoder = msgspec.msgpack.Decoder(Request)
 
 
-def unguarded(function: Callable[[], None], budget_s: float) -> None:
+def unguarded(function: Callable[[], None], budget_s: float) -> None:  # noqa: ARG001  (a guard's signature)
     """A guard that lets every callback take its time."""
     function()
 
@@ -135,9 +135,7 @@ class Callback:
             self.outputs.append(([session], through(output, seats[session].applied)))
             del self._room.open[session]
 
-    def set_timer(
-        self, due_us: int, handler: str, args: bytes = b"\x90", *, id: str = "", every_us: int = 0
-    ) -> str:
+    def set_timer(self, due_us: int, handler: str, args: bytes = b"\x90", *, id: str = "", every_us: int = 0) -> str:
         """Set timer `id` (replacing one of that id), or one with an id of its own. Returns the id."""
         id = id or f"{self.c}.{len(self.timers)}"
         self.timers[id] = Timer(due_us, handler, args, every_us)
@@ -189,9 +187,7 @@ class Room:
         self.seats = {session: Seat.restored(state) for session, state in meta.seats.items()}
         self.open = {session: seat for session, seat in self.seats.items() if not seat.closed}
         self.requests = {id: _request_decoder.decode(data) for id, data in meta.requests.items()}
-        self.effects = {
-            name: Effects(number, list(pending)) for name, (number, pending) in meta.effects.items()
-        }
+        self.effects = {name: Effects(number, list(pending)) for name, (number, pending) in meta.effects.items()}
         self.mail_seen = dict(meta.mail_seen)
         self.timers: dict[str, Timer] = {}
         self._due: list[tuple[int, str]] = []
@@ -205,9 +201,7 @@ class Room:
             name: Table(spec, tables.get(name)) for name, spec in program.tables.items()
         }
         self.cells: dict[str, Cells] = dict(self.tables)
-        self.cells.update(
-            {name: Cells(name, rows) for name, rows in tables.items() if name not in self.tables}
-        )
+        self.cells.update({name: Cells(name, rows) for name, rows in tables.items() if name not in self.tables})
         self.handler: Handler = program.bind(id, self.tables)
 
     @classmethod
@@ -225,9 +219,7 @@ class Room:
         Raises:
             SchemaError: The program cannot read the stored rows.
         """
-        return cls(
-            id, program, body.meta, body.tables, c=c, epoch=epoch, branch=branch, rooms=rooms, guard=guard
-        )
+        return cls(id, program, body.meta, body.tables, c=c, epoch=epoch, branch=branch, rooms=rooms, guard=guard)
 
     # -- callbacks -------------------------------------------------------------------------------
 
@@ -243,9 +235,7 @@ class Room:
             return self._undone(cause, refusal.text, None)
         except KeyboardInterrupt:
             raise
-        except (
-            BaseException
-        ) as error:  # the edge to game code: sys.exit() in a command is a fault like any other
+        except BaseException as error:  # the edge to game code: sys.exit() in a command is a fault like any other
             return self._undone(cause, self.handler.explain(cause, error), error)
         return self._done(callback, cause, changes)
 
@@ -275,9 +265,7 @@ class Room:
             self.cells[name].book(key, row)
         for table in self.tables.values():
             table.settle()
-        if isinstance(cause, Wake) and not (
-            changes or outputs or timers or callback.requests or callback.effects
-        ):
+        if isinstance(cause, Wake) and not (changes or outputs or timers or callback.requests or callback.effects):
             return Ran(None)
         record = Record(
             self.id, self.epoch, self.branch, self.c + 1, self.now_us, cause,

@@ -31,7 +31,7 @@ class Lifecycle(msgspec.Struct, frozen=True):
     budget_s: float = 1.0
 
 
-class Refusal(Exception):  # noqa: N818  (authors raise it as a word, not as an error)
+class Refusal(Exception):  # (authors raise it as a word, not as an error)
     """Game code says no: the callback is undone and the player who caused it reads `text`.
 
     In a join the player is sent to the fallback room instead.

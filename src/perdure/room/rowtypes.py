@@ -34,9 +34,7 @@ def field_texts(row: type[msgspec.Struct], table: str) -> dict[str, str]:
     try:
         fields = msgspec.structs.fields(row)
     except NameError as error:
-        raise RowError(
-            f"table {table}: {row.__name__}: {error}. Import the type where the row is declared."
-        ) from error
+        raise RowError(f"table {table}: {row.__name__}: {error}. Import the type where the row is declared.") from error
     for field in fields:
         try:
             texts[field.encode_name] = type_text(mi.type_info(field.type))
@@ -75,14 +73,10 @@ def type_text(info: Any, outer: tuple[str, ...] = ()) -> str:
         case mi.DataclassType(cls=cls, fields=fields) | mi.TypedDictType(cls=cls, fields=fields):
             return cls.__name__ + _fields_text(cls.__name__, fields, outer)
         case mi.SetType() | mi.FrozenSetType():
-            raise _Unstorable(
-                "is a set, whose order differs between processes. Use a list, or a dict of True."
-            )
+            raise _Unstorable("is a set, whose order differs between processes. Use a list, or a dict of True.")
         case mi.AnyType():
             raise _Unstorable("has no definite type, so it could not be read back. Give it one.")
-    raise _Unstorable(
-        f"has a type that cannot be stored ({type(info).__name__}). Use plain data, or a key of a row."
-    )
+    raise _Unstorable(f"has a type that cannot be stored ({type(info).__name__}). Use plain data, or a key of a row.")
 
 
 def _dict_text(key: Any, value: Any, outer: tuple[str, ...]) -> str:

@@ -128,9 +128,7 @@ class TableSpec:
         try:
             return self.prefix + self.encode(row)
         except (TypeError, ValueError, OverflowError) as error:
-            raise RowError(
-                f"table {self.name}, row {key!r}: {error}. Nothing of this callback was kept."
-            ) from error
+            raise RowError(f"table {self.name}, row {key!r}: {error}. Nothing of this callback was kept.") from error
 
     def validate(self, key: Key, data: bytes) -> None:
         """Make sure that `data` will decode: a field of the wrong type must fail now, not at recovery.
@@ -141,9 +139,7 @@ class TableSpec:
         try:
             self.decode(memoryview(data)[2:])
         except msgspec.DecodeError as error:
-            raise RowError(
-                f"table {self.name}, row {key!r}: {error}. Nothing of this callback was kept."
-            ) from error
+            raise RowError(f"table {self.name}, row {key!r}: {error}. Nothing of this callback was kept.") from error
 
     def _path(self, version: int) -> list[Migration]:
         step = 1 if version < self.version else -1
@@ -276,7 +272,7 @@ class Table(Cells, Generic[R, K]):
     def get(self, key: K, default: D) -> R | D: ...
     def get(self, key: K, default: D | None = None) -> R | D | None:
         """The row, touched, or `default`."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  (this is that get)
 
     @overload
     def pop(self, key: K) -> R: ...
