@@ -168,7 +168,8 @@ class GatewayEnd:
             j, applied = up.seats.get(session, (0, -1))
             first = presence.tail[0][0] if presence.tail else presence.next_n
             joined = first > 0
-            if joined and (lost_history or j != presence.j):
+            begun = joined or presence.last > 0
+            if begun and (lost_history or j != presence.j):
                 self._notify(session, HISTORY_LOST)
                 self._reseat(session, presence, up.room, after=0)
                 continue
@@ -218,7 +219,10 @@ class GatewayEnd:
                 self._end(session, presence, reason)
 
     def _ack(self, ack: Ack) -> None:
-        """G2: the room has these events durably."""
+        """G2: the room has these events durably. What an earlier owner had, a branch may have lost."""
+        route = self.routes.get(ack.room)
+        if route is None or ack.epoch != route.epoch:
+            return
         presence = self.sessions.get(ack.session)
         if presence is not None and presence.j == ack.j and presence.room == ack.room:
             self._drop_tail(ack.session, presence, ack.n)

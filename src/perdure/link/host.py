@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 
+import msgspec
+
 from perdure.link.messages import Ack, EventSent, Message, Out, OutAck, RoomUp, SeatGone
 from perdure.room.machine import Ran, Room, Sent
 from perdure.room.record import Cause, Event, Gone
@@ -25,6 +27,33 @@ def gateway_of(session: str) -> tuple[str, int]:
     return gateway, int(epoch)
 
 
+class Release(msgspec.Struct, frozen=True):
+    """What a record lets out once it is durable: outputs, and the acknowledgement of the event that caused it."""
+
+    epoch: int
+    cause: Cause
+    sent: list[Sent]
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """The room and the outboxes of a gateway's seats, as of the hello."""
+
+    gateway: str
+    link: Link
+    up: RoomUp
+    outs: list[Out]
+
+
+class Saying(msgspec.Struct, frozen=True):
+    """An acknowledgement given again."""
+
+    link: Link
+    message: Message
+
+
+Waiting = Release | Announcement | Saying
+
+
 class HostEnd:
     """One running room and the gateways that know of it.
 
@@ -38,7 +67,7 @@ class HostEnd:
         self._send = send
         self._gateways: dict[str, Link] = {}
         self._announced: set[Link] = set()
-        self._queue: deque[tuple[bool, Callable[[], None]]] = deque()  # (needs its record durable, what to do)
+        self._queue: deque[Waiting] = deque()
 
     # -- gateways come and go ------------------------------------------------------------------------
 
@@ -57,7 +86,7 @@ class HostEnd:
             for session, seat in seats.items()
             for m, output in seat.outbox
         ]
-        self._enqueue(lambda: self._announce(gateway, link, up, outs))
+        self._enqueue(Announcement(gateway, link, up, outs))
         return ended
 
     def gateway_lost(self, link: Link) -> None:
@@ -77,11 +106,16 @@ class HostEnd:
     # -- messages ------------------------------------------------------------------------------------
 
     def event(self, link: Link, sent: EventSent) -> list[Cause]:
-        """H1: the causes to run now, in order; empty when the event is applied already or not acceptable."""
+        """H1: the causes to run now, in order; empty when the event is applied already or not acceptable.
+
+        What an earlier incarnation of a gateway left in its link is not acceptable: its sessions are gone.
+        """
+        if self._link_of(sent.session) != link:
+            return []
         seat = self.room.seats.get(sent.session)
         if seat is not None and sent.j == seat.j and sent.n <= seat.applied:
             ack = Ack(self.room.id, self.room.epoch, sent.session, seat.j, seat.applied)
-            self._enqueue(lambda: self._say(link, ack))
+            self._enqueue(Saying(link, ack))
             return []
         event = Event(sent.session, sent.j, sent.n, sent.body)
         if sent.n == 0 and (seat is None or seat.j < sent.j):
@@ -107,17 +141,15 @@ class HostEnd:
     def ran(self, ran: Ran) -> None:
         """A callback ran: queue what its record releases. Call `durable` when the record is."""
         assert ran.record is not None
-        cause = ran.record.cause
-        epoch, sent = self.room.epoch, ran.sent
-        self._queue.append((True, lambda: self._release(epoch, cause, sent)))
+        self._queue.append(Release(self.room.epoch, ran.record.cause, ran.sent))
 
     def durable(self) -> None:
         """The oldest record that waits is durable: release it, and all that was said behind it (H2)."""
-        needs_record, release = self._queue.popleft()
-        assert needs_record, "said out of order"
-        release()
-        while self._queue and not self._queue[0][0]:
-            self._queue.popleft()[1]()
+        release = self._queue.popleft()
+        assert isinstance(release, Release), "said out of order"
+        self._let_out(release)
+        while self._queue and not isinstance(self._queue[0], Release):
+            self._let_out(self._queue.popleft())
 
     @property
     def quiescent(self) -> bool:
@@ -126,28 +158,33 @@ class HostEnd:
 
     # -- the queue -----------------------------------------------------------------------------------
 
-    def _enqueue(self, say: Callable[[], None]) -> None:
+    def _enqueue(self, waiting: Waiting) -> None:
         if self._queue:
-            self._queue.append((False, say))
+            self._queue.append(waiting)
         else:
-            say()
+            self._let_out(waiting)
 
-    def _announce(self, gateway: str, link: Link, up: RoomUp, outs: list[Out]) -> None:
-        if self._gateways.get(gateway) != link:
-            return
-        self._announced.add(link)
-        self._send(link, up)
-        for out in outs:
-            self._send(link, out)
+    def _let_out(self, waiting: Waiting) -> None:
+        match waiting:
+            case Release():
+                self._release(waiting)
+            case Announcement(gateway=gateway, link=link) if self._gateways.get(gateway) == link:
+                self._announced.add(link)
+                self._send(link, waiting.up)
+                for out in waiting.outs:
+                    self._send(link, out)
+            case Saying(link=link, message=message) if link in self._announced:
+                self._send(link, message)
 
-    def _release(self, epoch: int, cause: Cause, sent: list[Sent]) -> None:
-        for output, seats in sent:
+    def _release(self, release: Release) -> None:
+        room, epoch, cause = self.room.id, release.epoch, release.cause
+        for output, seats in release.sent:
             for link, reached in self._by_link(seats).items():
-                self._send(link, Out(self.room.id, epoch, reached, output))
+                self._send(link, Out(room, epoch, reached, output))
         if isinstance(cause, Event):
             link = self._link_of(cause.session)
             if link is not None:
-                self._send(link, Ack(self.room.id, epoch, cause.session, cause.j, cause.n))
+                self._send(link, Ack(room, epoch, cause.session, cause.j, cause.n))
 
     def _by_link(self, seats: list[tuple[str, int, int]]) -> dict[Link, list[tuple[str, int, int]]]:
         reached: dict[Link, list[tuple[str, int, int]]] = {}
@@ -161,10 +198,6 @@ class HostEnd:
         """The announced link of the session's gateway; None = it will hear all when it is announced."""
         link = self._gateways.get(session[: session.index(".")])
         return link if link in self._announced else None
-
-    def _say(self, link: Link, message: Message) -> None:
-        if link in self._announced:
-            self._send(link, message)
 
     def _forgotten(self, session: str, j: int) -> list[Cause]:
         seat = self.room.seats.get(session)
