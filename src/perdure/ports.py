@@ -130,7 +130,9 @@ class Journal(Protocol):
         """The room's records up to c are no longer needed; segments without needed records are removed."""
         ...
 
-    def close(self) -> None: ...
+    def close(self, clean: bool = False) -> None:
+        """Write no more; `clean` marks an ordered stop, after which nothing needs recovery."""
+        ...
 
 
 class AccountRow(msgspec.Struct, frozen=True):

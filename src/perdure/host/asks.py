@@ -1,0 +1,64 @@
+"""Questions to the outside: blocking or async work off the loop, whose answer is an input of the room."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from perdure.room.record import Answered, Request
+
+THREADS_MAX = 8
+"""Blocking questions that are being worked on at the same time; further ones wait, within their timeout."""
+
+
+class Asks:
+    """Works on requests and hands in their answers.
+
+    Args:
+        loop: Where async functions run, and where answers are handed in.
+        answer: Called on the loop with (room, answer), exactly once for each request.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, answer: Callable[[str, Answered], None]) -> None:
+        self._loop, self._answer = loop, answer
+        self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="perdure-ask")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, room: str, id: int, request: Request, resolve: Callable[[str], Callable[..., Any]]) -> None:
+        """Begin to work on a request. `resolve` finds its function by name, and may raise."""
+        task = self._loop.create_task(self._work(room, id, request, resolve))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def interrupted(self, room: str, id: int) -> None:
+        """Answer a request that was in flight when its host died and may not be asked twice."""
+        self._loop.call_soon(self._answer, room, Answered(id, "interrupted"))
+
+    def close(self) -> None:
+        """Stop working; what is in flight is asked again, or answered `interrupted`, by the next host."""
+        for task in self._tasks:
+            task.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _work(self, room: str, id: int, request: Request, resolve: Callable[[str], Callable[..., Any]]) -> None:
+        self._answer(room, await self._answered(id, request, resolve))
+
+    async def _answered(self, id: int, request: Request, resolve: Callable[[str], Callable[..., Any]]) -> Answered:
+        try:
+            async with asyncio.timeout(request.timeout_us / 1e6):
+                value = await self._call(resolve(request.function), msgspec.msgpack.decode(request.args))
+            return Answered(id, "ok", msgspec.msgpack.encode(value))
+        except TimeoutError:
+            return Answered(id, "timeout")
+        except Exception as error:  # noqa: BLE001  (the edge to the author's function: its error is the answer)
+            return Answered(id, "error", msgspec.msgpack.encode(f"{type(error).__name__}: {error}"))
+
+    async def _call(self, function: Callable[..., Any], args: list[Any]) -> Any:
+        if inspect.iscoroutinefunction(function):
+            return await function(*args)
+        return await self._loop.run_in_executor(self._threads, lambda: function(*args))

@@ -1,0 +1,209 @@
+"""Putting a host together: stores, programs, rooms, link and control; for a process of its own, and for `dev`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from perdure.config import Config
+from perdure.control import Handler
+from perdure.errors import ContractError, PeerError
+from perdure.games.python.load import load_game
+from perdure.host.bases import Bases
+from perdure.host.host import Host, Stores
+from perdure.host.links import GatewayLink
+from perdure.host.recovery import DeadHosts
+from perdure.host.running import HostedProgram
+from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone, agreed_version
+from perdure.logs import set_level
+from perdure.ports import FaultPoint
+from perdure.room.machine import Guard
+from perdure.slot import Slot
+from perdure.store.blobs import FileBlobs
+from perdure.store.files import StateDir
+from perdure.store.journal import SegmentJournal
+from perdure.store.owners import SqliteOwners
+
+GATEWAY_GRACE_S = 60.0
+"""A gateway that does not come back within this time has lost its sessions."""
+
+
+class WallClock:
+    """The machine's clock."""
+
+    def now_us(self) -> int:
+        """Microseconds since the Unix epoch."""
+        return time.time_ns() // 1000
+
+
+def boot_id() -> str:
+    """The kernel's name for the time since the machine was started."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+class HostProcess:
+    """A host with its stores, its link and its control methods.
+
+    Args:
+        notify: Called with events for the event log.
+        stop: Called with a reason when the host cannot go on.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: StateDir,
+        *,
+        incarnation: str,
+        loop: asyncio.AbstractEventLoop,
+        guard: Guard,
+        slot: Slot,
+        fault: FaultPoint,
+        link_path: str,
+        notify: Callable[[dict[str, Any]], None],
+        stop: Callable[[str], None],
+    ) -> None:
+        began_s = time.monotonic()
+        self._loop, self._notify = loop, notify
+        programs: dict[str, HostedProgram] = {name: load_game(config.game_path(name), name) for name in config.games}
+        fault("host:boot")
+        owners = SqliteOwners(state.owners_file, fault)
+        bases = Bases(FileBlobs(state.blobs, fault), state.keys, WallClock())
+        dead = DeadHosts(state.journal, incarnation)
+        journal = SegmentJournal(state.journal / incarnation, incarnation, boot_id(), fault=fault)
+        self.host = Host(
+            config, programs, Stores(journal, owners, owners, bases, dead),
+            incarnation=incarnation, boot_id=boot_id(), loop=loop, clock=WallClock(), entropy=os.urandom,
+            guard=guard, slot=slot, fault=fault, send=_send, notify=notify, stop=stop,
+        )  # fmt: skip
+        self._owners = owners
+        self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost)
+        self._gateways: dict[str, asyncio.TimerHandle] = {}
+        self._linked: str | None = None
+        self.recovery = self.host.take_rooms()
+        self.recovery |= {"rolled_back": 0, "first_ms": 0.0, "all_ms": round((time.monotonic() - began_s) * 1e3, 1)}
+
+    def start(self) -> None:
+        """Serve: rooms run, the link connects."""
+        self.host.start_rooms()
+        self._link.connect()
+        self._notify({"kind": "recovered", **self.recovery})
+
+    async def close(self) -> None:
+        """A clean stop: bases are stored, the journal is closed, nothing needs recovery."""
+        self._link.close()
+        await self.host.close()
+
+    # -- the link ------------------------------------------------------------------------------------
+
+    def _received(self, link: GatewayLink, message: Message) -> None:
+        match message:
+            case EventSent() | OutAck() | SeatGone():
+                self.host.receive(link, message)
+            case GatewayHello(lowest=lowest, highest=highest, gateway=gateway, epoch=epoch):
+                agreed_version(lowest, highest)
+                self._linked = gateway
+                if gateway in self._gateways:
+                    self._gateways.pop(gateway).cancel()
+                self.host.gateway_up(gateway, epoch, link)
+            case _:
+                raise PeerError(f"a gateway sent {type(message).__name__}, which only hosts send")
+
+    def _lost(self, link: GatewayLink) -> None:
+        self.host.gateway_lost(link)
+        if self._linked is not None:
+            gateway, self._linked = self._linked, None
+            self._gateways[gateway] = self._loop.call_later(GATEWAY_GRACE_S, self.host.gateway_dead, gateway)
+
+    # -- control -------------------------------------------------------------------------------------
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """The control methods of a host, by name."""
+        host = self.host
+
+        async def status(_: dict[str, Any]) -> Any:
+            return {"last_recovery": self.recovery, "rooms": len(host.rooms), "aside": self._asides()}
+
+        async def rooms(params: dict[str, Any]) -> Any:
+            return self._asides() if params.get("aside") else [running.listing() for running in host.rooms.values()]
+
+        async def show(params: dict[str, Any]) -> Any:
+            running = host.running(_room(params))
+            room = running.room
+            return running.listing() | {
+                "tables": {name: len(cells.image()) for name, cells in room.cells.items()},
+                "timers": len(room.timers),
+                "requests": len(room.requests),
+                "effects": {name: len(effects.pending) for name, effects in room.effects.items()},
+                "held": len(running.held),
+                "players": [
+                    {"session": s, "name": seat.who.name, "role": seat.who.role, "out_bytes": seat.outbox_bytes}
+                    for s, seat in room.open.items()
+                ],
+            }
+
+        async def pause(params: dict[str, Any]) -> Any:
+            host.pause(_room(params))
+            return host.running(_room(params)).listing()
+
+        async def step(params: dict[str, Any]) -> Any:
+            return {"ran": host.step(_room(params)), **host.running(_room(params)).listing()}
+
+        async def go_on(params: dict[str, Any]) -> Any:
+            host.go_on(_room(params))
+            return host.running(_room(params)).listing()
+
+        async def resume(params: dict[str, Any]) -> Any:
+            return host.resume(_room(params), skip_input=bool(params.get("skip_input"))).listing()
+
+        async def discard(params: dict[str, Any]) -> Any:
+            return host.discard(_room(params)).listing()
+
+        async def modules(_: dict[str, Any]) -> Any:
+            return {
+                "modules": [
+                    {"game": name, **msgspec.to_builtins(module)}
+                    for name, program in host.programs.items()
+                    for module in program.modules()
+                ],
+                "generations": [
+                    {
+                        "id": program.generation,
+                        "game": name,
+                        "alive": True,
+                        "rooms": sum(running.program is program for running in host.rooms.values()),
+                    }
+                    for name, program in host.programs.items()
+                ],
+            }
+
+        async def log_level(params: dict[str, Any]) -> Any:
+            set_level(str(params.get("level")))
+            return {"level": params.get("level")}
+
+        return {
+            "status": status, "rooms": rooms, "room.show": show, "room.pause": pause, "room.step": step,
+            "room.continue": go_on, "room.resume": resume, "room.discard": discard, "modules": modules,
+            "log-level": log_level,
+        }  # fmt: skip
+
+    def _asides(self) -> list[dict[str, Any]]:
+        return [msgspec.to_builtins(aside) for aside in self._owners.all().values()]
+
+
+def _send(link: object, message: Message) -> None:
+    assert isinstance(link, GatewayLink)
+    link.send(message)
+
+
+def _room(params: Mapping[str, Any]) -> str:
+    room = params.get("room")
+    if not isinstance(room, str):
+        raise ContractError("Name the room.")
+    return room

@@ -1,0 +1,177 @@
+"""Recovery: what dead hosts left behind becomes running rooms again. Runs no game code.
+
+Order (protocol, Recover): take the lock of the dead host's journal, read it to its end, and only then
+claim the room by compare-and-set with the callback number that was reached. Records of an owner beyond
+its successor's first callback are void. A torn tail was never acknowledged and is cut; any other damage
+concerns one room, which is put aside by name while all others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import google_crc32c
+
+from perdure.errors import PerdureError, Unavailable
+from perdure.host.bases import Bases
+from perdure.ports import Owner
+from perdure.room.machine import Guard, Room
+from perdure.room.program import Program
+from perdure.room.record import Record, decode_record
+from perdure.store.journal import DeadJournal
+
+
+class Damaged(PerdureError):
+    """A room's history has a hole: the room is put aside, nothing of it is changed."""
+
+
+class Entry(NamedTuple):
+    """A record from a journal, with its bytes."""
+
+    record: Record
+    data: bytes
+
+
+class Line(NamedTuple):
+    """What one dead host's journal says of one room; `last` is the position of its last record there."""
+
+    entries: dict[tuple[int, int], Entry]
+    last: int
+
+
+class DeadHosts:
+    """The journals of all dead hosts, locked and read.
+
+    Args:
+        folder: Holds one folder for each incarnation.
+        own: The incarnation that reads; its folder is passed over.
+
+    Raises:
+        Unavailable: A journal is locked: its host is alive.
+    """
+
+    def __init__(self, folder: Path, own: str) -> None:
+        self.journals: dict[str, DeadJournal] = {}
+        self._lines: dict[str, dict[str, Line]] = {}
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if path.name != own:
+                self._read(path)
+
+    def _read(self, path: Path) -> None:
+        journal = DeadJournal.claim(path)
+        if journal is None:
+            raise Unavailable(
+                f"the journal {path.name} belongs to a host that is alive. Its rooms stay with it.", op="host:recover"
+            )
+        self.journals[path.name] = journal
+        for position, data in enumerate(journal.records()):
+            record = decode_record(data)
+            lines = self._lines.setdefault(record.room, {})
+            entries = lines[path.name].entries if path.name in lines else {}
+            entries[record.epoch, record.c] = Entry(record, data)
+            lines[path.name] = Line(entries, position)
+
+    def entries(self, room: str) -> dict[tuple[int, int], Entry]:
+        """(epoch, c) -> record, from all dead hosts."""
+        return {at: entry for line in self._lines.get(room, {}).values() for at, entry in line.entries.items()}
+
+    def damage(self, room: str, owner: Owner) -> str:
+        """Damage that may have swallowed the room's last record; "" for none.
+
+        A hole before a good record of the room shows in the chain of records instead.
+        """
+        crc = google_crc32c.value(room.encode())
+        lasts = {host: line.last for host, line in self._lines.get(room, {}).items()}
+        lasts.setdefault(owner.host, -1)
+        for host, last in lasts.items():
+            for found in self.journals[host].damage if host in self.journals else ():
+                if last < found.position and found.room_crc in (None, crc):
+                    return found.message
+        return ""
+
+    def lost_history(self, room: str, owner: Owner, durability: str, boot_id: str) -> bool:
+        """Whether the owner's end may have cost acknowledged history, so that a new branch begins."""
+        journal = self.journals.get(owner.host)
+        if journal is None or journal.clean:
+            return False
+        match durability:
+            case "power":
+                return False
+            case "process":
+                return journal.boot_id != boot_id
+        return True
+
+    def forget(self, unbased: Iterable[str]) -> None:
+        """Delete the journals in which none of the rooms `unbased` has a record."""
+        needed = {host for room in unbased for host in self._lines.get(room, {})}
+        for host in self.journals.keys() - needed:
+            self.journals.pop(host).delete()
+            for lines in self._lines.values():
+                lines.pop(host, None)
+
+
+class Recovered(NamedTuple):
+    """A room as it was when its last owner ended, not yet claimed.
+
+    Attributes:
+        room: Of the last owner's epoch and branch.
+        records: How many records were booked on top of the base.
+        refused: Why newer bases could not be used.
+    """
+
+    room: Room
+    records: int
+    refused: list[str]
+
+
+def recover(
+    id: str,
+    program: Program,
+    history: list[Owner],
+    bases: Bases,
+    dead: DeadHosts,
+    rooms: frozenset[str],
+    guard: Guard,
+    *,
+    accept_damage: bool = False,
+) -> Recovered | None:
+    """The room at the end of its recorded history; None if it has none yet (it was claimed, and nothing more).
+
+    Raises:
+        Damaged: The history has a hole. With `accept_damage` it ends there instead.
+        SchemaError: The program cannot read the stored rows.
+    """
+    entries = dead.entries(id)
+    found, refused = bases.newest(id, program.game, history)
+    if found is None:
+        if entries or refused:
+            raise Damaged(f"no base of room {id} can be read: {'; '.join(refused) or 'there is none'}")
+        return None
+    owner = history[-1]
+    room = Room.restore(
+        found.body, id, program, c=found.key.c, epoch=owner.epoch, branch=owner.branch, rooms=rooms, guard=guard
+    )
+    problem = _replay(room, entries, history) or dead.damage(id, owner)
+    if problem and not accept_damage:
+        raise Damaged(f"room {id} is good up to callback {room.c}; {problem}")
+    return Recovered(room, room.c - found.key.c, refused)
+
+
+def _replay(room: Room, entries: dict[tuple[int, int], Entry], history: list[Owner]) -> str:
+    """Book all records that follow; says what is wrong with the rest, "" for nothing."""
+    while True:
+        entry = entries.get((_epoch_at(room.c + 1, history), room.c + 1))
+        if entry is None:
+            break
+        if entry.record.previous != room.last_digest:
+            return f"record {room.c + 1} does not follow from the state before it"
+        room.replay(entry.record, entry.data)
+    beyond = [c for epoch, c in entries if c > room.c and epoch == _epoch_at(c, history)]
+    return f"record {room.c + 1} is missing, and record {min(beyond)} is there" if beyond else ""
+
+
+def _epoch_at(c: int, history: list[Owner]) -> int:
+    """The epoch whose record number c counts: of the last owner that began before it."""
+    return next((owner.epoch for owner in reversed(history) if owner.from_c < c), 0)

@@ -1,0 +1,110 @@
+"""One running room in a host, and what cannot run in it right now."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from statistics import quantiles
+from typing import Any, NamedTuple, Protocol
+
+from perdure.config import Game
+from perdure.link.host import HostEnd
+from perdure.link.messages import EventSent
+from perdure.room.machine import Room
+from perdure.room.program import Program
+from perdure.room.record import Cause, Event
+
+TICKS_KEPT = 512
+
+
+class HostedProgram(Program, Protocol):
+    """A program that a host can also ask about itself, and for its functions."""
+
+    def modules(self) -> list[Any]:
+        """What the game consists of, and how it fares; structs that JSON can say."""
+        ...
+
+    def resolve(self, function: str) -> Callable[..., Any]:
+        """The function that a request names. Raises when there is none."""
+        ...
+
+    def traceback(self, error: BaseException) -> str:
+        """A fault for the log: the game's own frames."""
+        ...
+
+
+class Identity(NamedTuple):
+    """What the executing slot says of a callback: its number, and the event that caused it (n -1: none did)."""
+
+    c: int
+    session: str
+    j: int
+    n: int
+
+    @staticmethod
+    def of(cause: Cause, c: int) -> Identity:
+        """The identity of the callback number c with this cause."""
+        if isinstance(cause, Event):
+            return Identity(c, cause.session, cause.j, cause.n)
+        return Identity(c, "", 0, -1)
+
+    def same_input(self, other: Identity) -> bool:
+        """Whether it is the same event; for other causes, the same callback."""
+        return self[1:] == other[1:] and (self.n >= 0 or self.c == other.c)
+
+
+class Running:
+    """A room that this host owns.
+
+    Attributes:
+        room, end: The room, and its end of the link.
+        program, game: Its code, and what the configuration says of its game.
+        paused: An operator holds it: nothing runs but single steps.
+        held: What waits for it to run on, in order.
+        waiting: Session -> events that wait until the session's outbox has room again (H3).
+        skip: The input that an operator lets it step over.
+        timer_s, wake_s, grace_s: When the host looks at it next for each of these (monotonic), 0 for not.
+        based_s: When its last base was begun.
+        records: Callbacks recorded since then; None while a base is being stored.
+        claimed_c: Callback number at which this host took it.
+        faults: Callbacks that faulted here.
+    """
+
+    def __init__(self, room: Room, end: HostEnd, program: HostedProgram, game: Game) -> None:
+        self.room, self.end, self.program, self.game = room, end, program, game
+        self.paused = False
+        self.held: deque[Callable[[], None]] = deque()
+        self.waiting: dict[str, deque[tuple[object, EventSent]]] = {}
+        self.skip: Identity | None = None
+        self.timer_s = self.wake_s = self.grace_s = self.based_s = 0.0
+        self.records = 0
+        self.basing = False
+        self.claimed_c = room.c
+        self.faults = 0
+        self.ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
+
+    def listing(self) -> dict[str, Any]:
+        """As `rooms --json` shows it."""
+        room = self.room
+        return {
+            "id": room.id,
+            "game": self.program.game,
+            "epoch": room.epoch,
+            "callback": room.c,
+            "branch": room.branch,
+            "generation": self.program.generation,
+            "state_hash": room.state_hash(),
+            "seats": len(room.open),
+            "tick_ms": percentiles(list(self.ticks_ms)),
+            "paused": self.paused,
+            "faults": self.faults,
+            "durability": self.game.durability,
+        }
+
+
+def percentiles(ticks_ms: list[float]) -> dict[str, float]:
+    """p50 and p99 in milliseconds; zeros for nothing measured."""
+    if len(ticks_ms) < 2:
+        return {"p50": sum(ticks_ms), "p99": sum(ticks_ms)}
+    cuts = quantiles(ticks_ms, n=100, method="inclusive")
+    return {"p50": round(cuts[49], 4), "p99": round(cuts[98], 4)}
