@@ -1,0 +1,312 @@
+"""What an author's code reaches: `self` (a module), `self.room`, and `player`.
+
+Everything here is valid during one callback only, and does nothing by itself: it hands what was asked for
+to the `Engine` that runs the callback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from random import Random
+from typing import Any, ClassVar, Generic, Literal, NoReturn, Protocol, TypeVar, TypeVarTuple, overload
+
+import msgspec
+
+from perdure.games.python.marks import Event
+from perdure.room.machine import Callback
+from perdure.room.program import Refusal
+from perdure.room.record import End, Go, Text, Who
+
+Plain = None | bool | int | float | str | bytes | list["Plain"] | dict[str, "Plain"]
+"""What timers, questions and answers carry."""
+
+T = TypeVar("T")
+M = TypeVar("M", bound="Module")
+Ts = TypeVarTuple("Ts")
+As = TypeVarTuple("As")
+
+
+class Engine(Protocol):
+    """What runs a room's callbacks; see `binding`."""
+
+    @property
+    def callback(self) -> Callback:
+        """The callback that runs now. Raises GameError outside of one."""
+        ...
+
+    def players(self) -> list[Player]: ...
+    def module(self, kind: type[M]) -> M: ...
+    def handler_name(self, method: Callable[..., object]) -> str: ...
+    def ask(
+        self,
+        function: Callable[..., object] | str,
+        args: tuple[object, ...],
+        then: str,
+        context: tuple[object, ...],
+        timeout: float,
+        idempotent: bool,
+    ) -> None: ...
+    def set_timer(self, seconds: float, handler: str, args: tuple[object, ...]) -> str: ...
+    def set_question(self, session: str, handler: str, args: tuple[object, ...]) -> None: ...
+    def emit(self, event: Event, source: str) -> None: ...
+    def check_room(self, room: str) -> str: ...
+    def depart(self, player: Player) -> None: ...
+
+
+class Player:
+    """Somebody who is in the room.
+
+    Attributes:
+        id: Who they are: the account's, the same for ever. Key rows by it.
+        name: As everybody reads it; `str(player)` is the same.
+        role: player, builder or admin.
+    """
+
+    def __init__(self, engine: Engine, session: str, who: Who) -> None:
+        self._engine, self._session = engine, session
+        self.id, self.name, self.role = who.id, who.name, who.role
+
+    def tell(self, text: str) -> None:
+        """Show `text` to this player alone."""
+        self._engine.callback.output([self._session], Text(_line(text)))
+
+    def ask(self, question: str, then: Callable[[Player, str, *Ts], object], *args: *Ts) -> None:
+        """Show `question`; the next line that the player types goes to the method `then(player, line, *args)`.
+
+        A later question replaces one that was not answered. `args` are plain data.
+        """
+        handler = self._engine.handler_name(then)
+        self._engine.set_question(self._session, handler, args)
+        self.tell(question)
+
+    def go(self, room: str) -> None:
+        """Move the player to another room, where they join. What they type from here on is for that room.
+
+        The `leave` hooks run first, in this callback.
+        """
+        self._engine.check_room(room)
+        self._engine.depart(self)
+        self._engine.callback.output([self._session], Go(room, -1))
+
+    def end(self, reason: str) -> None:
+        """End the player's session; `reason` is shown. The `leave` hooks run first, in this callback."""
+        self._engine.depart(self)
+        self._engine.callback.output([self._session], End(reason))
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<Player {self.name}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Player) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+class Players:
+    """The players in the room: loop over them, count them, find them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __iter__(self) -> Iterator[Player]:
+        return iter(self._engine.players())
+
+    def __len__(self) -> int:
+        return len(self._engine.players())
+
+    def __contains__(self, player: object) -> bool:
+        return player in self._engine.players()
+
+    def get(self, id: str) -> Player | None:
+        """The player with this id, None if they are not here."""
+        return next((player for player in self if player.id == id), None)
+
+    def named(self, name: str) -> list[Player]:
+        """Whoever goes by this name; else everybody whose name begins so. Case does not matter."""
+        name = name.casefold()
+        exact = [player for player in self if player.name.casefold() == name]
+        return exact or [player for player in self if player.name.casefold().startswith(name)]
+
+
+class Answer(msgspec.Struct, Generic[T], frozen=True):
+    """What came of `room.ask`. Exactly one of `ok`, `interrupted`, `timed_out` and `error` holds.
+
+    Attributes:
+        value: What the function returned, as plain data; only of use if `ok`.
+        ok: Whether it returned.
+        interrupted: A crash came between; nobody knows how far it got.
+        timed_out: It took too long; it may still be running.
+        error: One line about what it raised, else "".
+    """
+
+    value: T
+    ok: bool = False
+    interrupted: bool = False
+    timed_out: bool = False
+    error: str = ""
+
+
+class Room:
+    """The room that a module is in: what all its modules share."""
+
+    def __init__(self, engine: Engine, id: str) -> None:
+        self._engine = engine
+        self.id = id
+        self.players = Players(engine)
+
+    @property
+    def now(self) -> float:
+        """Seconds since 1970 on the room's clock, which rises with every callback and never goes back."""
+        return self._engine.callback.now_us / 1_000_000
+
+    @property
+    def random(self) -> Random:
+        """Randomness for this callback."""
+        return self._engine.callback.random
+
+    def __getitem__(self, module: type[M]) -> M:
+        """This room's instance of a module: `self.room[Items]`."""
+        return self._engine.module(module)
+
+    def after(self, seconds: float, then: Callable[[*Ts], object], *args: *Ts) -> str:
+        """Call the method `then(*args)` in so many seconds. Returns an id for `cancel`. `args` are plain data."""
+        return self._engine.set_timer(seconds, self._engine.handler_name(then), args)
+
+    def cancel(self, timer: str) -> bool:
+        """Forget a timer. Returns whether it was still to come."""
+        return self._engine.callback.cancel_timer(timer)
+
+    @overload
+    def ask(
+        self,
+        function: Callable[[*As], Awaitable[T]],
+        *args: *As,
+        then: Callable[[Answer[T], *Ts], object],
+        context: tuple[*Ts] = ...,
+        timeout: float = ...,
+        idempotent: bool = ...,
+    ) -> None: ...
+    @overload
+    def ask(
+        self,
+        function: Callable[[*As], T],
+        *args: *As,
+        then: Callable[[Answer[T], *Ts], object],
+        context: tuple[*Ts] = ...,
+        timeout: float = ...,
+        idempotent: bool = ...,
+    ) -> None: ...
+    @overload
+    def ask(
+        self,
+        function: str,
+        *args: Any,
+        then: Callable[[Answer[Any], *Ts], object],
+        context: tuple[*Ts] = ...,
+        timeout: float = ...,
+        idempotent: bool = ...,
+    ) -> None: ...
+    def ask(  # type: ignore[misc]  # mypy does not match *args: *As of an overload with its implementation
+        self,
+        function: Any,
+        *args: Any,
+        then: Callable[..., object],
+        context: tuple[Any, ...] = (),
+        timeout: float = 10.0,
+        idempotent: bool = False,
+    ) -> None:
+        """Ask the outside, and go on; the method `then(answer, *context)` takes the answer, which always comes.
+
+        Args:
+            function: A plain function of one of the game's modules (blocking ones run in a thread, async ones on
+                the host's loop; neither may touch the room), or the name of a service of the host.
+            args: Plain data, handed to it.
+            then: A method of a module of this room.
+            context: Plain data, handed on to `then`.
+            timeout: Seconds to wait.
+            idempotent: Whether it may be asked again when a crash came between; else the answer is `interrupted`.
+        """
+        self._engine.ask(function, args, self._engine.handler_name(then), context, timeout, idempotent)
+
+    def emit(self, event: Event) -> None:
+        """Call every `@on` handler for the event, in this callback: all of it happens, or none."""
+        self._engine.emit(event, self.id)
+
+    def mail(self, room: str, event: Event) -> None:
+        """Hand the event to another room's `@on` handlers, exactly once, after this callback."""
+        body = msgspec.msgpack.encode((type(event).__name__, event))
+        self._engine.callback.effect(f"room:{self._engine.check_room(room)}", body)
+
+
+class Module:
+    """A part of a game: tables, commands, handlers and timers that belong together. One instance for each room.
+
+    Attributes:
+        room: The room.
+        version: Of the rows in this module's tables; raised together with a `@migrate`.
+        stored_as: Under which name the tables are stored; by default the class's name in lower case.
+    """
+
+    room: Room
+    version: ClassVar[int] = 1
+    stored_as: ClassVar[str] = ""
+
+    def say(self, text: str, *, to: Iterable[Player] | None = None, but: Player | Iterable[Player] = ()) -> None:
+        """Show `text` to everybody in the room, or to those in `to`, but not to those in `but`."""
+        without = {but} if isinstance(but, Player) else set(but)
+        sessions = [p._session for p in (self.room.players if to is None else to) if p not in without]
+        self.room._engine.callback.output(sessions, Text(_line(text)))
+
+    def refuse(self, text: str) -> NoReturn:
+        """End this callback, undo what it did, and show `text` to the player who caused it."""
+        raise Refusal(text)
+
+    def start(self) -> None:
+        """Called once in the room's life, before anything else."""
+
+    def join(self, player: Player) -> None:
+        """Called when a player comes. `self.refuse(…)` sends them to the fallback room."""
+
+    def leave(self, player: Player) -> None:
+        """Called when a player goes, for whatever reason."""
+
+    def wake(self) -> None:
+        """Called `wake_hz` times a second, if the game declares it."""
+
+    def close(self) -> None:
+        """Called before the room ends for good."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        kind = type(self).__name__
+        raise AttributeError(
+            f"{kind}.{name} cannot be set: an attribute would be forgotten at the next reload or crash. "
+            f"Declare a table in {kind}, and keep the value in one of its rows."
+        )
+
+
+class Game(Module):
+    """The module that every game has exactly one of. It says how the game's rooms live.
+
+    Attributes:
+        lifecycle: resident: the room is always there. resumable: parked after nobody was there for `grace_s`
+            seconds. ephemeral: closed and forgotten then.
+        wake_hz: Calls of `wake` a second, 0 to 60.
+        budget_s: A callback that takes longer is cut and undone.
+    """
+
+    lifecycle: ClassVar[Literal["resident", "resumable", "ephemeral"]] = "resident"
+    grace_s: ClassVar[float] = 60.0
+    wake_hz: ClassVar[float] = 0.0
+    budget_s: ClassVar[float] = 1.0
+
+    def input(self, player: Player, line: str) -> bool | None:  # noqa: ARG002  (for those who override it)
+        """Sees every line before the commands do. Returns True when it is done with it."""
+        return None
+
+
+def _line(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"

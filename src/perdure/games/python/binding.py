@@ -1,0 +1,437 @@
+"""A Python game in one room: turns causes into calls of the author's methods.
+
+Beside the author's tables it keeps two of its own in the room: questions that wait for a player's next
+line, and the intervals for which timers were set. So both survive what the room survives.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from perdure.errors import GameError
+from perdure.games.python.api import Answer, Game, Module, Player, Room
+from perdure.games.python.collect import Collected, Command, Part
+from perdure.games.python.health import FAULTS_MAX, Health
+from perdure.games.python.marks import ROLES, Event
+from perdure.games.python.patterns import Token, Unfit, tokens
+from perdure.room.machine import Callback
+from perdure.room.program import Overrun
+from perdure.room.record import (
+    Answered,
+    Cause,
+    Closed,
+    End,
+    Gone,
+    Input,
+    Join,
+    Leave,
+    Mailed,
+    Request,
+    Started,
+    Text,
+    TimerFired,
+    Wake,
+)
+from perdure.room.record import Event as SeatEvent
+from perdure.room.tables import Row, Table, TableSpec
+
+M = TypeVar("M", bound=Module)
+
+
+class Question(Row):
+    """A question that waits for the next line of the session that is the row's key."""
+
+    handler: str
+    args: bytes
+
+
+class Interval(Row):
+    """The interval for which the timer of the handler that is the row's key was set."""
+
+    every_us: int
+
+
+QUESTIONS, INTERVALS = "perdure.questions", "perdure.intervals"
+TABLES: Mapping[str, TableSpec] = {
+    QUESTIONS: TableSpec(QUESTIONS, Question),
+    INTERVALS: TableSpec(INTERVALS, Interval),
+}
+
+_encode = msgspec.msgpack.encode
+_mail_decoder = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
+
+
+class Binding:
+    """One room's modules, and the callback that runs in them. See `perdure.room.program.Handler`."""
+
+    def __init__(
+        self,
+        room: str,
+        tables: Mapping[str, Table[Any, Any]],
+        collected: Collected,
+        health: Health,
+        function_name: Callable[[Callable[..., object]], str],
+    ) -> None:
+        self._collected, self._health, self._function_name = collected, health, function_name
+        self._questions: Table[Question] = tables[QUESTIONS]
+        self._intervals: Table[Interval] = tables[INTERVALS]
+        self.room = Room(self, room)
+        self._modules: dict[str, Module] = {}
+        for part in collected.parts:
+            module = self._modules[part.name] = part.kind()
+            vars(module).update({name: tables[stored] for name, stored in part.tables.items()}, room=self.room)
+        self._kinds = {part.kind: self._modules[part.name] for part in collected.parts}
+        self._callback: Callback | None = None
+        self._now_us = 0
+        self._command: Command | None = None
+        self._blamed = ""
+        self._timers_set = False
+        self._joining = ""
+        self._arrived: list[Part] = []
+        self._departing: set[str] = set()
+        self._notices: list[str] = []
+        self._notices_sent = 0
+
+    # -- for the room machine -----------------------------------------------------------------------
+
+    def call(self, callback: Callback, cause: Cause) -> None:
+        """Run the game's code for `cause`."""
+        self._callback, self._now_us = callback, callback.now_us
+        self._command, self._blamed, self._joining = None, "", ""
+        self._departing.clear()
+        try:
+            self._set_intervals()
+            self._send_notices()
+            self._dispatch(callback, cause)
+        except BaseException:
+            self._undone()
+            raise
+        finally:
+            self._callback = None
+
+    def explain(self, cause: Cause, error: BaseException) -> str:  # noqa: ARG002  (`call` knows what it ran)
+        """One line for the player whose event faulted; books the fault."""
+        self._undone()
+        what = f'The command "{" ".join(self._command.pattern.leading)}"' if self._command else "Something here"
+        took = "took too long" if isinstance(error, Overrun) else "failed"
+        line = f"{what} {took}. Nothing of it was kept, and the failure was reported."
+        if self._blamed and self._health.book(self._blamed, self._now_us):
+            notice = f"{self._blamed} failed {FAULTS_MAX} times and is disabled until its code changes."
+            self._notices.append(f"[notice] {notice} The last error: {type(error).__name__}: {error}")
+            line += " It is disabled now."
+        return line
+
+    def _undone(self) -> None:
+        """What this callback set up is not there; it is to be done again."""
+        self._timers_set = False
+        self._notices_sent = 0
+
+    # -- causes -------------------------------------------------------------------------------------
+
+    def _dispatch(self, callback: Callback, cause: Cause) -> None:
+        match cause:
+            case SeatEvent(session=session, body=Join()):
+                self._join(self._player(session))
+            case SeatEvent(session=session, body=Input(line=line)):
+                self._input(self._player(session), line)
+            case SeatEvent(session=session, body=Leave()) | Gone(session=session):
+                self.depart(self._player(session))
+            case Wake():
+                self._run_hooks(self._collected.parts, "wake")
+            case TimerFired():
+                assert callback.timer is not None
+                self._call_handler(callback.timer.handler, *msgspec.msgpack.decode(callback.timer.args))
+            case Answered():
+                assert callback.request is not None
+                context = msgspec.msgpack.decode(callback.request.context)
+                self._call_handler(callback.request.then, _answer(cause), *context)
+            case Mailed(source=source, body=body):
+                self._mail(source, body)
+            case Started():
+                self._run_hooks(self._collected.parts, "start")
+            case Closed():
+                self._run_hooks(reversed(self._collected.parts), "close")
+
+    def _run_hooks(self, parts: Iterable[Part], hook: str, *args: object) -> None:
+        for part in parts:
+            if hook in part.hooks:
+                self._run(f"{part.name}.{hook}", getattr(self._modules[part.name], hook), *args, counts=False)
+
+    def _join(self, player: Player) -> None:
+        for session, seat in list(self.callback.seats.items()):
+            if seat.who.id == player.id and session != player._session:
+                self.depart(Player(self, session, seat.who))
+                self.callback.output([session], End("You are here from somewhere else now."))
+        self._joining, self._arrived = player._session, []
+        for part in self._collected.parts:
+            if player._session not in self.callback.seats:
+                return
+            self._arrived.append(part)
+            self._run_hooks([part], "join", player)
+
+    def _mail(self, source: str, body: bytes) -> None:
+        name, data = _mail_decoder.decode(body)
+        kind = self._collected.events.get(name)
+        if kind is None or kind not in self._collected.listeners:
+            raise GameError(f"{source} sent {name}, and no module here listens to it. It is lost. Add @on({name}).")
+        self.emit(msgspec.msgpack.decode(data, type=kind), source)
+
+    # -- lines --------------------------------------------------------------------------------------
+
+    def _input(self, player: Player, line: str) -> None:
+        question = self._questions.pop(player._session, None)
+        if question is not None and self._method(question.handler):
+            self._call_handler(question.handler, player, line, *msgspec.msgpack.decode(question.args))
+            return
+        game = cast(Game, self._kinds[self._collected.game])
+        if self._collected.game.input is not Game.input:
+            name = f"{self._collected.parts[-1].name}.input"
+            if self._run(name, game.input, player, line, counts=False):
+                return
+        if line.strip():
+            self._line(player, line.strip())
+
+    def _line(self, player: Player, line: str) -> None:
+        command, words = self._find(player, line)
+        if command is None:
+            self._unknown(player, words)
+        elif command.handler in self._health.disabled:
+            player.tell("That command is disabled: it kept failing. It comes back when its code is mended.")
+        else:
+            self._command = command
+            try:
+                values = self._values(command, line, words)
+            except Unfit as unfit:
+                self._command = None
+                player.tell(f"{unfit} Usage: {command.pattern.usage}".strip())
+            else:
+                self._run(command.handler, self._method(command.handler), player, **values)
+
+    def _find(self, player: Player, line: str) -> tuple[Command | None, list[Token]]:
+        """The command with the most leading words that `line` begins with, and the words behind them."""
+        words = tokens(line)
+        if not line[0].isalnum() and (line[0],) in self._collected.commands and len(words[0].text) > 1:
+            words = [Token(line[0], 0), *(Token(t.text, t.start + 1) for t in tokens(line[1:]))]
+        typed = tuple(word.text.casefold() for word in words)
+        for count in range(len(typed), 0, -1):
+            command = self._collected.commands.get(typed[:count])
+            if command is not None and _may(player, command):
+                return command, words[count:]
+        return None, words
+
+    def _values(self, command: Command, line: str, words: list[Token]) -> dict[str, Any]:
+        values: dict[str, Any] = dict(command.pattern.match(line, words))
+        for param in command.pattern.params:
+            if param.kind == "Player" and param.name in values:
+                values[param.name] = self._named(values[param.name])
+        return values
+
+    def _named(self, name: str) -> Player:
+        found = self.room.players.named(name)
+        if len(found) != 1:
+            names = ", ".join(player.name for player in found)
+            raise Unfit(f"Whom do you mean: {names}?" if found else f"Nobody called {name} is here.")
+        return found[0]
+
+    def _unknown(self, player: Player, words: list[Token]) -> None:
+        if words[0].text.casefold() == "help":
+            self._help(player, tuple(word.text.casefold() for word in words[1:]))
+            return
+        known = {" ".join(key): None for key, command in self._collected.commands.items() if _may(player, command)}
+        typed = words[0].text.casefold()
+        near = difflib.get_close_matches(typed, ["help", *known], n=1, cutoff=0.5)
+        player.tell(f"Huh? Did you mean '{near[0]}'?" if near else "Huh? Type 'help' for what you can do.")
+
+    def _help(self, player: Player, words: tuple[str, ...]) -> None:
+        commands = self._collected.commands
+        if not words:
+            mine = sorted({c.pattern.usage: c.help for c in commands.values() if _may(player, c)}.items())
+            width = max((len(usage) for usage, _ in mine), default=0)
+            player.tell("\n".join(["You can type:", *(f"  {u:{width}}  {text}".rstrip() for u, text in mine)]))
+            return
+        command = commands.get(words)
+        if command is None or not _may(player, command):
+            player.tell(f"There is no command '{' '.join(words)}'. Type 'help' for what you can do.")
+            return
+        lines = [command.pattern.usage, f"  {command.help or 'No help yet.'}"]
+        others = [" ".join(key) for key in command.words if key != command.pattern.leading]
+        lines += [f"  Also: {', '.join(others)}"] if others else []
+        lines += [f"  {line}" for line in command.doc.splitlines()]
+        player.tell("\n".join(lines))
+
+    # -- calling the author's methods ---------------------------------------------------------------
+
+    def _method(self, handler: str) -> Any:
+        module, _, name = handler.partition(".")
+        return getattr(self._modules.get(module), name, None)
+
+    def _call_handler(self, handler: str, *args: object) -> None:
+        method = self._method(handler)
+        if method is None:
+            raise GameError(f"the game has no {handler} any more, which earlier code wanted called.")
+        if handler not in self._health.disabled:
+            self._run(handler, method, *args)
+
+    def _run(self, handler: str, method: Callable[..., Any], *args: object, counts: bool = True, **values: Any) -> Any:
+        """Call an author's method; what it raises is its own fault, not that of the method that led to it."""
+        try:
+            return method(*args, **values)
+        except BaseException:
+            if counts and not self._blamed:
+                self._blamed = handler
+            raise
+
+    def _set_intervals(self) -> None:
+        """Set the timers of `@every`, and forget those that the code does not declare any more."""
+        if self._timers_set:
+            return
+        wanted = self._collected.intervals
+        for handler, every_us in wanted.items():
+            known = self._intervals.peek(handler)
+            if known is None or known.every_us != every_us:
+                self._intervals[handler] = Interval(every_us)
+                due_us = self.callback.now_us + every_us
+                self.callback.set_timer(due_us, handler, id=f"every:{handler}", every_us=every_us)
+        for handler in [handler for handler in self._intervals if handler not in wanted]:
+            del self._intervals[handler]
+            self.callback.cancel_timer(f"every:{handler}")
+        self._timers_set = True
+
+    def _send_notices(self) -> None:
+        """Tell admins what was disabled. What was sent in a callback that was undone is sent again."""
+        del self._notices[: self._notices_sent]
+        admins = [session for session, seat in self.callback.seats.items() if seat.who.role == "admin"]
+        for notice in self._notices:
+            self.callback.output(admins, Text(notice + "\n"))
+        self._notices_sent = len(self._notices)
+
+    # -- for the author's API: see `api.Engine` -------------------------------------------------------
+
+    @property
+    def callback(self) -> Callback:
+        """The callback that runs now."""
+        if self._callback is None:
+            raise GameError("rooms and players can be used during a callback only, not from a thread or afterwards.")
+        return self._callback
+
+    def players(self) -> list[Player]:
+        """Everybody in the room."""
+        return [Player(self, session, seat.who) for session, seat in self.callback.seats.items()]
+
+    def _player(self, session: str) -> Player:
+        return Player(self, session, self.callback.seats[session].who)
+
+    def module(self, kind: type[M]) -> M:
+        """The room's instance of a module."""
+        if kind not in self._kinds:
+            raise GameError(f"{kind.__name__} is no module of this game.")
+        return cast(M, self._kinds[kind])
+
+    def named(self, name: str) -> Module:
+        """The room's instance of a module, by the name that its tables are stored under."""
+        return self._modules[name]
+
+    def handler_name(self, method: Callable[..., object]) -> str:
+        """How a method is stored: ``module.method``."""
+        owner = getattr(method, "__self__", None)
+        for name, module in self._modules.items():
+            if module is owner:
+                return f"{name}.{method.__name__}"
+        raise GameError(
+            f"{method!r} is no method of a module in this room, so its name would mean nothing later. "
+            f"Pass self.some_method, and what it needs as arguments."
+        )
+
+    def set_timer(self, seconds: float, handler: str, args: tuple[object, ...]) -> str:
+        """Set a timer."""
+        due_us = self.callback.now_us + round(max(0.0, seconds) * 1_000_000)
+        return self.callback.set_timer(due_us, handler, _plain(args))
+
+    def set_question(self, session: str, handler: str, args: tuple[object, ...]) -> None:
+        """Let the session's next line go to a method."""
+        self._questions[session] = Question(handler, _plain(args))
+
+    def ask(
+        self,
+        function: Callable[..., object] | str,
+        args: tuple[object, ...],
+        then: str,
+        context: tuple[object, ...],
+        timeout: float,
+        idempotent: bool,
+    ) -> None:
+        """Ask the outside."""
+        name = function if isinstance(function, str) else self._function_name(function)
+        timeout_us = round(timeout * 1_000_000)
+        self.callback.ask(Request(name, _plain(args), then, _plain(context), timeout_us, idempotent))
+
+    def emit(self, event: Event, source: str) -> None:
+        """Call who listens to the event."""
+        for listener in self._collected.listeners.get(type(event), ()):
+            self._call_handler(listener.handler, event, *([source] if listener.takes_source else []))
+
+    def check_room(self, room: str) -> str:
+        """The id of a room that exists."""
+        if room not in self.callback.rooms:
+            raise GameError(f"there is no room {room!r}; there are {', '.join(sorted(self.callback.rooms)) or 'none'}.")
+        return room
+
+    def depart(self, player: Player) -> None:
+        """Run the leave hooks of those whose join ran, and forget what waits for the player."""
+        if player._session in self._departing:
+            raise GameError(f"{player} is leaving already; a leave hook cannot send them elsewhere.")
+        self._departing.add(player._session)
+        parts: Sequence[Part] = self._arrived if self._joining == player._session else self._collected.parts
+        self._run_hooks(reversed(parts), "leave", player)
+        self._questions.pop(player._session, None)
+
+
+def _may(player: Player, command: Command) -> bool:
+    return ROLES.index(player.role) >= ROLES.index(command.role) if player.role in ROLES else command.role == "player"
+
+
+def _answer(cause: Answered) -> Answer[Any]:
+    body = msgspec.msgpack.decode(cause.body)
+    return Answer(
+        body if cause.status == "ok" else None,
+        ok=cause.status == "ok",
+        interrupted=cause.status == "interrupted",
+        timed_out=cause.status == "timeout",
+        error=str(body) if cause.status == "error" else "",
+    )
+
+
+def _plain(args: tuple[object, ...]) -> bytes:
+    """Plain arguments, encoded.
+
+    Raises:
+        GameError: One of them would not come back as it went.
+    """
+    for value in args:
+        _check_plain(value)
+    return _encode(args)
+
+
+def _check_plain(value: object) -> None:
+    match value:
+        case None | bool() | int() | float() | str() | bytes():
+            return
+        case list():
+            for item in value:
+                _check_plain(item)
+        case dict() if all(type(key) in (str, int) for key in value):
+            for item in value.values():
+                _check_plain(item)
+        case Player():
+            raise GameError(
+                f"a Player cannot wait: they may be gone by then. Pass {value}.id, and use self.room.players.get(id)."
+            )
+        case _:
+            raise GameError(
+                f"{value!r} cannot wait, because it is no plain data (str, int, float, bool, bytes, None, lists and "
+                f"dicts of these). Pass the key of a row instead."
+            )

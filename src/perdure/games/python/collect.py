@@ -1,0 +1,403 @@
+"""What a game's classes declare, collected and checked. Nothing of the game runs here.
+
+Every mistake that can be seen without running the game is a `GameError` with the author's file and line.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from perdure.errors import GameError, RowError
+from perdure.games.python.api import Game, Module, Player
+from perdure.games.python.marks import ROLES, CommandMark, Event, EveryMark, MigrateMark, OnMark, marks_of
+from perdure.games.python.patterns import Kind, Pattern, PatternError
+from perdure.room.tables import Migration, Row, Table, TableSpec
+
+WAKE_HZ_MAX = 60
+HOOKS = ("start", "join", "leave", "wake", "close")
+
+
+class Place(NamedTuple):
+    """Where something stands in the author's files."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Command(NamedTuple):
+    """A command of a module.
+
+    Attributes:
+        handler: ``module.method``.
+        label: ``Class.method``, for errors.
+        pattern: Its usage.
+        words: The leading words that mean it: the pattern's own, then the aliases'.
+    """
+
+    handler: str
+    label: str
+    pattern: Pattern
+    words: tuple[tuple[str, ...], ...]
+    help: str
+    doc: str
+    role: str
+    place: Place
+
+
+class Listener(NamedTuple):
+    """An `@on` method of a module."""
+
+    handler: str
+    takes_source: bool
+
+
+class Part(NamedTuple):
+    """One `Module` class of a game.
+
+    Attributes:
+        kind: The class.
+        name: Under which its tables and handlers are known.
+        tables: Attribute -> stored name.
+        hooks: Those that it has.
+    """
+
+    kind: type[Module]
+    name: str
+    tables: Mapping[str, str]
+    hooks: frozenset[str]
+
+
+class Collected:
+    """Everything that a game declares.
+
+    Attributes:
+        game: The `Game` class.
+        parts: By load order, the game last.
+        commands: Leading words -> command.
+        listeners: Event class -> who listens, in the order of the parts.
+        events: Name of an event's class -> the class.
+        intervals: Handler of an `@every` -> microseconds.
+        tables: Stored name -> how its rows are typed.
+    """
+
+    def __init__(self, modules: Mapping[str, types.ModuleType], texts: Mapping[str, str], only: type[Game] | None):
+        """Args:
+        modules: The game's modules, by their names inside the game.
+        texts: File -> its text, to find lines in.
+        only: The `Game` to take when a module has several, as tests may.
+        """
+        self._texts = texts
+        modules = in_order(modules)
+        kinds = list(_classes(modules, Module))
+        self.game = self._one_game([k for k in kinds if issubclass(k, Game)]) if only is None else only
+        ordered = [k for k in kinds if not issubclass(k, Game)] + [self.game]
+        migrations = list(_migrations(modules))
+        self.commands: dict[tuple[str, ...], Command] = {}
+        self.listeners: dict[type[Event], list[Listener]] = {}
+        self.intervals: dict[str, int] = {}
+        self.tables: dict[str, TableSpec] = {}
+        self.events = self._named(_classes(modules, Event))
+        self.parts = [self._part(kind, migrations) for kind in ordered]
+        self._check_names()
+        self._check_game()
+
+    # -- the game ---------------------------------------------------------------------------------
+
+    def _one_game(self, games: list[type[Module]]) -> type[Game]:
+        if not games:
+            raise GameError("there is no class Game here. Begin with: class MyGame(Game), from perdure import Game.")
+        if len(games) > 1:
+            both = " and ".join(f"{kind.__name__} ({self._place(kind)})" for kind in games)
+            raise GameError(f"a game has one class Game, and here are {both}. Make all but one a Module.")
+        return typing.cast("type[Game]", games[0])
+
+    def _check_game(self) -> None:
+        game = self.game
+        if not 0 <= game.wake_hz <= WAKE_HZ_MAX:
+            self._fail(game, "wake_hz", f"wake_hz is {game.wake_hz}; it can be 0 to {WAKE_HZ_MAX}.")
+        if game.lifecycle not in ("resident", "resumable", "ephemeral"):
+            self._fail(game, "lifecycle", f"it is {game.lifecycle!r}; it can be resident, resumable or ephemeral.")
+        for part in self.parts:
+            if "wake" in part.hooks and not game.wake_hz:
+                self._fail(part.kind, "wake", f"it would never run: give {game.__name__} a wake_hz, say 10.")
+
+    def _check_names(self) -> None:
+        seen: dict[str, type[Module]] = {}
+        for part in self.parts:
+            if part.name in seen:
+                other = seen[part.name]
+                raise GameError(
+                    f"the modules {other.__name__} ({self._place(other)}) and {part.kind.__name__} "
+                    f"({self._place(part.kind)}) have one name, {part.name!r}. Rename one, or give it a `stored_as`."
+                )
+            seen[part.name] = part.kind
+
+    def _named(self, events: Iterator[type[Event]]) -> dict[str, type[Event]]:
+        named: dict[str, type[Event]] = {}
+        for event in events:
+            if event.__name__ in named:
+                places = f"{self._place(named[event.__name__])} and {self._place(event)}"
+                raise GameError(f"two events are called {event.__name__}: {places}. Rename one.")
+            named[event.__name__] = event
+        return named
+
+    # -- modules ----------------------------------------------------------------------------------
+
+    def _part(self, kind: type[Module], migrations: list[tuple[MigrateMark, Migration]]) -> Part:
+        name = kind.stored_as or kind.__name__.lower()
+        if "__init__" in vars(kind):
+            self._fail(kind, "__init__", "a module has no __init__; start(self) runs once in a room's life.")
+        for attribute in _functions(kind):
+            self._method(kind, name, attribute)
+        tables = dict(self._tables(kind, name, migrations))
+        hooks = frozenset(hook for hook in HOOKS if getattr(kind, hook) is not getattr(Module, hook))
+        return Part(kind, name, tables, hooks)
+
+    def _tables(
+        self, kind: type[Module], name: str, migrations: list[tuple[MigrateMark, Migration]]
+    ) -> Iterator[tuple[str, str]]:
+        for base in reversed(kind.__mro__):
+            if not issubclass(base, Module) or base in (Module, Game):
+                continue
+            for attribute, annotation in inspect.get_annotations(base).items():
+                row = self._row_of(base, attribute, annotation)
+                if row is None:
+                    continue
+                if hasattr(Game, attribute) or attribute == "room":
+                    self._fail(base, attribute, f"{attribute} already means something in a module. Rename the table.")
+                stored = f"{name}.{attribute}"
+                try:
+                    self.tables[stored] = TableSpec(stored, row, kind.version, self._steps(kind, row, migrations))
+                except RowError as error:
+                    self._fail(base, attribute, str(error))
+                yield attribute, stored
+
+    def _steps(
+        self, kind: type[Module], row: type[Row], migrations: list[tuple[MigrateMark, Migration]]
+    ) -> dict[tuple[int, int], Migration]:
+        steps: dict[tuple[int, int], Migration] = {}
+        for mark, function in migrations:
+            if mark.row is row:
+                if max(mark.version, mark.to) > kind.version or abs(mark.version - mark.to) != 1:
+                    code = typing.cast("types.FunctionType", function).__code__
+                    raise GameError(
+                        f"@migrate({row.__name__}, {mark.version}) leads to version {mark.to}, and {kind.__name__} is "
+                        f"at version {kind.version}. Write `version = …` there; a step goes one up or one down.",
+                        file=code.co_filename,
+                        line=code.co_firstlineno,
+                    )
+                steps[mark.version, mark.to] = function
+        return steps
+
+    def _row_of(self, kind: type[Module], attribute: str, annotation: Any) -> type[Row] | None:
+        """The row type, if the annotation declares a table."""
+        if isinstance(annotation, str):
+            if "Table" not in annotation:
+                return None
+            try:
+                annotation = eval(annotation, vars(sys.modules[kind.__module__]))
+            except Exception as error:  # noqa: BLE001  (an author's expression may raise anything)
+                self._fail(kind, attribute, f"the annotation {annotation} does not evaluate: {error}.")
+        if annotation is Table:
+            self._fail(kind, attribute, f"say which rows it has: {attribute}: Table[SomeRow].")
+        if typing.get_origin(annotation) is not Table:
+            return None
+        row, *keys = typing.get_args(annotation)
+        if not (isinstance(row, type) and issubclass(row, Row)):
+            self._fail(kind, attribute, f"a table holds a class of rows, and {row!r} is none: class Mug(Row).")
+        if keys and not _is_key(keys[0]):
+            self._fail(kind, attribute, f"{keys[0]} cannot be a key; use str, int or a tuple of these.")
+        return row
+
+    # -- methods ----------------------------------------------------------------------------------
+
+    def _method(self, kind: type[Module], name: str, attribute: str) -> None:
+        function = typing.cast("types.FunctionType", inspect.getattr_static(kind, attribute))
+        place = Place(function.__code__.co_filename, function.__code__.co_firstlineno)
+        marks = marks_of(function)
+        if (marks or attribute in (*HOOKS, "input")) and inspect.iscoroutinefunction(function):
+            raise GameError(
+                f"{kind.__name__}.{attribute} is async, and what waits cannot be stored. Make it a plain method, and "
+                f"use self.room.ask(…, then=self.method) for what takes time.",
+                file=place.file,
+                line=place.line,
+            )
+        for mark in marks:
+            match mark:
+                case CommandMark():
+                    self._command(kind, f"{name}.{attribute}", function, mark, place)
+                case EveryMark(seconds):
+                    self.intervals[f"{name}.{attribute}"] = round(seconds * 1_000_000)
+                case OnMark(event):
+                    takes_source = len(inspect.signature(function).parameters) > 2
+                    self.listeners.setdefault(event, []).append(Listener(f"{name}.{attribute}", takes_source))
+                case MigrateMark():
+                    raise GameError(
+                        "@migrate belongs on a plain function outside of the class.", file=place.file, line=place.line
+                    )
+
+    def _command(
+        self, kind: type[Module], handler: str, function: types.FunctionType, mark: CommandMark, place: Place
+    ) -> None:
+        label = f"{kind.__name__}.{function.__name__}"
+        try:
+            pattern = Pattern(mark.pattern, _kinds(function))
+            _check_parameters(function, pattern)
+        except PatternError as error:
+            raise GameError(f'the pattern "{mark.pattern}" {error}.', file=place.file, line=place.line) from error
+        if mark.role not in ROLES:
+            raise GameError(
+                f"there is no role {mark.role!r}: player, builder or admin.", file=place.file, line=place.line
+            )
+        words = (pattern.leading, *(tuple(alias.casefold().split()) for alias in mark.aliases))
+        doc = inspect.cleandoc(function.__doc__ or "")
+        command = Command(handler, label, pattern, words, mark.help, doc, mark.role, place)
+        for key in words:
+            other = self.commands.get(key)
+            if other is not None:
+                raise GameError(
+                    f"the command '{' '.join(key)}' is bound twice: by {other.label} ({other.place}) and by {label} "
+                    f"({place}). Give one of them another word.",
+                    file=place.file,
+                    line=place.line,
+                )
+            self.commands[key] = command
+
+    # -- places -----------------------------------------------------------------------------------
+
+    def _fail(self, kind: type, attribute: str, message: str) -> typing.NoReturn:
+        place = self._place(kind, attribute)
+        raise GameError(f"{kind.__name__}.{attribute}: {message}", file=place.file, line=place.line)
+
+    def _place(self, kind: type, attribute: str = "") -> Place:
+        """Where a class, or an attribute in its body, stands; line 0 where that cannot be told."""
+        file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+        for node in ast.walk(ast.parse(self._texts.get(file, ""))):
+            if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
+                return Place(file, _line_in(node, attribute) or node.lineno)
+        return Place(file, 0)
+
+
+def _line_in(node: ast.ClassDef, attribute: str) -> int:
+    for inner in node.body:
+        match inner:
+            case ast.AnnAssign(target=ast.Name(id=name)) if name == attribute:
+                return inner.lineno
+            case ast.Assign(targets=[ast.Name(id=name)]) if name == attribute:
+                return inner.lineno
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name == attribute:
+                return inner.lineno
+    return 0
+
+
+def in_order(modules: Mapping[str, types.ModuleType]) -> dict[str, types.ModuleType]:
+    """The modules so that what is imported comes before what imports it, else by name.
+
+    Seen from what their namespaces hold, so the order depends on the code and not on how it was loaded.
+    """
+    named = {module.__name__: name for name, module in sorted(modules.items())}
+    ordered: dict[str, types.ModuleType] = {}
+    visiting: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in visiting:
+            return
+        visiting.add(name)
+        for value in vars(modules[name]).values():
+            origin = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+            if isinstance(origin, str) and origin in named:
+                visit(named[origin])
+        ordered[name] = modules[name]
+
+    for name in named.values():
+        visit(name)
+    return ordered
+
+
+T = typing.TypeVar("T")
+
+
+def _classes(modules: Mapping[str, types.ModuleType], base: type[T]) -> Iterator[type[T]]:
+    """The subclasses of `base` that the game's modules define and that no other of them extends."""
+    found = [
+        kind
+        for module in modules.values()
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == module.__name__
+    ]
+    unique = list(dict.fromkeys(found))
+    yield from (kind for kind in unique if not any(k is not kind and issubclass(k, kind) for k in unique))
+
+
+def _migrations(modules: Mapping[str, types.ModuleType]) -> Iterator[tuple[MigrateMark, Migration]]:
+    for module in modules.values():
+        for function in vars(module).values():
+            if isinstance(function, types.FunctionType) and function.__module__ == module.__name__:
+                yield from ((mark, function) for mark in marks_of(function) if isinstance(mark, MigrateMark))
+
+
+def _functions(kind: type[Module]) -> list[str]:
+    """Names of the methods that the game's classes give `kind`, base classes first."""
+    names: dict[str, None] = {}
+    for base in reversed(kind.__mro__):
+        if issubclass(base, Module) and base not in (Module, Game):
+            names.update(dict.fromkeys(n for n, value in vars(base).items() if isinstance(value, types.FunctionType)))
+    return list(names)
+
+
+def _is_key(key: Any) -> bool:
+    if key in (str, int):
+        return True
+    parts = typing.get_args(key)
+    if typing.get_origin(key) in (typing.Union, types.UnionType, tuple):
+        return bool(parts) and all(part is Ellipsis or _is_key(part) for part in parts)
+    return False
+
+
+def _kinds(function: types.FunctionType) -> Callable[[str], Kind]:
+    """Parameter name -> its kind, by the method's annotations."""
+    parameters = inspect.signature(function).parameters
+
+    def kind_of(name: str) -> Kind:
+        if name not in parameters:
+            raise PatternError(f"names {name.upper()}, and the method has no parameter {name}")
+        annotation = parameters[name].annotation
+        if isinstance(annotation, str):
+            try:
+                annotation = eval(annotation, function.__globals__)
+            except Exception as error:  # an author's expression may raise anything
+                raise PatternError(f"needs the type of {name}, and {annotation} does not evaluate: {error}") from error
+        if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+            annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
+        kinds: dict[Any, Kind] = {inspect.Parameter.empty: "str", str: "str", int: "int", float: "float"}
+        kinds[Player] = "Player"
+        if annotation not in kinds:
+            raise PatternError(f"has the parameter {name} of type {annotation}; use str, int, float or Player")
+        return kinds[annotation]
+
+    return kind_of
+
+
+def _check_parameters(function: types.FunctionType, pattern: Pattern) -> None:
+    """Make sure that the pattern gives the method what it needs."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if len(parameters) < 2:
+        raise PatternError(f"belongs to a method {function.__name__}(self, player, …): who typed it comes first")
+    given = {param.name: param for param in pattern.params}
+    if len(given) != len(pattern.params):
+        raise PatternError("names a parameter twice")
+    for parameter in parameters[2:]:
+        needed = parameter.default is inspect.Parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+        if needed and parameter.name not in given:
+            raise PatternError(f"does not name {parameter.name.upper()}, which the method {function.__name__} needs")
+        if needed and given[parameter.name].optional:
+            raise PatternError(f"may leave out {parameter.name.upper()}: give the parameter a default")

@@ -1,0 +1,34 @@
+"""Which handlers of a game keep failing, and are disabled until their code changes."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+FAULTS_MAX = 3
+"""So many faults within the window disable a handler."""
+WINDOW_US = 600_000_000
+"""Ten minutes."""
+
+
+class Health:
+    """Faults of one generation of a game, over all its rooms.
+
+    Attributes:
+        faults: Handler -> how often it has faulted.
+        disabled: Handlers that are not called any more, in the order in which that happened.
+    """
+
+    def __init__(self) -> None:
+        self.faults: Counter[str] = Counter()
+        self.disabled: list[str] = []
+        self._recent: dict[str, deque[int]] = {}
+
+    def book(self, handler: str, now_us: int) -> bool:
+        """Count a fault of `handler`. Returns whether it was the one that disables it."""
+        self.faults[handler] += 1
+        recent = self._recent.setdefault(handler, deque(maxlen=FAULTS_MAX))
+        recent.append(now_us)
+        if handler in self.disabled or len(recent) < FAULTS_MAX or now_us - recent[0] > WINDOW_US:
+            return False
+        self.disabled.append(handler)
+        return True

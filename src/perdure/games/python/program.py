@@ -1,0 +1,149 @@
+"""A Python game as a program that rooms run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from perdure.errors import GameError
+from perdure.games.python.api import Game
+from perdure.games.python.binding import TABLES, Binding
+from perdure.games.python.collect import Collected
+from perdure.games.python.health import Health
+from perdure.live.loader import load
+from perdure.live.sources import Sources, capture
+from perdure.live.tracebacks import format_error
+from perdure.room.program import Lifecycle
+from perdure.room.tables import Table, TableSpec
+
+
+class ModuleInfo(msgspec.Struct, frozen=True):
+    """One module, for the `modules` listing.
+
+    Attributes:
+        module, generation: Which, in which code.
+        commands: The words that it binds.
+        faults: How often its handlers have raised.
+        disabled: Its handlers that are disabled.
+    """
+
+    module: str
+    generation: str
+    commands: list[str]
+    faults: int
+    disabled: list[str]
+
+
+class PythonProgram:
+    """One game in one generation of its code; see `perdure.room.program.Program`.
+
+    Attributes:
+        game: The game's name in the configuration.
+        generation: Hash of the sources.
+        sources: What was loaded, to be stored before the first record that needs it; None for classes.
+    """
+
+    def __init__(
+        self,
+        game: str,
+        generation: str,
+        modules: Mapping[str, ModuleType],
+        texts: Mapping[str, str],
+        *,
+        only: type[Game] | None = None,
+        sources: Sources | None = None,
+    ) -> None:
+        self.game, self.generation, self.sources = game, generation, sources
+        self.collected = Collected(modules, texts, only)
+        self.health = Health()
+        self._modules, self._texts = dict(modules), texts
+        kind = self.collected.game
+        self.lifecycle = Lifecycle(kind.lifecycle, kind.grace_s, kind.wake_hz, kind.budget_s)
+        self.tables: Mapping[str, TableSpec] = {**self.collected.tables, **TABLES}
+        self.versions: Mapping[str, int] = {part.name: part.kind.version for part in self.collected.parts}
+
+    def bind(self, room: str, tables: Mapping[str, Table[Any, Any]]) -> Binding:
+        """The game in one room."""
+        return Binding(room, tables, self.collected, self.health, self.function_name)
+
+    def modules(self) -> list[ModuleInfo]:
+        """What the game consists of, and how it fares."""
+        return [self._info(part.name) for part in self.collected.parts]
+
+    def traceback(self, error: BaseException) -> str:
+        """A fault as a traceback of the game's own frames, from the source that runs."""
+        return format_error(error, self._texts)
+
+    def resolve(self, function: str) -> Callable[..., Any]:
+        """The plain function behind the name that `room.ask` stored, to be run by the host.
+
+        Raises:
+            GameError: This generation has no such function.
+        """
+        module, _, name = function.partition(":")
+        found = getattr(self._modules.get(module), name, None)
+        if not callable(found):
+            raise GameError(f"the game {self.game} has no function {function} any more. It was asked by earlier code.")
+        return found  # type: ignore[no-any-return]  # checked to be callable; what it takes was stored with it
+
+    def function_name(self, function: Callable[..., object]) -> str:
+        """The name to store for a plain function of the game.
+
+        Raises:
+            GameError: It is none, so a later process could not find it again.
+        """
+        name = getattr(function, "__name__", "")
+        for dotted, module in self._modules.items():
+            if vars(module).get(name) is function and getattr(function, "__module__", "") == module.__name__:
+                return f"{dotted}:{name}"
+        raise GameError(
+            f"room.ask takes a plain function of one of the game's modules, not {function!r}: its name is what is "
+            f"stored. Write `def {name if name.isidentifier() else 'fetch'}(…)` at the top of a module."
+        )
+
+    def _info(self, module: str) -> ModuleInfo:
+        commands = self.collected.commands.items()
+        mine = [" ".join(words) for words, command in commands if command.handler.startswith(module + ".")]
+        faults = sum(n for handler, n in self.health.faults.items() if handler.startswith(module + "."))
+        disabled = [handler for handler in self.health.disabled if handler.startswith(module + ".")]
+        return ModuleInfo(module, self.generation, mine, faults, disabled)
+
+
+def load_game(path: Path, name: str = "") -> PythonProgram:
+    """Load the game in a folder or file, aside, under a name of its own.
+
+    Args:
+        path: The folder or ``.py`` file.
+        name: The game's name in the configuration; by default the folder's.
+
+    Raises:
+        GameError: It does not load: the file, the line, and what to do.
+    """
+    sources = capture(path)
+    generation = load(sources)
+    return PythonProgram(name or sources.name, sources.generation, generation.modules, sources.texts, sources=sources)
+
+
+def program_of(game: type[Game]) -> PythonProgram:
+    """The game of a class that was imported in the ordinary way, as a test does.
+
+    Taken are the modules beside it: its file's, or all of its package's.
+
+    Raises:
+        GameError: As `load_game`.
+    """
+    module = sys.modules[game.__module__]
+    file = Path(module.__file__ or "")
+    package = module.__package__ or ""
+    if not package or file.name.startswith("test_") or "<locals>" in game.__qualname__:
+        sources, modules = capture(file), {"": module}
+    else:
+        sources = capture(Path(sys.modules[package].__path__[0]))
+        modules = {name: importlib.import_module(f"{package}.{name}" if name else package) for name in sources.modules}
+    return PythonProgram(game.__name__.lower(), sources.generation, modules, sources.texts, only=game)

@@ -1,0 +1,28 @@
+"""Styled text. A style is a function from text to text; what a client cannot show, its gateway removes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Color = Literal["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"]
+
+_CODES: dict[str, int] = {
+    "black": 30,
+    "red": 31,
+    "green": 32,
+    "yellow": 33,
+    "blue": 34,
+    "magenta": 35,
+    "cyan": 36,
+    "white": 37,
+}
+
+
+def bold(text: str) -> str:
+    """`text`, in bold."""
+    return f"\x1b[1m{text}\x1b[22m"
+
+
+def color(text: str, name: Color) -> str:
+    """`text`, in one of the eight colours that every terminal has."""
+    return f"\x1b[{_CODES[name]}m{text}\x1b[39m"
