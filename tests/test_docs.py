@@ -1,5 +1,6 @@
 """What the documentation says about itself and about the tests is true."""
 
+import importlib
 import re
 import textwrap
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 
 import perdure
 from perdure import config, control_lines
+from perdure.testing import Perdure
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -69,6 +71,27 @@ def test_examples_compile(page: Path) -> None:
         compile("\n" * line + text, str(page), "exec")
     for _, text in blocks(page, "toml"):
         tomllib.loads(text)
+
+
+def test_the_game_of_the_readme_passes_its_test(
+    perdure: Perdure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the README shows is a game, and the test below it passes."""
+    (_, game), (_, its_test) = blocks(REPOSITORY / "README.md", "python")
+    (tmp_path / "tavern_of_the_readme.py").write_text(game)
+    monkeypatch.syspath_prepend(tmp_path)
+    code = dict(vars(importlib.import_module("tavern_of_the_readme")))
+    exec(its_test, code)
+    code["test_a_mug_runs_dry"](perdure)
+
+
+def test_the_reference_has_every_name_of_the_authors_api() -> None:
+    """Every name that games import, and every public member of what they reach, is on the page."""
+    page = (DOCS / "reference" / "author-api.md").read_text()
+    reached = (perdure.Game, perdure.Module, perdure.Player, perdure.Players, perdure.Room, perdure.Answer)
+    members = {name for kind in reached for name in (*vars(kind), *kind.__annotations__) if not name.startswith("_")}
+    missing = {name for name in members | set(perdure.__all__) if not re.search(rf"\b{name}\b", page)}
+    assert not missing
 
 
 def test_failure_modes_are_numbered_without_gaps() -> None:
