@@ -1,0 +1,133 @@
+"""The event log: what happened to a server, one JSON object a line, numbered for ever.
+
+`STATE/events.jsonl` is turned over at a bound, so two files hold the last few ten thousand events; the
+numbers go on over restarts of everything. A disk that is full loses lines, not the server: they stay in
+memory for followers, and the next line that can be written says how many are missing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from perdure.supervisor.plain import plain
+
+FILE_NAME = "events.jsonl"
+FILE_BYTES_MAX = 4 * 1024 * 1024
+RECENT_MAX = 1000
+"""Events that are kept in memory for those who ask or follow."""
+
+Event = dict[str, Any]
+
+
+class EventLog:
+    """Appends events and tells followers.
+
+    Args:
+        folder: The state folder.
+        now: The wall clock, as ISO 8601 text.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], str], *, bytes_max: int = FILE_BYTES_MAX) -> None:
+        self._path, self._now, self._bytes_max = folder / FILE_NAME, now, bytes_max
+        self.seq = 0
+        self.recent: deque[Event] = deque(maxlen=RECENT_MAX)
+        for event in read_events(folder):
+            self.seq = max(self.seq, event["seq"])
+            self.recent.append(event)
+        self._followers: list[Callable[[Event], None]] = []
+        self._lost = 0
+        self._torn = _ends_torn(self._path)
+
+    def emit(self, kind: str, **fields: Any) -> Event:
+        """Append one event; its number is one above the last."""
+        if self._lost and self._write({"seq": self.seq, "at": self._now(), "kind": "events-lost", "count": self._lost}):
+            self._lost = 0
+        self.seq += 1
+        event: Event = {"seq": self.seq, "at": self._now(), "kind": kind}
+        event.update((key, value) for key, value in fields.items() if key not in event)
+        if not self._write(event):
+            self._lost += 1
+        self.recent.append(event)
+        for follower in list(self._followers):
+            follower(event)
+        return event
+
+    def follow(self, follower: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `follower` with each event from now on; returns what ends that."""
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower) if follower in self._followers else None
+
+    def _write(self, event: Event) -> bool:
+        line = msgspec.json.encode(event) + b"\n"
+        try:
+            with self._path.open("ab", buffering=0) as file:
+                if file.tell() > self._bytes_max:
+                    self._path.replace(self._path.with_name(FILE_NAME + ".1"))
+                    return self._write(event)
+                written = file.write((b"\n" if self._torn else b"") + line)
+        except OSError:
+            return False
+        self._torn = written is not None and 0 < written < len(line)
+        return not self._torn
+
+
+def read_events(folder: Path, since: int = 0) -> Iterator[Event]:
+    """The events after number `since` that the files still have, oldest first; torn lines are passed over."""
+    for name in (FILE_NAME + ".1", FILE_NAME):
+        try:
+            data = (folder / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        for line in data.splitlines():
+            event = _decode(line)
+            if event is not None and event["seq"] > since:
+                yield event
+
+
+def _decode(line: bytes) -> Event | None:
+    try:
+        event = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return None
+    return event if isinstance(event.get("seq"), int) and isinstance(event.get("kind"), str) else None
+
+
+def _ends_torn(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - 1))
+            return size > 0 and file.read(1) != b"\n"
+    except OSError:
+        return False
+
+
+_SENTENCES = {
+    "starting": "{name} starts (pid {pid})",
+    "ready": "{name} is ready",
+    "exited": "{name} {how}",
+    "restarting": "{name} starts again {when} (attempt {attempt})",
+    "killed": "{name} was killed: {reason}",
+    "aside": "room {room} is put aside: {reason}",
+    "stopping": "stopping: {reason}",
+    "stopped": "stopped",
+}
+
+
+def sentence(event: Event) -> str:
+    """The event for people, on one line that drives no terminal."""
+    fields = {key: plain(value) for key, value in event.items()}
+    template = _SENTENCES.get(event["kind"], "")
+    try:
+        text = template.format_map(fields)
+    except (KeyError, ValueError):
+        text = ""
+    if not text:
+        rest = (f"{key}={value}" for key, value in fields.items() if key not in ("seq", "at", "kind"))
+        text = " ".join([fields["kind"], *rest])
+    return f"{text}. {fields['note']}" if "note" in fields and template else text

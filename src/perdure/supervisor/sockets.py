@@ -1,0 +1,120 @@
+"""The listening sockets that outlive the processes which accept from them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from perdure.config import Address
+from perdure.errors import ConfigError, StorageError, Unavailable
+
+BACKLOG = 1024
+"""Connects that queue while a gateway is away."""
+UNIX_PATH_BYTES_MAX = 107
+"""What fits into sockaddr_un.sun_path with its terminating zero (unix(7))."""
+
+
+def listen_tcp(address: Address) -> list[socket.socket]:
+    """Listeners on every address that the host's name has; with port 0 all take the port the first one got.
+
+    Raises:
+        ConfigError: The name is unknown, or not an address of this machine.
+        Unavailable: The port is taken, or this user may not take it.
+    """
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
+        )
+    except socket.gaierror as error:
+        raise ConfigError(f"Nothing listens on {address}: {address.host!r}: {error.strerror}.") from None
+    listeners: list[socket.socket] = []
+    for family, host in dict.fromkeys((entry[0], entry[4][0]) for entry in found):
+        port = listeners[0].getsockname()[1] if listeners else address.port
+        try:
+            listeners.append(_listen(family, Address(str(host), port)))
+        except OSError as error:
+            if listeners and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                continue  # a name like localhost may have an IPv6 address that this machine lacks
+            for listener in listeners:
+                listener.close()
+            raise _explained(address, error) from None
+    return listeners
+
+
+def _listen(family: socket.AddressFamily, address: Address) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _explained(address: Address, error: OSError) -> ConfigError | Unavailable:
+    other = Address(address.host, address.port + 1 if 0 < address.port < 65535 else 4000)
+    choose = f"Choose another one: perdure run PROJECT --telnet {other} (port 0 takes any free one)."
+    if error.errno == errno.EADDRINUSE:
+        return Unavailable(
+            f"{address} is already in use, so nothing was started. "
+            f"Who has it: ss -ltnp 'sport = :{address.port}'. {choose}",
+            op="listen:telnet",
+        )
+    if error.errno == errno.EACCES:
+        return Unavailable(
+            f"This user may not listen on {address}, so nothing was started. {choose}", op="listen:telnet"
+        )
+    return ConfigError(f"Nothing can listen on {address}: {error.strerror}. Use an address of this machine.")
+
+
+class SocketFolder:
+    """A folder with unix sockets, however long its path is: then they are named through the folder's descriptor.
+
+    Attributes:
+        fd: The folder's descriptor; whoever inherits it under its number can use `address`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def address(self, name: str) -> str:
+        """What `connect` and `bind` take, in every process that has `fd`."""
+        path = str(self._folder / name)
+        return path if len(os.fsencode(path)) <= UNIX_PATH_BYTES_MAX else f"/proc/self/fd/{self.fd}/{name}"
+
+    def listen(self, name: str) -> socket.socket:
+        """A listener that only this user may connect to (0600); one that a dead server left is replaced.
+
+        Raises:
+            StorageError: The folder takes no socket.
+        """
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            self.remove(name)
+            listener.bind(self.address(name))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise StorageError(f"No socket {self._folder / name}: {error.strerror}.", op=f"listen:{name}") from error
+        finally:
+            os.umask(before)
+        listener.setblocking(False)
+        return listener
+
+    def remove(self, name: str) -> None:
+        """Forget the socket's name; a missing one is fine."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.fd)
+
+    def close(self) -> None:
+        os.close(self.fd)

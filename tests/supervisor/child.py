@@ -1,0 +1,110 @@
+"""A child for the supervisor's tests: speaks the control protocol with nothing but the standard library.
+
+Its arguments are what it does, in order, before it serves: see `DEEDS`.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+BOOT = json.loads(os.environ["PERDURE_BOOT"])
+control = socket.socket(fileno=BOOT["control_fd"])
+stubborn = False
+
+
+def say(line):
+    control.sendall(json.dumps(line).encode() + b"\n")
+
+
+def forever():
+    while True:
+        time.sleep(60)
+
+
+def orphan(path):
+    """Leave a process in a session of its own, whose parent is gone; it ignores SIGTERM."""
+    code = "import os,signal,sys,time; os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    code += "open(sys.argv[1],'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
+    if os.fork() == 0:
+        subprocess.Popen([sys.executable, "-I", "-c", code, path], close_fds=True)
+        os._exit(0)
+    os.wait()
+    while not Path(path).exists() or not Path(path).read_text().endswith("\n"):
+        time.sleep(0.005)
+
+
+def exit_first(path, code):
+    """Exit with `code` the first time, go on afterwards."""
+    if not Path(path).exists():
+        Path(path).touch()
+        sys.exit(int(code))
+
+
+def slot(room, c, session, j, n):
+    """Pretend to run a callback since a while."""
+    sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
+    from perdure.slot import Slot
+
+    Slot(BOOT["slot_fd"]).begin(room, int(c), session, int(j), int(n), 1000)
+
+
+def die_if(path):
+    if Path(path).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def append_env(path):
+    with Path(path).open("a") as file:
+        file.write(os.environ.get("PERDURE_FAULT", "none") + "\n")
+
+
+def deny():
+    """Take no order to end."""
+    global stubborn
+    stubborn = True
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+DEEDS: dict[str, Callable[..., object]] = {
+    "print": lambda text: os.write(1, text.encode() + b"\n"),
+    "exit": lambda code: os._exit(int(code)),
+    "die": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "die-if": die_if,
+    "flood": lambda size: [os.write(1, b"x" * 63 + b"\n") for _ in range(int(size) // 64)],
+    "args": lambda path, *texts: Path(path).write_text(json.dumps(sys.argv)),
+    "boot": lambda path: Path(path).write_text(json.dumps(BOOT)),
+    "env": append_env,
+    "session": lambda path: Path(path).write_text(json.dumps([os.getsid(0), os.getpid(), os.isatty(0)])),
+    "orphan": orphan,
+    "exit-first": exit_first,
+    "slot": slot,
+    "deny": deny,
+    "hang": forever,
+    "ready": lambda: say({"event": {"kind": "ready"}}),
+    "event": lambda kind, text: say({"event": {"kind": kind, "text": text}}),
+    "nonsense": lambda: control.sendall(b"nonsense\n"),
+    "close": control.close,
+}
+
+deeds = [deed.split("\t") for deed in sys.argv[1:]]
+for name, *arguments in deeds:
+    DEEDS[name](*arguments)
+
+for line in control.makefile("r"):
+    request = json.loads(line)
+    if "method" not in request:
+        continue
+    if request["method"] == "stop" and stubborn:
+        continue
+    if request["method"] == "deaf":
+        forever()
+    say({"id": request["id"], "result": {"method": request["method"], "params": request.get("params", {})}})
+    if request["method"] == "stop":
+        sys.exit(0)
+sys.exit(3)  # the supervisor is gone

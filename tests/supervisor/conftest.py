@@ -1,0 +1,134 @@
+"""A real supervisor over fake children, and what to ask of the machine about them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from perdure.cli.client import Client
+from perdure.errors import Unavailable
+from perdure.supervisor.events import read_events
+
+HERE = Path(__file__).parent
+DEADLINE_S = 30.0
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T | None], what: str = "the condition") -> T:
+    """Look again and again until `condition` is true; its value."""
+    until_s = time.monotonic() + DEADLINE_S
+    while not (value := condition()):
+        assert time.monotonic() < until_s, f"{what} did not come about within {DEADLINE_S:g} s"
+        time.sleep(0.005)
+    return value
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def child(*deeds: Sequence[object] | str) -> list[str]:
+    """The command of a child that does these deeds and then serves."""
+    texts = ["\t".join(map(str, deed)) if not isinstance(deed, str) else deed for deed in deeds]
+    return [sys.executable, "-I", str(HERE / "child.py"), *texts]
+
+
+class Server:
+    """A supervisor in a process of its own."""
+
+    def __init__(self, folder: Path, prefix: Sequence[str] = (), env: dict[str, str] | None = None) -> None:
+        self.state = folder / "state"
+        self.project = folder
+        self.prefix, self.env = prefix, env or {}
+        self.state.mkdir(exist_ok=True)
+        (folder / "game").mkdir(exist_ok=True)
+        (folder / "perdure.toml").write_text(
+            '[server]\ntelnet = "127.0.0.1:0"\n[games.game]\npath = "game"\n[rooms]\nworld = "game"\n'
+        )
+        self.popen: subprocess.Popen[str] | None = None
+
+    def start(self, gateway: list[str], host: list[str], **options: Any) -> "Server":
+        commands = {"gateway": gateway, "host-1": host}
+        order = json.dumps({"project": str(self.project), "state": str(self.state), "commands": commands})
+        self.popen = subprocess.Popen(
+            [*self.prefix, sys.executable, str(HERE / "supervise.py"), order],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **self.env},
+            **options,
+        )
+        return self
+
+    def signal(self, signal: signal.Signals) -> None:
+        assert self.popen is not None
+        assert self.popen.pid > 1
+        self.popen.send_signal(signal)
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for its end: exit code, stdout, stderr."""
+        assert self.popen is not None
+        out, err = self.popen.communicate(timeout=DEADLINE_S)
+        return self.popen.returncode, out, err
+
+    def client(self) -> Client:
+        def connected() -> Client | None:
+            with suppress(Unavailable):
+                return Client(self.state)
+            return None
+
+        return wait_until(connected, "a control socket")
+
+    def ask(self, method: str, **params: Any) -> Any:
+        with self.client() as client:
+            return client.request(method, params)
+
+    def events(self, kind: str, name: str = "") -> list[dict[str, Any]]:
+        return [
+            event
+            for event in read_events(self.state)
+            if event["kind"] == kind and (not name or event.get("name") == name)
+        ]
+
+    def wait_events(self, kind: str, name: str = "", count: int = 1) -> list[dict[str, Any]]:
+        return wait_until(
+            lambda: found if len(found := self.events(kind, name)) >= count else None, f"{count} × {kind} {name}"
+        )
+
+    def wait_ready(self) -> None:
+        self.wait_events("ready", "gateway")
+        self.wait_events("ready", "host-1")
+
+    def pid(self, name: str) -> int:
+        return int(next(p["pid"] for p in self.ask("status")["processes"] if p["name"] == name))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server that was not started; whatever it started is gone afterwards."""
+    made = Server(tmp_path)
+    yield made
+    finish(made)
+
+
+def finish(made: Server) -> None:
+    if made.popen is not None and made.popen.poll() is None:
+        made.popen.terminate()
+        made.popen.terminate()
+        try:
+            made.popen.communicate(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            made.popen.kill()
+            made.popen.communicate()
