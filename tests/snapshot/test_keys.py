@@ -42,9 +42,7 @@ def test_a_ring_never_shows_its_keys() -> None:
     assert refused.value.__cause__ is None
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[1]", b'{"format":1,"signing":"a","keys":{"a":"zz"},"retired":[]}']
-)
+@pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b'{"format":1,"signing":"a","keys":{"a":"zz"},"retired":[]}'])
 def test_what_is_no_key_file_is_refused(data: bytes) -> None:
     """An empty or spoilt key file never becomes an empty key (FM-35)."""
     with pytest.raises(ContractError):

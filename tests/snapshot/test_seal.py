@@ -81,9 +81,7 @@ def test_a_rooms_value_survives_the_seal() -> None:
         schemas={},
         last_digest=b"d" * 16,
     )
-    rows: dict[str | int | tuple[str | int, ...], bytes] = {
-        f"wolf-{i}": b"\x81\xa2hp\x05" for i in range(2500)
-    }
+    rows: dict[str | int | tuple[str | int, ...], bytes] = {f"wolf-{i}": b"\x81\xa2hp\x05" for i in range(2500)}
     body = Body(meta, {"creatures": rows, "shops": {}})
     opened = open_sealed(seal(HEADER, sections(body), KEYS), KEYS, body_bytes_max=MIB)
     again = read_body(opened.body)
@@ -190,10 +188,7 @@ def frame_of(body: bytes) -> bytes:
 def test_a_frame_that_is_not_exactly_the_body_is_refused(spoil: Callable[[bytes], bytes]) -> None:
     """Even behind a good seal the body is one whole frame of the size that the header says."""
     header = msgspec.structs.replace(HEADER, body_bytes=10)
-    assert (
-        open_sealed(sealed_by_hand(header, frame_of(b"ten bytes!")), KEYS, body_bytes_max=MIB).body
-        == b"ten bytes!"
-    )
+    assert open_sealed(sealed_by_hand(header, frame_of(b"ten bytes!")), KEYS, body_bytes_max=MIB).body == b"ten bytes!"
     assert refusal(sealed_by_hand(header, spoil(frame_of(b"ten bytes!")))) == "body"
 
 

@@ -35,9 +35,7 @@ class KeyRing:
         ContractError: The signing key is missing or retired, or a key has another length.
     """
 
-    def __init__(
-        self, signing: str, keys: Mapping[str, bytes], retired: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, signing: str, keys: Mapping[str, bytes], retired: frozenset[str] = frozenset()) -> None:
         if signing not in keys or signing in retired:
             raise ContractError(f"The key ring's signing key {signing!r} is missing or retired.")
         for id, key in keys.items():

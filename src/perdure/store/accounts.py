@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -128,7 +127,7 @@ class SqlAccounts:
     def all(self) -> list[AccountRow]:
         """Every account, by name."""
         with self._transaction("read") as connection:
-            return [_account(row) for row in connection.execute(_SELECT.order_by(accounts.c.folded))]
+            return [_account(*row) for row in connection.execute(_SELECT.order_by(accounts.c.folded))]
 
     def _update(self, name: str, **values: str | bool) -> AccountRow:
         folded = _fold(name)
@@ -183,11 +182,11 @@ _SELECT = sa.select(accounts.c.number, accounts.c.name, accounts.c.role, account
 
 def _row(connection: sa.Connection, folded: str) -> AccountRow | None:
     found = connection.execute(_SELECT.where(accounts.c.folded == folded)).first()
-    return _account(found) if found else None
+    return _account(*found) if found else None
 
 
-def _account(row: sa.Row[Any]) -> AccountRow:
-    return AccountRow(f"a{row.number}", row.name, row.role, row.disabled)
+def _account(number: int, name: str, role: str, disabled: bool) -> AccountRow:
+    return AccountRow(f"a{number}", name, role, disabled)
 
 
 def _fold(name: str) -> str:

@@ -16,7 +16,7 @@ from perdure.errors import ContractError, StorageError
 from perdure.ports import FaultPoint
 from perdure.store.durable import UNFINISHED, no_fault, storage_error, sync_folder, write_durably
 
-_PART = re.compile(r"[a-z0-9_%A-F-][a-z0-9._%A-F-]*")
+_PART = re.compile(r"([a-z0-9_-]|%[0-9A-F]{2})([a-z0-9._-]|%[0-9A-F]{2})*")
 
 
 def base_key(room: str, epoch: int, c: int) -> str:

@@ -228,13 +228,14 @@ def _prepare(path: Path, version: str, entropy: Callable[[int], bytes], fault: F
     """Complete the layout; the lock is ours."""
     path.chmod(0o700)
     keys = _keys(path, entropy, fault)
-    for name in FOLDERS:
-        (path / name).mkdir(mode=0o700, exist_ok=True)
     remove_unfinished(path)
     if _version(path) is None:
         content = msgspec.json.encode(_Version(STATE_FORMAT, version))
         write_durably(path / "VERSION", content + b"\n", fault)
         sync_folder(path.parent)
+    for name in FOLDERS:
+        (path / name).mkdir(mode=0o700, exist_ok=True)
+    sync_folder(path)
     return keys
 
 

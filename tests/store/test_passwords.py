@@ -1,0 +1,40 @@
+"""Password hashes."""
+
+import argon2
+import pytest
+
+from perdure.errors import ContractError
+from perdure.store.passwords import PASSWORD_BYTES_MAX, hash_password, needs_rehash, verify_password
+
+
+def test_a_password_fits_its_own_hash_only() -> None:
+    """Any script; the salt makes each hash another one."""
+    first, second = hash_password("pässword"), hash_password("pässword")
+    assert first != second
+    assert verify_password(first, "pässword")
+    assert verify_password(second, "pässword")
+    assert not verify_password(first, "passwort")
+    assert not verify_password(first, "")
+
+
+def test_hashes_are_argon2id_with_19_mib_and_two_passes() -> None:
+    """The parameters stand in the hash, so that later ones can differ."""
+    made = hash_password("x")
+    assert made.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert not needs_rehash(made)
+    assert needs_rehash(argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("x"))
+
+
+@pytest.mark.parametrize("damaged", ["", "plain", "$argon2id$v=19$m=19456,t=2,p=1$abc", "$argon2id$\0"])
+def test_a_damaged_hash_fits_no_password(damaged: str) -> None:
+    """A broken row locks the account; it never opens it."""
+    assert not verify_password(damaged, "x")
+    assert not verify_password(damaged, "")
+
+
+def test_empty_and_endless_passwords_are_not_hashed() -> None:
+    """The bound is one of bytes, and holds for guesses too."""
+    for refused in ("", "x" * (PASSWORD_BYTES_MAX + 1), "ä" * (PASSWORD_BYTES_MAX // 2 + 1)):
+        with pytest.raises(ContractError, match="1 to 1024 bytes"):
+            hash_password(refused)
+    assert not verify_password(hash_password("x"), "x" * (PASSWORD_BYTES_MAX + 1))
