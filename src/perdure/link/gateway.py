@@ -176,7 +176,7 @@ class GatewayEnd:
             if j == presence.j:
                 self._drop_tail(session, presence, applied)
             for n, body in presence.tail:
-                self._send(link, EventSent(up.room, session, presence.j, n, body))
+                self._send(link, EventSent(up.room, up.epoch, session, presence.j, n, body))
         for session, (j, _) in up.seats.items():
             here = self.sessions.get(session)
             if here is None or here.room != up.room or here.j < j:
@@ -261,7 +261,9 @@ class GatewayEnd:
 
     def _append(self, session: str, presence: Presence, n: int, body: EventBody) -> None:
         presence.tail.append((n, body))
-        self._to_room(presence.room, EventSent(presence.room, session, presence.j, n, body))
+        route = self.routes.get(presence.room)
+        if route is not None and route.link is not None:
+            self._send(route.link, EventSent(presence.room, route.epoch, session, presence.j, n, body))
 
     def _acknowledge(self, session: str, room: str, j: int, m: int) -> None:
         self._to_room(room, OutAck(room, session, j, m))

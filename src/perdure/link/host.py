@@ -108,9 +108,10 @@ class HostEnd:
     def event(self, link: Link, sent: EventSent) -> list[Cause]:
         """H1: the causes to run now, in order; empty when the event is applied already or not acceptable.
 
-        What an earlier incarnation of a gateway left in its link is not acceptable: its sessions are gone.
+        What an earlier incarnation of a gateway left in its link is not acceptable: its sessions are gone. Nor is
+        what was sent to an earlier ownership: the room may have applied it elsewhere, and forgotten the seat.
         """
-        if self._link_of(sent.session) != link:
+        if sent.epoch != self.room.epoch or self._link_of(sent.session) != link:
             return []
         seat = self.room.seats.get(sent.session)
         if seat is not None and sent.j == seat.j and sent.n <= seat.applied:

@@ -37,9 +37,10 @@ class HostHello(msgspec.Struct, tag=1, array_like=True, frozen=True):
 
 
 class EventSent(msgspec.Struct, tag=2, array_like=True, frozen=True):
-    """gateway -> host: event n of seat (session, j)."""
+    """gateway -> host: event n of seat (session, j), for the owner under this epoch and nobody else."""
 
     room: str
+    epoch: int
     session: str
     j: int
     n: int
