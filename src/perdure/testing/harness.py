@@ -100,7 +100,7 @@ class Player:
             case Text(text=text):
                 self.lines += _STYLE.sub("", text).removesuffix("\n").split("\n")
             case Go(target=target):
-                self._perdure.later("go", lambda: self._enter(target))
+                self._perdure.later.append(partial(self._enter, target))
             case Refused(reason=reason):
                 self.ended = f"refused: {reason}"
             case End(reason=reason):
@@ -175,6 +175,8 @@ class RoomInTest:
         self._perdure.settle()
 
     def _release(self, ran: Ran) -> None:
+        mail = [partial(self._deliver, name.removeprefix("room:"), number, body) for name, number, body in ran.effects]
+        self._perdure.later.extend(() if self._perdure.slow_mail else mail)
         for output, seats in ran.sent:
             for session, _, m in seats:
                 seat = self.machine.seats[session]
@@ -182,8 +184,7 @@ class RoomInTest:
                 if seat.closed and not seat.outbox:
                     self.machine.forget_seat(session)
                 self._perdure.players[session]._show(output)
-        for service, number, body in ran.effects:
-            self._perdure.later("mail", partial(self._deliver, service.removeprefix("room:"), number, body))
+        self._perdure.later.extend(mail if self._perdure.slow_mail else ())
 
     def _deliver(self, target: str, number: int, body: bytes) -> None:
         self._perdure.rooms[target].run(Mailed(self.id, number, body))
@@ -239,6 +240,7 @@ class Perdure:
         rooms: By id.
         clock_us: Microseconds since 1970, on a clock that only `advance` moves noticeably.
         slow_mail: Whether players who go to another room arrive before the mail that was sent with them.
+        later: Players and mail on the way.
     """
 
     def __init__(self) -> None:
@@ -247,7 +249,7 @@ class Perdure:
         self.clock_us = NOON_US
         self.slow_mail = False
         self._count = 0
-        self._later: dict[str, deque[Callable[[], None]]] = {"go": deque(), "mail": deque()}
+        self.later: deque[Callable[[], None]] = deque()
         self._settling = False
 
     def room(self, game: type[Game] | str | Path, id: str = "room", *, keep_faults: bool = False) -> RoomInTest:
@@ -275,18 +277,14 @@ class Perdure:
             self.rooms[id].run_due(self.clock_us)
         self.clock_us = max(self.clock_us, end_us)
 
-    def later(self, kind: str, what: Callable[[], None]) -> None:
-        """Do something once the callback is over: a player goes, mail arrives."""
-        self._later[kind].append(what)
-
     def settle(self) -> None:
         """Let everybody arrive who is on the way, and all mail."""
         if self._settling:
             return
         self._settling = True
         try:
-            while queue := next((self._later[kind] for kind in self._order() if self._later[kind]), None):
-                queue.popleft()()
+            while self.later:
+                self.later.popleft()()
         finally:
             self._settling = False
 
@@ -294,9 +292,6 @@ class Perdure:
         """1, 2, 3, …"""
         self._count += 1
         return self._count
-
-    def _order(self) -> tuple[str, str]:
-        return ("go", "mail") if self.slow_mail else ("mail", "go")
 
 
 async def _awaited(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -21,6 +21,7 @@ M = TypeVar("M", bound=Migration)
 _ATTRIBUTE = "__perdure_marks__"
 
 
+@dataclass_transform(frozen_default=True)
 class Event(msgspec.Struct, frozen=True):
     """Base of a game's events: frozen structs of plain data, known by their class's name."""
 

@@ -1,0 +1,90 @@
+"""The game: who comes and goes, and how a character gets from one room of the server to another.
+
+A character is rows in several tables. When its player walks from `world` into `arena`, these rows leave the one room
+and travel as one letter, `Luggage`. Mail arrives exactly once, whatever crashes on the way, so a character is always in
+exactly one room, or in the mail. The player travels beside it, by `player.go`, and may arrive first. So there is one
+rule, in `join`: whoever has no character here follows it. A room that sent a character away knows where.
+"""
+
+from perdure import Event, Game, Player, Row, Table, on
+
+from .combat import Combat, Health
+from .items import Items, hand
+from .places import HOME, PLACES, Crossing, Person, Places
+from .shop import Purse, Shop
+
+HOME_ROOM = "world"
+
+
+class Away(Row):
+    """To which room a character was sent from here. Keyed by the player's id."""
+
+    room: str
+
+
+class Luggage(Event):
+    """A character on its way between two rooms."""
+
+    player: str
+    place: str
+    hp: int
+    coins: int
+    things: list[str]
+
+
+class Mud(Game):
+    away: Table[Away]
+
+    def join(self, player: Player) -> None:
+        if player.id not in self.room[Places].people:
+            away = self.away.peek(player.id)
+            if away or self.room.id != HOME_ROOM:
+                player.go(away.room if away else HOME_ROOM)
+                return
+            self.unpack(Luggage(player.id, HOME, Health().hp, Purse().coins, ["apple"]))
+            player.tell("Welcome to Underbridge! You have ten coins and an apple. Type 'help' for what you can do.")
+        self.room[Places].look(player)
+        self.say(f"{player} appears.", to=self.room[Places].around(player))
+
+    def leave(self, player: Player) -> None:
+        if player.id in self.room[Places].people:
+            self.say(f"{player} fades away.", to=self.room[Places].around(player))
+
+    def input(self, player: Player, line: str) -> bool:
+        """An exit's name alone means to go there."""
+        if self.room[Places].is_exit(player, line.strip()):
+            self.room[Places].go(player, line.strip())
+            return True
+        return False
+
+    @on(Crossing)
+    def send(self, event: Crossing) -> None:
+        player = self.room.players.get(event.player)
+        if player:
+            room = PLACES[event.place].room
+            self.room.mail(room, self.pack(player, event.place))
+            self.away[player.id] = Away(room)
+            player.go(room)
+
+    @on(Luggage)
+    def receive(self, luggage: Luggage) -> None:
+        self.away.pop(luggage.player, None)
+        self.unpack(luggage)
+
+    def pack(self, player: Player, place: str) -> Luggage:
+        """Take a character out of this room's tables."""
+        items = self.room[Items]
+        things = [items.things.pop(number).kind for number, _ in items.at(hand(player))]
+        del self.room[Places].people[player.id]
+        self.room[Combat].stop(player)
+        hp = self.room[Combat].health.pop(player.id).hp
+        coins = self.room[Shop].purses.pop(player.id).coins
+        return Luggage(player.id, place, hp, coins, things)
+
+    def unpack(self, luggage: Luggage) -> None:
+        """Put a character into this room's tables."""
+        self.room[Places].people[luggage.player] = Person(luggage.place)
+        self.room[Combat].health[luggage.player] = Health(luggage.hp)
+        self.room[Shop].purses[luggage.player] = Purse(luggage.coins)
+        for kind in luggage.things:
+            self.room[Items].make(kind, f"@{luggage.player}")

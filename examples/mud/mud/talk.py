@@ -1,0 +1,41 @@
+"""Talking: to those around, to one person, and without words."""
+
+from perdure import Module, Player, Row, Table, command
+
+from .places import Places
+
+
+class LastHeard(Row):
+    """Who last spoke to a player in private. Keyed by the player's id."""
+
+    teller: str
+
+
+class Talk(Module):
+    heard: Table[LastHeard]
+
+    @command("say TEXT", "'", help="Say something to everybody around you.")
+    def speak(self, player: Player, text: str) -> None:
+        player.tell(f'You say, "{text}"')
+        self.say(f'{player} says, "{text}"', to=self.room[Places].around(player))
+
+    @command("tell WHOM TEXT", "whisper", help="Say something to one person, wherever they are.")
+    def tell(self, player: Player, whom: Player, text: str) -> None:
+        player.tell(f'You tell {whom}, "{text}"')
+        whom.tell(f'{player} tells you, "{text}"')
+        self.heard[whom.id] = LastHeard(player.id)
+
+    @command("reply TEXT", "r", help="Answer whoever told you something last.")
+    def reply(self, player: Player, text: str) -> None:
+        last = self.heard.get(player.id) or self.refuse("Nobody has told you anything.")
+        whom = self.room.players.get(last.teller) or self.refuse("They are not here any more.")
+        self.tell(player, whom, text)
+
+    @command("emote TEXT", ":", help="Do something, in words: emote yawns.")
+    def emote(self, player: Player, text: str) -> None:
+        self.say(f"{player} {text}", to=[player, *self.room[Places].around(player)])
+
+    @command("who", help="See who is about.")
+    def who(self, player: Player) -> None:
+        names = sorted(other.name for other in self.room.players)
+        player.tell(f"{len(names)} here in the {self.room.id}: {', '.join(names)}.")

@@ -1,0 +1,160 @@
+"""examples/mud plays as its README says, and its characters survive everything."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.testing import Perdure, RoomInTest
+
+MUD = Path(__file__).resolve().parents[2] / "examples" / "mud" / "mud"
+
+
+@pytest.fixture
+def world(perdure: Perdure) -> RoomInTest:
+    """The town, with the arena beside it."""
+    perdure.room(MUD, "arena")
+    return perdure.room(MUD, "world")
+
+
+def test_speech_is_worded_as_promised(world):
+    """The speaker and the others each read the fixed wording; those elsewhere read nothing."""
+    ada, bob, cy = world.join("Ada"), world.join("Bob"), world.join("Cy")
+    cy.types("north")
+    ada.types("say Hello,  you!", "'there")
+    assert ada.sees('You say, "Hello,  you!"')
+    assert bob.sees('Ada says, "Hello,  you!"')
+    assert bob.sees('Ada says, "there"')
+    assert not any("Ada says" in line for line in cy.lines)
+
+
+def test_every_command_of_the_town_answers(world):
+    """look, go, tell, reply, emote, who, help, inventory, get, drop, give, eat, list, buy, sell, pay, attack."""
+    ada, bob = world.join("Ada"), world.join("Bob")
+    ada.types("look", "tell bob psst", "emote yawns.", ":bows.", "who", "help", "help say", "i")
+    assert bob.sees('Ada tells you, "psst"')
+    assert bob.sees("Ada yawns.")
+    assert bob.sees("Ada bows.")
+    assert ada.sees("2 here in the world: Ada, Bob.")
+    assert ada.sees("give ITEM to WHOM")
+    assert ada.sees("You carry an apple.")
+    bob.types("reply what?")
+    assert ada.sees('Bob tells you, "what?"')
+    ada.types("drop apple", "get apple", "give apple to bob", "i", "pay 3 to bob", "coins")
+    assert ada.sees("You carry nothing.")
+    assert ada.sees("You have 7 coins.")
+    bob.types("inventory", "coins", "e", "list", "buy sword", "sell apple", "i", "eat sword")
+    assert bob.sees("You carry 2 apples.")
+    assert bob.sees("You have 13 coins.")
+    assert bob.sees("You carry an apple, a rusty sword.")
+    assert bob.sees("It is still a rusty sword.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("lok", "Huh? Did you mean 'look'?"),
+        ("qwertzuiop", "Huh? Type 'help' for what you can do."),
+        ("give apple", "Usage: give ITEM to WHOM"),
+        ("give apple to zed", "Nobody called zed is here. Usage: give ITEM to WHOM"),
+        ("pay many to ada", 'COUNT is a whole number, and "many" is not. Usage: pay COUNT to WHOM'),
+        ("pay -5 to ada", "Nothing changes hands."),
+        ("buy apple", "The shop is in the world, east of the square."),
+        ("go sideways", "There is no way sideways from here."),
+        ("attack bear", "There is no bear here."),
+    ],
+)
+def test_mistakes_of_players_are_answered_in_their_words(world, typed, answer):
+    """No input of a player is a fault of the game."""
+    ada = world.join("Ada")
+    ada.types(typed)
+    assert ada.sees(answer)
+
+
+def test_a_purchase_that_is_too_dear_changes_nothing(world):
+    """A refusal undoes the whole command, the shelf included."""
+    ada = world.join("Ada")
+    ada.types("east")
+    stock = world["shop"].stock.peek("rusty sword").count
+    ada.types("buy sword")
+    assert ada.sees("That takes 12 coins, and you have 10.")
+    assert world["shop"].stock.peek("rusty sword").count == stock
+    assert world["shop"].purses.peek(ada.id).coins == 10
+
+
+@pytest.mark.parametrize("slow_mail", [False, True])
+def test_a_character_travels_whole_whichever_arrives_first(perdure, world, slow_mail):
+    """Things, coins and health are in the room where the player is, once (FM-95)."""
+    perdure.slow_mail = slow_mail
+    ada, bob = world.join("Ada"), world.join("Bob")
+    ada.types("arena", "i", "coins", "say anybody?", "who")
+    assert ada.room == "arena"
+    assert ada.sees("You carry an apple.")
+    assert ada.sees("You have 10 coins.")
+    assert ada.sees("1 here in the arena: Ada.")
+    assert bob.sees("Ada leaves: arena.")
+    assert not world["items"].at("@ada")
+    ada.types("out", "i")
+    assert ada.room == "world"
+    assert not perdure.rooms["arena"]["items"].at("@ada")
+    assert [item.kind for _, item in world["items"].at("@ada")] == ["apple"]
+    assert not list(world["mud"].away)
+
+
+def test_whoever_quits_in_the_arena_logs_in_to_the_arena(perdure, world):
+    """The world knows where it sent a character, and sends the player after it."""
+    ada = world.join("Ada")
+    ada.types("arena", "up")
+    ada.leave()
+    ada = world.join("Ada")
+    assert ada.room == "arena"
+    assert ada.sees("The Benches")
+
+
+def test_characters_survive_a_crash_and_a_restart(perdure, world):
+    """Place, things, coins and the fight go on where they were (FM-88)."""
+    perdure.rooms["arena"].crash()
+    ada = world.join("Ada")
+    ada.types("south", "east", "get apple", "attack goose")
+    world.crash()
+    perdure.advance(3)
+    assert ada.sees("You hit the goose")
+    world.restart()
+    ada.types("i")
+    assert ada.sees("You carry 2 apples.")
+    ada.leave()
+    ada = world.join("Ada")
+    assert ada.sees("The Meadow")
+
+
+def test_creatures_walk_about_and_come_back(world):
+    """Timers are data: creatures go on wandering after any number of restarts (FM-24, FM-88)."""
+    places = set()
+    for _ in range(30):
+        world.advance(30)
+        world.restart()
+        places.add(world["creatures"].alive.peek("goose").place)
+    assert len(places) > 2
+
+
+def test_the_bear_can_be_beaten_or_not(perdure, world):
+    """A fight ends: with a medal on the sand, or with its loser on the benches."""
+    ada = world.join("Ada")
+    ada.types("arena")
+    for _ in range(20):
+        if any("bear is dead" in line or "dark" in line for line in ada.lines):
+            break
+        perdure.rooms["arena"]["creatures"].alive["bear"].place = "sand"
+        ada.types("attack bear")
+        perdure.advance(2.5)
+    else:
+        pytest.fail("nobody won")
+    perdure.advance(200)
+    assert perdure.rooms["arena"]["creatures"].alive.peek("bear")
+
+
+def test_the_map_leads_somewhere(perdure):
+    """Every exit leads to a place, and every place can be reached from the square; at least eight of them."""
+    program = perdure.room(MUD, "world").program
+    places = next(module for name, module in program._modules.items() if name == "places").PLACES
+    assert len(places) >= 8
+    assert {to for place in places.values() for to in place.exits.values()} == set(places)
