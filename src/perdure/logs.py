@@ -49,6 +49,10 @@ class LogFile:
 
     log = debug = info = warning = error = critical = exception = msg
 
+    def close(self) -> None:
+        """Write nothing more."""
+        self._file.close()
+
     def _turn_over(self) -> None:
         self._file.close()
         self._path.replace(self._path.with_name(self._path.name + ".1"))
@@ -66,12 +70,15 @@ def printable(value: Any) -> Any:
     return value if isinstance(value, int | float | bool | None) else printable(str(value))
 
 
-def setup(process: str, state: Path, level: str = "info") -> None:
+def setup(process: str, state: Path, level: str = "info") -> LogFile:
     """Send this process's logs to ``STATE/logs/PROCESS.jsonl``; call it once, before the first log line.
 
+    Returns:
+        The file, open for as long as the process logs.
     Raises:
         ValueError: No such level.
     """
+    wrapper = _leveled(level)
     file = LogFile(state / "logs" / f"{process}.jsonl")
     structlog.configure(
         processors=[
@@ -81,10 +88,11 @@ def setup(process: str, state: Path, level: str = "info") -> None:
             _only_printable,
             structlog.processors.JSONRenderer(serializer=_as_json),
         ],
-        wrapper_class=_leveled(level),
+        wrapper_class=wrapper,
         logger_factory=lambda *_: file,
         cache_logger_on_first_use=False,
     )
+    return file
 
 
 def set_level(level: str) -> None:
