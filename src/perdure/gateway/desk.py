@@ -1,0 +1,179 @@
+"""The desk: answers the login dialogues' requests, one at a time, off the event loop.
+
+One thread talks to the accounts and to argon2 (19 MiB and some 20 ms each, so never two at once); a
+bounded queue waits before it. A failed login is booked when its answer is there and the next request
+looks at the book only then: guesses made in parallel gain nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from perdure.errors import ContractError, StorageError
+from perdure.gateway.login import (
+    Admitted,
+    Answer,
+    Broken,
+    Busy,
+    Create,
+    Disabled,
+    Find,
+    Found,
+    Request,
+    Secret,
+    Taken,
+    TryLater,
+    Unknown,
+    Verify,
+    Wrong,
+)
+from perdure.gateway.throttle import Throttle
+from perdure.ports import Accounts
+
+QUEUE_MAX = 64
+"""Requests that may wait: more than a second of argon2."""
+NAME_TRIES_FREE = 3
+ADDRESS_TRIES_FREE = 10
+"""Several players may share an address."""
+
+log = structlog.get_logger()
+
+
+class Hasher(NamedTuple):
+    """How passwords are hashed, slowly: `store.passwords`, or something quicker in tests."""
+
+    hash: Callable[[str], str]
+    verify: Callable[[str, str], bool]
+
+
+class Desk:
+    """Answers requests in order.
+
+    Args:
+        loop: Where answers are given.
+        accounts, hasher: Called on the desk's thread only.
+        queue_max: Requests beyond it are answered `Busy`.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        accounts: Accounts,
+        hasher: Hasher,
+        *,
+        queue_max: int = QUEUE_MAX,
+    ) -> None:
+        self._loop, self._accounts, self._hasher = loop, accounts, hasher
+        self._queue_max = queue_max
+        self._queue: deque[tuple[Request, str, Callable[[Answer], None]]] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
+        self._working = False
+        self.names, self.addresses = Throttle(NAME_TRIES_FREE), Throttle(ADDRESS_TRIES_FREE)
+
+    def ask(self, request: Request, address: str, answer: Callable[[Answer], None]) -> None:
+        """Have `request` answered; `answer` is called later, on the loop."""
+        if len(self._queue) >= self._queue_max:
+            self._loop.call_soon(answer, Busy())
+            return
+        self._queue.append((request, address, answer))
+        if not self._working:
+            self._next()
+
+    def close(self) -> None:
+        """Answer nothing more; waits for the request in hand, a few hundredths of a second."""
+        self._queue.clear()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _next(self) -> None:
+        while self._queue:
+            request, address, answer = self._queue.popleft()
+            wait_s = self._wait_s(request, address)
+            if wait_s > 0:
+                self._loop.call_soon(answer, TryLater(wait_s))
+                continue
+            self._working = True
+            task = self._loop.run_in_executor(self._thread, self._work, request)
+            task.add_done_callback(partial(self._done, request, address, answer))
+            return
+        self._working = False
+
+    def _done(
+        self,
+        request: Request,
+        address: str,
+        answer: Callable[[Answer], None],
+        done: asyncio.Future[Answer],
+    ) -> None:
+        if done.cancelled():
+            return
+        result = done.result()
+        self._book(request, address, result)
+        self._next()
+        answer(result)
+
+    def _wait_s(self, request: Request, address: str) -> float:
+        if not isinstance(request, Verify):
+            return 0.0
+        now_s = self._loop.time()
+        by_name = self.names.wait_s(request.name.casefold(), now_s)
+        return max(by_name, self.addresses.wait_s(address, now_s))
+
+    def _book(self, request: Request, address: str, answer: Answer) -> None:
+        if not isinstance(request, Verify):
+            return
+        name, now_s = request.name.casefold(), self._loop.time()
+        match answer:
+            case Wrong():
+                self.names.failed(name, now_s)
+                self.addresses.failed(address, now_s)
+                log.warning("login failed", account=request.name, address=address)
+            case Unknown():
+                # The name is not logged: it may be a password typed at the wrong prompt.
+                self.addresses.failed(address, now_s)
+            case Admitted() | Disabled():
+                self.names.succeeded(name)
+                self.addresses.succeeded(address)
+            case _:
+                pass
+
+    # --- on the desk's thread ---
+
+    def _work(self, request: Request) -> Answer:
+        try:
+            match request:
+                case Find(name=name):
+                    return Found(self._accounts.find(name))
+                case Verify(name=name, password=password):
+                    return self._verify(name, password)
+                case Create(name=name, password=password):
+                    return self._create(name, password)
+        except StorageError as error:
+            log.error("accounts unavailable", error=str(error))
+            return Broken()
+        except Exception as error:  # noqa: BLE001 - the edge of the thread: the player is told, the desk goes on
+            # Only the kind: a foreign exception's text could hold a parameter, and one of these is a password.
+            log.error("login broke", error=type(error).__name__)
+            return Broken()
+
+    def _verify(self, name: str, password: Secret) -> Answer:
+        account = self._accounts.find(name)
+        if account is None:
+            return Unknown()
+        if not self._hasher.verify(self._accounts.password_hash(account.id), password.reveal()):
+            return Wrong()
+        return Disabled() if account.disabled else Admitted(account)
+
+    def _create(self, name: str, password: Secret) -> Answer:
+        if self._accounts.find(name) is not None:
+            return Taken(f"The name {name} is taken. Choose another one, or: connect {name} PASSWORD")
+        try:
+            return Admitted(self._accounts.create(name, self._hasher.hash(password.reveal()), "player"))
+        except ContractError as error:
+            return Taken(str(error))

@@ -1,0 +1,407 @@
+"""The login dialogue as a state machine: lines in, texts and requests out.
+
+A player types a command (`connect NAME PASSWORD`, `create NAME PASSWORD`, `guest`, `who`, `quit`, `help`)
+or only a name, and is then asked for the password with echo off. An unknown name gets the offer to make a
+character. Requests (`Find`, `Verify`, `Create`, `ListWho`) are answered by the shell through `answer`;
+until then no line may be given to the dialogue: `waiting` says so.
+
+Passwords travel as `Secret`, which has no readable form in logs, reprs and exceptions.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import ClassVar, Literal, NoReturn
+
+import msgspec
+
+from perdure.ports import AccountRow
+
+NAME_RULE = "A name has 2 to 20 characters: letters from a to z, digits, - and _, with a letter first."
+"""The rule of `store.accounts.check_name`; a test holds the two together."""
+PASSWORD_CHARS_MIN = 6
+PASSWORD_CHARS_MAX = 128
+SHOWN_NAME_CHARS_MAX = 40
+"""Longer names are not even looked up."""
+
+_name = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,19}")
+_reserved = re.compile(r"connect|create|guest[0-9]*|who|quit|help", re.IGNORECASE)
+
+HELP = (
+    "  connect NAME PASSWORD   play your character\n"
+    "  create NAME PASSWORD    make a new character\n"
+    "{guest}"
+    "  who                     see who is playing\n"
+    "  quit                    leave\n"
+    "Or type only a name; the password is then asked for unseen.\n"
+)
+HELP_GUEST = "  guest                   play without a character\n"
+
+NAME_PROMPT = "Name: "
+PASSWORD_PROMPT = "Password: "
+NEW_PASSWORD_PROMPT = "New password: "
+REPEAT_PROMPT = "The same again: "
+
+
+class Secret:
+    """A password on its way to the hasher; shows nothing of itself."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The password, for the hasher alone."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not copied or stored")
+
+
+# --- what the dialogue wants ---
+
+
+class Say(msgspec.Struct, frozen=True):
+    """Show this to the client."""
+
+    text: str
+
+
+class HideInput(msgspec.Struct, frozen=True):
+    """Switch the client's echo off (or on again)."""
+
+    hidden: bool
+
+
+class Find(msgspec.Struct, frozen=True):
+    """Is there an account of this name? Answer: `Found`, `Busy`, `Broken`."""
+
+    name: str
+
+
+class Verify(msgspec.Struct, frozen=True):
+    """Is this the account's password? Answer: `Admitted`, `Wrong`, `Unknown`, `Disabled`, `TryLater`, …"""
+
+    name: str
+    password: Secret
+
+
+class Create(msgspec.Struct, frozen=True):
+    """Make this account. Answer: `Admitted`, `Taken`, `Busy`, `Broken`."""
+
+    name: str
+    password: Secret
+
+
+class ListWho(msgspec.Struct, frozen=True):
+    """Who is playing? Answer: `Playing`."""
+
+
+class Enter(msgspec.Struct, frozen=True):
+    """The dialogue is over: this account plays, or a guest if there is none."""
+
+    account: AccountRow | None
+
+
+class Quit(msgspec.Struct, frozen=True):
+    """The dialogue is over: close the connection."""
+
+
+Request = Find | Verify | Create
+Action = Say | HideInput | Request | ListWho | Enter | Quit
+
+# --- what the shell answers ---
+
+
+class Found(msgspec.Struct, frozen=True):
+    account: AccountRow | None
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    account: AccountRow
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """Not this account's password."""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """No account of this name."""
+
+
+class Disabled(msgspec.Struct, frozen=True):
+    """The password was right, but the account may not log in."""
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The name could not be had, for this reason."""
+
+    reason: str
+
+
+class TryLater(msgspec.Struct, frozen=True):
+    """Too many failed tries; the next one counts after this time."""
+
+    wait_s: float
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """Too many people are logging in at this moment."""
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """The accounts cannot be read or written just now."""
+
+
+class Playing(msgspec.Struct, frozen=True):
+    names: list[str]
+
+
+Answer = Found | Admitted | Wrong | Unknown | Disabled | Taken | TryLater | Busy | Broken | Playing
+
+Stage = Literal["name", "password", "offer", "new-password", "repeat", "waiting", "done"]
+
+
+class Dialogue:
+    """One client's way from the greeting to a session.
+
+    Args:
+        server: The server's name, greeted with if there is no banner.
+        banner: Shown first.
+        guests: Whether one may play without an account.
+    """
+
+    def __init__(self, server: str, banner: str = "", *, guests: bool = True) -> None:
+        self.stage: Stage = "name"
+        self._server, self._banner, self._guests = server, banner, guests
+        self._name = ""
+        self._first: Secret | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer is due; lines typed ahead must be kept until it came."""
+        return self.stage == "waiting"
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the next line is typed with echo off."""
+        return self.stage in ("password", "new-password", "repeat")
+
+    def begin(self) -> list[Action]:
+        """The greeting."""
+        banner = self._banner.rstrip("\n") or f"Welcome to {self._server}."
+        return [Say(f"{banner}\n\n{self._help()}{NAME_PROMPT}")]
+
+    def line(self, text: str) -> list[Action]:
+        """The client typed a line, cleaned of control characters."""
+        assert not self.waiting, "a line while an answer is due"
+        if self.stage == "done":
+            return []
+        return self._LINES[self.stage](self, text.strip())
+
+    def interrupt(self) -> list[Action]:
+        """The client wants out of what it is being asked."""
+        if self.stage in ("waiting", "done", "name"):
+            return []
+        return self._again("\n")
+
+    def answer(self, answer: Answer) -> list[Action]:
+        """The shell answers the last request."""
+        assert self.waiting, "an answer that nobody waits for"
+        match answer:
+            case Found(account=account):
+                return self._found(account)
+            case Admitted(account=account):
+                self.stage = "done"
+                return [Enter(account)]
+            case Playing(names=names):
+                return self._again(_playing(names))
+            case Wrong():
+                return self._again(f"That is not the password of {self._name}.\n")
+            case Unknown():
+                return self._again(
+                    f"There is no character called {self._name}. To make it: create {self._name} PASSWORD\n"
+                )
+            case Disabled():
+                return self._again(f"{self._name} may not log in at present. The staff can tell why.\n")
+            case Taken(reason=reason):
+                return self._again(f"{reason}\n")
+            case TryLater(wait_s=wait_s):
+                return self._again(f"Too many failed tries. Wait {max(1, round(wait_s))} s, then try again.\n")
+            case Busy():
+                return self._again("Many are logging in just now: busy, try again in a moment.\n")
+            case Broken():
+                return self._again("The accounts cannot be reached just now. Try again in a moment.\n")
+
+    # --- lines, by stage ---
+
+    def _name_line(self, text: str) -> list[Action]:
+        verb, _, rest = text.partition(" ")
+        command = self._COMMANDS.get(verb.lower())
+        if command is not None:
+            return command(self, rest.strip())
+        if not text:
+            return [Say(NAME_PROMPT)]
+        if rest:
+            return self._again(f"{_did_you_mean(verb)}\n{self._help()}")
+        if len(text) > SHOWN_NAME_CHARS_MAX:
+            return self._again(f"That is too long for a name. {NAME_RULE}\n")
+        return self._ask(Find(text))
+
+    def _password_line(self, text: str) -> list[Action]:
+        if not text:
+            return self._again("\nNo password, so nothing happened.\n")
+        return [HideInput(False), Say("\n"), *self._ask(Verify(self._name, Secret(text)))]
+
+    def _offer_line(self, text: str) -> list[Action]:
+        if text.lower() in ("yes", "y"):
+            self.stage = "new-password"
+            return [HideInput(True), Say(NEW_PASSWORD_PROMPT)]
+        if text.lower() in ("no", "n", ""):
+            return self._again("No character was made.\n")
+        self.stage = "name"
+        return self._name_line(text)
+
+    def _new_password_line(self, text: str) -> list[Action]:
+        if problem := password_problem(self._name, text):
+            return self._again(f"\n{problem} No character was made.\n")
+        self.stage, self._first = "repeat", Secret(text)
+        return [Say(f"\n{REPEAT_PROMPT}")]
+
+    def _repeat_line(self, text: str) -> list[Action]:
+        assert self._first is not None
+        if self._first.reveal() != text:
+            return self._again("\nThe two were not the same. No character was made.\n")
+        self._first = None
+        return [HideInput(False), Say("\n"), *self._ask(Create(self._name, Secret(text)))]
+
+    # --- commands ---
+
+    def _connect(self, rest: str) -> list[Action]:
+        name, _, password = rest.partition(" ")
+        if not name:
+            return self._again("Who? Type: connect NAME PASSWORD\n")
+        if not password.strip():
+            return self._ask(Find(name[:SHOWN_NAME_CHARS_MAX]))
+        return self._ask(Verify(name[:SHOWN_NAME_CHARS_MAX], Secret(password.strip())))
+
+    def _create(self, rest: str) -> list[Action]:
+        name, _, password = rest.partition(" ")
+        password = password.strip()
+        if not name:
+            return self._again("Who? Type: create NAME PASSWORD\n")
+        if problem := name_problem(name):
+            return self._again(f"{problem}\n")
+        self._name = name
+        if not password:
+            self.stage = "new-password"
+            return [HideInput(True), Say(NEW_PASSWORD_PROMPT)]
+        if problem := password_problem(name, password):
+            return self._again(f"{problem} No character was made.\n")
+        return self._ask(Create(name, Secret(password)))
+
+    def _guest(self, _rest: str) -> list[Action]:
+        if not self._guests:
+            return self._again("There are no guests here. To make a character: create NAME PASSWORD\n")
+        self.stage = "done"
+        return [Enter(None)]
+
+    def _who(self, _rest: str) -> list[Action]:
+        self.stage = "waiting"
+        return [ListWho()]
+
+    def _quit(self, _rest: str) -> list[Action]:
+        self.stage = "done"
+        return [Say("Goodbye.\n"), Quit()]
+
+    def _show_help(self, _rest: str) -> list[Action]:
+        return self._again(self._help())
+
+    _LINES: ClassVar[dict[str, Callable[[Dialogue, str], list[Action]]]] = {
+        "name": _name_line,
+        "password": _password_line,
+        "offer": _offer_line,
+        "new-password": _new_password_line,
+        "repeat": _repeat_line,
+    }
+    _COMMANDS: ClassVar[dict[str, Callable[[Dialogue, str], list[Action]]]] = {
+        "connect": _connect,
+        "create": _create,
+        "guest": _guest,
+        "who": _who,
+        "quit": _quit,
+        "help": _show_help,
+        "?": _show_help,
+    }
+
+    # --- turns of the dialogue ---
+
+    def _again(self, text: str) -> list[Action]:
+        """Back to the beginning, with `text` before the prompt and echo on."""
+        shown: list[Action] = [HideInput(False)] if self.hidden else []
+        self.stage, self._first = "name", None
+        return [*shown, Say(f"{text}{NAME_PROMPT}")]
+
+    def _ask(self, request: Request) -> list[Action]:
+        self.stage, self._name = "waiting", request.name
+        return [request]
+
+    def _found(self, account: AccountRow | None) -> list[Action]:
+        if account is not None:
+            self.stage, self._name = "password", account.name
+            return [HideInput(True), Say(PASSWORD_PROMPT)]
+        missing = f"There is no character called {self._name}."
+        if problem := name_problem(self._name):
+            return self._again(f"{missing} {problem}\n")
+        self.stage = "offer"
+        near = _near_command(self._name)
+        hint = f" (Did you mean the command {near}?)" if near else ""
+        return [Say(f"{missing}{hint} Make a new one of this name? (yes or no) ")]
+
+    def _help(self) -> str:
+        return HELP.format(guest=HELP_GUEST if self._guests else "")
+
+
+def name_problem(name: str) -> str:
+    """Why no character can be made of this name; "" if it can."""
+    if not _name.fullmatch(name):
+        return NAME_RULE
+    if _reserved.fullmatch(name):
+        return f"{name} is a word that the server needs itself. Choose another name."
+    return ""
+
+
+def password_problem(name: str, password: str) -> str:
+    """Why this cannot be the password; "" if it can. Says nothing of the password itself."""
+    if len(password) < PASSWORD_CHARS_MIN:
+        return f"A password has at least {PASSWORD_CHARS_MIN} characters."
+    if len(password) > PASSWORD_CHARS_MAX:
+        return f"A password has at most {PASSWORD_CHARS_MAX} characters."
+    if password.casefold() == name.casefold():
+        return "A password must not be the name."
+    return ""
+
+
+def _near_command(word: str) -> str:
+    near = difflib.get_close_matches(word.lower(), ["connect", "create", "guest", "who", "quit", "help"], n=1)
+    return near[0] if near else ""
+
+
+def _did_you_mean(verb: str) -> str:
+    """An answer to a line that is no command; what followed the verb may be a password and is not repeated."""
+    near = _near_command(verb)
+    form = f"{near} NAME PASSWORD" if near in ("connect", "create") else near
+    return f"Did you mean: {form}" if near else "That is neither a command nor a name."
+
+
+def _playing(names: list[str]) -> str:
+    if not names:
+        return "Nobody is playing just now.\n"
+    count = "One is" if len(names) == 1 else f"{len(names)} are"
+    return f"{count} playing: {', '.join(names)}.\n"
