@@ -174,8 +174,7 @@ class Telnet:
 
     def send_text(self, text: str) -> None:
         """Append text as it is; its lines must already end with CR LF."""
-        # UTF-8 has no byte 255, so nothing needs doubling.
-        self._now.out += text.encode("utf-8", "replace")
+        self._now.out += encode_text(text)
 
     def end_burst(self) -> None:
         """Mark the end of a burst of text, so that clients show an unfinished last line as a prompt.
@@ -384,6 +383,11 @@ class Telnet:
     def _ask_terminal_type(self) -> None:
         self._now.asked = True
         self._now.out += bytes((IAC, SB, TTYPE, 1, IAC, SE))
+
+
+def encode_text(text: str) -> bytes:
+    """Text as telnet carries it. UTF-8 has no byte 255, so nothing needs doubling."""
+    return text.encode("utf-8", "replace")
 
 
 def _size(body: bytes, start: int, default: int) -> int:

@@ -1,0 +1,210 @@
+"""A player's socket: reads into the telnet machine, writes once per turn, closes without losing the last words.
+
+The socket is non-blocking and watched by readiness callbacks, so nothing is read while reading is off and
+nothing is buffered that the owner does not know of. At most `BUFFER_BYTES_MAX` wait here; the owner keeps
+the rest and is told by `shown` what has reached the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from typing import Literal, NamedTuple, Protocol
+
+from perdure.gateway.telnet import Telnet, TelnetEvent
+
+READ_BYTES = 16 * 1024
+"""Read per turn, so that one busy client does not hold the others up."""
+BUFFER_BYTES_MAX = 64 * 1024
+LINGER_S = 2.0
+"""How long a client that was told goodbye may take to close its side; then the socket is closed anyway."""
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""A player whose network vanished is noticed after two minutes."""
+
+_DISCONNECT = (ConnectionError, TimeoutError, OSError)
+
+
+class Held(NamedTuple):
+    """Bytes for the player that have not reached a socket; m = 0 is outside the seat's numbering."""
+
+    j: int
+    m: int
+    data: bytes
+
+
+class ClientOwner(Protocol):
+    """Whom a client tells."""
+
+    def received(self, client: Client) -> None:
+        """`client.pending` has new events."""
+
+    def writable(self, client: Client) -> None:
+        """The buffer has room again."""
+
+    def shown(self, client: Client, held: Held) -> None:
+        """All of `held` has been handed to the socket."""
+
+    def lost(self, client: Client) -> None:
+        """The other side is gone. `closed` follows."""
+
+    def closed(self, client: Client) -> None:
+        """The descriptor is closed."""
+
+
+class Client:
+    """One telnet connection.
+
+    Attributes:
+        pending: Events not yet taken by the owner.
+        burst: Whether text was queued after the last end of a burst; the owner's to set.
+    """
+
+    def __init__(self, sock: socket.socket, address: str, loop: asyncio.AbstractEventLoop, owner: ClientOwner) -> None:
+        self.address, self.telnet = address, Telnet()
+        self.pending: deque[TelnetEvent] = deque()
+        self.burst = False
+        self._sock, self._loop, self._owner = sock, loop, owner
+        self._state: Literal["open", "closing", "shut", "closed"] = "open"
+        self._reading = self._writing = False
+        self._buffer = bytearray()
+        self._queued = self._sent = 0
+        self._marks: deque[tuple[int, Held]] = deque()
+        self._linger: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to read, with the first telnet offers on their way."""
+        self._sock.setblocking(False)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE.items():
+            self._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        self.telnet.begin()
+        self.read(True)
+
+    @property
+    def open(self) -> bool:
+        """Whether the client is served: not closing and not closed."""
+        return self._state == "open"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the window; 80 × 24 if the client does not say."""
+        state = self.telnet.state()
+        return state.columns or 80, state.rows or 24
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return len(self._buffer)
+
+    def read(self, on: bool) -> None:
+        """Read from the socket, or let TCP hold the client back."""
+        if on == self._reading or self._state == "closed":
+            return
+        self._reading = on
+        if on:
+            self._loop.add_reader(self._sock, self._readable)
+        else:
+            self._loop.remove_reader(self._sock)
+
+    def queue(self, held: Held) -> None:
+        """Put something into the buffer; `flush` sends it."""
+        self._collect(held.data)
+        if held.m:
+            self._marks.append((self._queued, held))
+
+    def unsent(self) -> list[Held]:
+        """Take back what has not wholly reached the socket, oldest first; the buffer is empty afterwards."""
+        held = [held for _, held in self._marks]
+        self._marks.clear()
+        self._buffer.clear()
+        self._queued = self._sent
+        return held
+
+    def flush(self) -> None:
+        """Send what the socket takes; wait for it to take the rest."""
+        if self._state in ("shut", "closed"):
+            return
+        self._collect(b"")
+        try:
+            while self._buffer and (count := self._sock.send(self._buffer)):
+                self._sent += count
+                del self._buffer[:count]
+        except (BlockingIOError, InterruptedError):
+            pass
+        except _DISCONNECT:
+            self._lost()
+            return
+        self._watch_writable(bool(self._buffer))
+        while self._marks and self._marks[0][0] <= self._sent:
+            self._owner.shown(self, self._marks.popleft()[1])
+        if self._state == "closing" and not self._buffer:
+            self._shut()
+
+    def close(self) -> None:
+        """Send what is buffered, then end the connection; input is ignored from now on."""
+        if self._state != "open":
+            return
+        self._state = "closing"
+        self.pending.clear()
+        self._linger = self._loop.call_later(LINGER_S, self.drop)
+        self.read(True)
+        self.flush()
+
+    def drop(self) -> None:
+        """Close the descriptor now."""
+        if self._state == "closed":
+            return
+        self.read(False)
+        self._watch_writable(False)
+        self._state = "closed"
+        if self._linger is not None:
+            self._linger.cancel()
+        with contextlib.suppress(OSError):  # it may be closed at the other side already
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+        self._owner.closed(self)
+
+    def _collect(self, data: bytes) -> None:
+        """Append telnet's own replies, then `data`."""
+        size = len(self._buffer)
+        self._buffer += self.telnet.data_to_send()
+        self._buffer += data
+        self._queued += len(self._buffer) - size
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except _DISCONNECT:
+            data = b""
+        if not data:
+            self._lost()
+        elif self._state == "open":
+            self.pending.extend(self.telnet.receive(data))
+            self._owner.received(self)
+
+    def _watch_writable(self, on: bool) -> None:
+        if on == self._writing:
+            return
+        self._writing = on
+        if on:
+            self._loop.add_writer(self._sock, self._owner.writable, self)
+        else:
+            self._loop.remove_writer(self._sock)
+
+    def _shut(self) -> None:
+        """Say that nothing more comes, and wait for the other side: closing over unread input resets it."""
+        self._state = "shut"
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.drop()
+
+    def _lost(self) -> None:
+        if self._state == "open":
+            self._owner.lost(self)
+        self.drop()

@@ -1,0 +1,540 @@
+"""The gateway over real sockets, with a scripted host at the other end of the link."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from perdure.gateway import desk, telnet
+from perdure.gateway.client import BUFFER_BYTES_MAX
+from perdure.gateway.door import Limits
+from perdure.link.gateway import TAIL_EVENTS_MAX
+from perdure.link.messages import Ack, EventSent, Out, OutAck, SeatGone
+from perdure.room.record import End, Go, Input, Join, Leave, Refused, Resize, Text, Who
+from tests.gateway.world import Host, World, running
+
+WILL_NAWS = bytes((telnet.IAC, telnet.WILL, telnet.NAWS))
+GA = bytes((telnet.IAC, telnet.GA))
+
+
+def naws(columns: int, rows: int) -> bytes:
+    body = columns.to_bytes(2, "big") + rows.to_bytes(2, "big")
+    return bytes((telnet.IAC, telnet.SB, telnet.NAWS)) + body + bytes((telnet.IAC, telnet.SE))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with running(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def host(world: World) -> Host:
+    return world.host()
+
+
+# --- logging in ---
+
+
+def test_a_player_logs_in_and_joins_the_first_room(world: World, host: Host) -> None:
+    """The host learns session, account, role and window, never a password (G8)."""
+    world.account("Ada")
+    world.accounts.set_role("Ada", "builder")
+    player = world.player()
+    player.sends(WILL_NAWS + naws(120, 50))
+    player.types("connect ada secret1")
+    event = host.joined()
+    assert event.session.startswith("gateway.7.")
+    assert (event.room, event.j, event.body) == ("world", 1, Join(Who("a1", "Ada", "builder"), 120, 50))
+
+
+def test_lines_go_to_the_game_and_its_text_comes_back(world: World, host: Host) -> None:
+    """There and back, acknowledged on both sides (G1, G3)."""
+    player, seat = world.enters(host)
+    player.types("look")
+    event = host.expect(EventSent, n=1)
+    assert event.body == Input("look")
+    host.says(Ack("world", 1, seat.session, 1, 1), Out("world", 1, [(seat.session, 1, 1)], Text("A \x1b[2Jbar.\n")))
+    player.sees("A bar.\r\n")
+    assert host.expect(OutAck).m == 1
+    assert player.raw.endswith(b"\r\n" + GA)
+
+
+def test_lines_typed_ahead_of_the_login_reach_the_game(world: World, host: Host) -> None:
+    """One packet with the login and the first commands loses nothing."""
+    world.account("Ada")
+    world.player().types("connect ada secret1", "look", "north")
+    host.joined()
+    assert [host.expect(EventSent, n=n).body for n in (1, 2)] == [Input("look"), Input("north")]
+
+
+def test_a_new_character_is_made_with_the_echo_off(world: World, host: Host) -> None:
+    """A name, a yes, the password twice; the terminal shows neither (FM-96)."""
+    player = world.player()
+    player.types("Bob")
+    player.sees("(yes or no)")
+    player.types("yes")
+    player.sees("New password: ")
+    assert bytes((telnet.IAC, telnet.WILL, telnet.ECHO)) in player.raw
+    player.types("tr0ub4dor")
+    player.sees("The same again: ")
+    player.types("tr0ub4dor")
+    join = host.joined().body
+    assert isinstance(join, Join)
+    assert join.who.name == "Bob"
+    world.wait_until(lambda: world.asks("sessions")[0]["stage"] == "playing", "Bob plays")
+
+
+def test_guests_get_names_and_ids_of_their_own(world: World, host: Host) -> None:
+    """The lowest free number; the id is the session's."""
+    seats = []
+    for _ in range(2):
+        world.player().types("guest")
+        seats.append(host.joined())
+    assert [seat.body.who for seat in seats if isinstance(seat.body, Join)] == [
+        Who(f"guest:{seat.session}", f"Guest{n}", "player") for n, seat in enumerate(seats, 1)
+    ]
+
+
+def test_who_is_answered_before_logging_in(world: World, host: Host) -> None:
+    """Link-dead players are still there; those in the dialogue are not."""
+    world.enters(host)
+    other = world.player()
+    other.types("who")
+    assert "One is playing: Ada." in other.sees("playing: Ada.")
+
+
+def test_a_disabled_account_is_refused(world: World) -> None:
+    """The right password does not help."""
+    world.account("Ada")
+    world.accounts.set_disabled("Ada", True)
+    player = world.player()
+    player.types("connect ada secret1")
+    player.sees("may not log in")
+
+
+def test_failed_logins_make_the_next_one_wait_and_other_accounts_do_not(world: World, host: Host) -> None:
+    """Only failures are throttled, by account and by address (FM-82)."""
+    world.account("Ada")
+    player = world.player()
+    for _ in range(desk.NAME_TRIES_FREE):
+        player.types("connect ada wrong-one")
+        player.sees("not the password")
+    player.types("connect ada secret1")
+    player.sees("Too many failed tries")
+    world.enters(host, "Bob")
+
+
+def test_guesses_made_in_parallel_gain_nothing(world: World) -> None:
+    """Each request looks at the book when its turn comes (FM-82)."""
+    world.account("Ada")
+    world.accounts.gate.clear()
+    players = [world.player() for _ in range(8)]
+    for player in players:
+        player.types("connect ada wrong-one")
+    world.wait_until(lambda: all(stage == "waiting" for stage in dialogue_stages(world)), "all wait")
+    world.accounts.gate.set()
+    replies = [player.sees("Name: ") for player in players]
+    assert sum("not the password" in reply for reply in replies) == desk.NAME_TRIES_FREE
+
+
+def dialogue_stages(world: World) -> list[str]:
+    return [session.dialogue.stage for session in list(world.gateway.sessions.values())]
+
+
+def test_a_full_queue_says_busy(world: World) -> None:
+    """Logins beyond the bound are answered, not queued without end."""
+    world.accounts.gate.clear()
+    players = [world.player() for _ in range(desk.QUEUE_MAX + 4)]
+    for player in players:
+        player.types("connect nobody secret1")
+    busy = 3  # one is in hand, QUEUE_MAX wait
+
+    def answered() -> int:
+        return sum(stage == "name" for stage in dialogue_stages(world))
+
+    world.wait_until(lambda: answered() == busy, "the queue overflows")
+    world.accounts.gate.set()
+    assert sum("busy, try again" in player.sees("Name: ") for player in players) == busy
+
+
+def test_a_player_who_goes_while_the_password_is_checked_leaves_nothing(world: World, host: Host) -> None:
+    """The answer finds nobody, and nobody joins (FM-1)."""
+    world.account("Ada")
+    player = world.player()
+    world.accounts.gate.clear()
+    player.types("connect ada secret1")
+    world.wait_until(lambda: dialogue_stages(world) == ["waiting"], "the desk works")
+    world.loop.call_soon_threadsafe(next(iter(world.gateway.clients)).read, True)
+    player.drops()
+    world.wait_until(lambda: world.asks("status")["connections"] == 0, "it is gone")
+    world.accounts.gate.set()
+    _, seat = world.enters(host)
+    assert [m for m in host.heard if isinstance(m, EventSent)] == [seat]
+
+
+# --- limits and hostile clients ---
+
+
+def test_the_deadline_to_the_first_line_closes_with_a_reason(tmp_path: Path) -> None:
+    """A connection that says nothing, or drips bytes, is not kept (FM-81)."""
+    with running(tmp_path, limits=Limits(first_line_s=0.05)) as world:
+        player = world.stranger()
+        player.sends(b"x")
+        assert "too long to log in" in player.is_closed()
+
+
+def test_the_deadline_to_login_closes_with_a_reason(tmp_path: Path) -> None:
+    """Lines that lead nowhere do not keep a connection (FM-81)."""
+    with running(tmp_path, limits=Limits(login_s=0.05)) as world:
+        player = world.player()
+        player.types("who")
+        assert "too long to log in" in player.is_closed()
+
+
+def test_connections_per_address_are_limited_with_a_reason(tmp_path: Path) -> None:
+    """The one too many is told why, and a place becomes free again (FM-82)."""
+    with running(tmp_path, limits=Limits(per_loopback_max=2)) as world:
+        first, _ = world.player(), world.player()
+        assert "2 connections from your address" in world.stranger().is_closed()
+        first.drops()
+        world.wait_until(lambda: world.asks("status")["connections"] == 1, "one left")
+        world.player()
+
+
+def test_connections_in_all_are_limited_with_a_reason(tmp_path: Path) -> None:
+    """A full server says so (FM-82)."""
+    with running(tmp_path, limits=Limits(clients_max=1)) as world:
+        world.player()
+        assert "server is full" in world.stranger().is_closed()
+
+
+def test_a_line_beyond_the_cap_is_refused_and_the_next_one_counts(world: World, host: Host) -> None:
+    """64 KiB without a line end never reach the game (FM-80)."""
+    player, _ = world.enters(host)
+    player.types("x" * 65536, "look")
+    player.sees("nothing of it was taken")
+    assert host.expect(EventSent, n=1).body == Input("look")
+
+
+def test_garbage_in_lines_is_cleaned_before_the_game_sees_it(world: World, host: Host) -> None:
+    """NUL, invalid UTF-8, escapes and bidi controls (FM-80, FM-83)."""
+    player, _ = world.enters(host)
+    player.sends("say \x00a\x1b]0;owned\x07\u202eb\x9b2J".encode() + b"\xc3\r\n")
+    assert host.expect(EventSent, n=1).body == Input("say ab\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("storm", "reason"),
+    [
+        ((WILL_NAWS + bytes((telnet.IAC, telnet.WONT, telnet.NAWS))) * 1000, "option commands"),
+        (bytes((telnet.IAC, telnet.SB, telnet.NAWS)) + b"x" * 20_000, "subnegotiation"),
+    ],
+)
+def test_a_telnet_storm_is_disconnected_and_its_session_stays(
+    world: World, host: Host, storm: bytes, reason: str
+) -> None:
+    """The connection ends with a reason; the player may come back (FM-80)."""
+    player, seat = world.enters(host)
+    player.sends(storm)
+    assert reason in player.is_closed()
+    assert world.stages() == ["link-dead"]
+    again = world.player()
+    again.types("connect ada secret1", "look")
+    assert host.expect(EventSent, n=1).session == seat.session
+
+
+def test_a_full_tail_stops_the_reading_and_loses_nothing(world: World, host: Host) -> None:
+    """TCP holds a client back whose room acknowledges nothing (G1, G6)."""
+    player, seat = world.enters(host)
+    lines = 3 * TAIL_EVENTS_MAX
+    player.types(*(f"say {n}" for n in range(lines)))
+    host.expect(EventSent, n=TAIL_EVENTS_MAX)
+    report = world.asks("sessions")[0]
+    assert report["in_unacked"] == TAIL_EVENTS_MAX
+    assert [m for m in host.hears_nothing_more() if isinstance(m, EventSent)] == []
+    for n in range(1, lines + 1):
+        event = (
+            host.expect(EventSent, n=n) if n > TAIL_EVENTS_MAX else EventSent("world", 1, seat.session, 1, n, Input(""))
+        )
+        assert n <= TAIL_EVENTS_MAX or event.body == Input(f"say {n - 1}")
+        host.acks(event)
+
+
+def test_a_slow_reader_holds_no_more_than_its_bound_and_acknowledges_only_what_left(world: World, host: Host) -> None:
+    """What the socket does not take is not acknowledged, so the room's outbox is the bound (FM-17)."""
+    world.account("Ada")
+    player = world.player(receive_bytes=4096)
+    player.types("connect ada secret1")
+    seat = host.joined()
+    line, count = "x" * 4000 + "\n", 800  # beyond what the kernel buffers for both sockets
+    for m in range(1, count + 1):
+        host.tells(seat, m, line)
+    session = world.gateway.sessions[seat.session]
+    world.wait_until(lambda: len(session.held) > 0 and session.held_bytes < 4_000_000, "the socket is full")
+    assert session.client is not None
+    assert session.client.buffered <= BUFFER_BYTES_MAX + len(line) + 1
+    acked = [m.m for m in host.hears_nothing_more() if isinstance(m, OutAck)]
+    assert not acked or max(acked) < count
+    host.tells(seat, count + 1, End("You read too slowly."))
+    world.wait_until(lambda: world.gateway.sessions == {}, "the session is over")
+    assert "You read too slowly." in player.is_closed()
+    assert player.text.count(line.strip()) == count
+
+
+def test_all_of_a_long_text_reaches_a_reader_and_is_acknowledged_in_order(world: World, host: Host) -> None:
+    """Partial writes lose nothing (G3)."""
+    player, seat = world.enters(host)
+    for m in range(1, 1001):
+        host.tells(seat, m, f"{m} " + "y" * 4000 + "\n")
+    player.sees("1000 yyy")
+    host.expect(OutAck, m=1000)
+    assert [int(n) for n in re.findall(r"(\d+) y", player.text)] == list(range(1, 1001))
+    acked = [m.m for m in host.heard if isinstance(m, OutAck)]
+    assert acked == sorted(set(acked))
+
+
+# --- sessions ---
+
+
+def test_a_dropped_player_comes_back_to_the_same_seat_with_what_was_not_shown(world: World, host: Host) -> None:
+    """Link-dead, texts wait unacknowledged; logging in goes on where it stopped (FM-15)."""
+    player, seat = world.enters(host)
+    player.drops()
+    world.wait_until(lambda: world.stages() == ["link-dead"], "the drop is noticed")
+    host.tells(seat, 1, "You hear a noise.\n")
+    host.tells(seat, 2, "It was the cat.\n")
+    host.says(Ack("world", 1, seat.session, 1, 0))
+    assert [m for m in host.hears_nothing_more() if isinstance(m, OutAck)] == []
+    again = world.player()
+    again.types("connect ada secret1")
+    assert "Welcome back, Ada." in again.sees("You hear a noise.\r\nIt was the cat.\r\n")
+    assert host.expect(OutAck, m=2).session == seat.session
+    again.types("look")
+    assert host.expect(EventSent, n=1).session == seat.session
+
+
+def test_logging_in_twice_takes_the_session_over_and_losing_the_old_one_changes_nothing(
+    world: World, host: Host
+) -> None:
+    """The old connection is told and closed; its end is not taken for the player's (FM-15)."""
+    old, seat = world.enters(host)
+    new = world.player()
+    new.types("connect ada secret1")
+    new.sees("Welcome back")
+    assert "played from another connection" in old.is_closed()
+    old.drops()
+    world.wait_until(lambda: world.asks("status")["connections"] == 1, "the old one is closed")
+    assert world.stages() == ["playing"]
+    host.tells(seat, 1, "Still here.\n")
+    new.sees("Still here.")
+
+
+def test_a_taken_over_session_learns_the_new_window(world: World, host: Host) -> None:
+    """The seat stays, the size is the new client's (FM-7)."""
+    world.enters(host)
+    new = world.player()
+    new.sends(WILL_NAWS + naws(132, 43))
+    new.types("connect ada secret1")
+    assert host.expect(EventSent, n=1).body == Resize(132, 43)
+    new.sends(naws(80, 25))
+    assert host.expect(EventSent, n=2).body == Resize(80, 25)
+
+
+def test_link_death_ends_after_its_time(tmp_path: Path) -> None:
+    """Then the room gets the leave, and the session is forgotten when it acknowledges."""
+    with running(tmp_path, link_dead_s=0.01) as world:
+        host = world.host()
+        player, _ = world.enters(host)
+        player.drops()
+        leave = host.expect(EventSent, n=1)
+        assert leave.body == Leave("link-dead")
+        host.acks(leave)
+        host.expect(SeatGone)
+        assert world.stages() == []
+
+
+def test_a_dropped_guest_leaves_at_once(world: World, host: Host) -> None:
+    """Nobody could log in to it again."""
+    player = world.player()
+    player.types("guest")
+    host.joined()
+    player.drops()
+    assert host.expect(EventSent, n=1).body == Leave("link-dead")
+
+
+def test_quit_says_goodbye_and_shows_the_rooms_last_words(world: World, host: Host) -> None:
+    """The leave is the session's last event; the connection closes when the room has it."""
+    player, seat = world.enters(host)
+    player.types("QUIT", "look")
+    leave = host.expect(EventSent, n=1)
+    assert leave.body == Leave("quit")
+    host.tells(seat, 1, "Ada is remembered.\n")
+    host.acks(leave)
+    text = player.is_closed()
+    assert "Goodbye." in text
+    assert "Ada is remembered." in text
+    assert [m for m in host.hears_nothing_more() if isinstance(m, EventSent)] == []
+
+
+def test_a_quitting_player_is_let_go_though_the_room_is_away(tmp_path: Path) -> None:
+    """The leave waits in the tail, the player does not (G6)."""
+    with running(tmp_path, limits=Limits(goodbye_s=0.05)) as world:
+        host = world.host()
+        player, seat = world.enters(host)
+        player.types("quit")
+        player.is_closed()
+        assert world.stages() == ["leaving"]
+        host.sock.close()
+        other = world.host(epoch=2, seats={seat.session: (1, 0)})
+        other.acks(other.expect(EventSent, n=1, body=Leave("quit")))
+        world.wait_until(lambda: world.stages() == [], "the leave is acknowledged")
+
+
+def test_a_login_waits_for_the_accounts_last_session_to_end(world: World, host: Host) -> None:
+    """A room never sees two seats of one account."""
+    player, _ = world.enters(host)
+    player.types("quit")
+    leave = host.expect(EventSent, n=1)
+    again = world.player()
+    again.types("connect ada secret1", "look")
+    again.sees("One moment")
+    assert [m for m in host.hears_nothing_more() if isinstance(m, EventSent)] == []
+    host.acks(leave)
+    join = host.joined()
+    assert join.session != leave.session
+    assert host.expect(EventSent, n=1).body == Input("look")
+
+
+def test_the_room_can_end_a_session_with_a_reason(world: World, host: Host) -> None:
+    """What it said before is shown before."""
+    player, seat = world.enters(host)
+    host.tells(seat, 1, "The floor gives way.\n")
+    host.tells(seat, 2, End("You fell out of the world."))
+    text = player.is_closed()
+    assert "The floor gives way.\r\nYou fell out of the world.\r\n" in text
+    assert world.stages() == []
+
+
+def test_a_player_goes_to_another_room_with_what_was_typed_ahead(world: World, host: Host) -> None:
+    """G5, over sockets."""
+    host.up("arena")
+    player, seat = world.enters(host)
+    player.types("enter arena", "fight")
+    host.expect(EventSent, n=2)
+    host.tells(seat, 1, Go("arena", 1))
+    join = host.expect(EventSent, room="arena", n=0)
+    assert join.j == 2
+    assert host.expect(EventSent, room="arena", n=1).body == Input("fight")
+    assert world.asks("sessions")[0]["room"] == "arena"
+
+
+def test_a_refused_join_brings_the_player_to_the_fallback_room(world: World, host: Host) -> None:
+    """The reason is shown."""
+    host.up("arena")
+    player, seat = world.enters(host)
+    host.tells(seat, 1, Go("arena", 0))
+    join = host.expect(EventSent, room="arena", n=0)
+    host.tells(join, 1, Refused("The arena is closed.", 0))
+    player.sees("The arena is closed.")
+    assert host.expect(EventSent, room="world", n=0).j == 3
+
+
+# --- hosts ---
+
+
+def test_a_host_that_dies_is_not_noticed_by_players_and_the_next_one_gets_the_tail(world: World, host: Host) -> None:
+    """No disconnect, nothing lost, nothing shown twice (G3, G4)."""
+    player, seat = world.enters(host)
+    host.tells(seat, 1, "one\n")
+    player.sees("one")
+    player.types("a", "b")
+    host.expect(EventSent, n=2)
+    host.sock.close()
+    player.types("c")
+    world.wait_until(lambda: world.asks("sessions")[0]["in_unacked"] == 3, "c is in the tail")
+    other = world.host(epoch=2, seats={seat.session: (1, 1)})
+    assert [other.expect(EventSent, n=n).body for n in (2, 3)] == [Input("b"), Input("c")]
+    other.tells(seat, 1, "one\n")
+    other.tells(seat, 2, "two\n")
+    player.sees("two")
+    assert player.text.count("one\r\n") == 1
+
+
+def test_a_host_that_breaks_the_protocol_is_cut_off_and_the_players_stay(world: World, host: Host) -> None:
+    """The link ends with an event; sessions wait for a better host."""
+    player, seat = world.enters(host)
+    host.tells(seat, 9, "out of order\n")
+    assert host.is_closed()
+    world.wait_until(lambda: bool(world.events), "the event is there")
+    assert world.events[0]["kind"] == "link-refused"
+    assert world.stages() == ["playing"]
+    other = world.host(epoch=2, seats={seat.session: (1, 0)})
+    other.tells(seat, 1, "better\n")
+    player.sees("better")
+
+
+def test_bytes_that_are_no_frame_end_the_link(world: World, host: Host) -> None:
+    """A stranger on the link harms nobody."""
+    host.sock.sendall(b"\xff" * 64)
+    assert host.is_closed()
+
+
+# --- control ---
+
+
+def test_sessions_and_status_report_what_there_is(world: World, host: Host) -> None:
+    """The JSON that programs rely on."""
+    world.enters(host)
+    world.player()
+    first, second = world.asks("sessions")
+    assert {k: first[k] for k in ("stage", "account", "name", "room", "transport", "in_unacked", "frames_dropped")} == {
+        "stage": "playing",
+        "account": "a1",
+        "name": "Ada",
+        "room": "world",
+        "transport": "telnet",
+        "in_unacked": 0,
+        "frames_dropped": 0,
+    }
+    assert (second["stage"], second["account"], second["out_bytes"]) == ("greeting", "", 0)
+    status = world.asks("status")
+    assert (status["sessions"], status["connections"], status["links"]) == (1, 2, 1)
+    assert status["rss_bytes"] > 0
+    assert status["fds"] > 0
+
+
+def test_a_notice_reaches_the_players_of_that_room(world: World, host: Host) -> None:
+    """Outside the numbering: nothing is acknowledged for it."""
+    player, _ = world.enters(host)
+    assert world.asks("notice", room="world", text="The arena is put aside.") == {"told": 1}
+    assert world.asks("notice", room="arena", text="Nobody hears this.") == {"told": 0}
+    player.sees("The arena is put aside.\r\n")
+    assert [m for m in host.hears_nothing_more() if isinstance(m, OutAck)] == []
+
+
+def test_stop_says_goodbye_and_waits_for_the_rooms(world: World, host: Host) -> None:
+    """Each room gets its leaves, each player a word; then everything is closed (FM-41)."""
+    player, _ = world.enters(host)
+    stranger = world.player()
+    answer = world.later("stop")
+    leave = host.expect(EventSent, n=1)
+    assert leave.body == Leave("stop")
+    assert not answer.done()
+    host.acks(leave)
+    assert "Your character is saved." in player.is_closed()
+    assert "server is stopping" in stranger.is_closed()
+    assert answer.result(20) == {"sessions": 1, "undrained": 0}
+    assert host.is_closed()
+    with pytest.raises(ConnectionRefusedError):
+        world.stranger()
+
+
+def test_stop_does_not_wait_for_ever_for_a_dead_room(tmp_path: Path) -> None:
+    """At most its time, and it says how many rooms did not answer."""
+    with running(tmp_path, limits=Limits(goodbye_s=0.05)) as world:
+        host = world.host()
+        player, _ = world.enters(host)
+        assert world.asks("stop") == {"sessions": 1, "undrained": 1}
+        assert "server is stopping" in player.is_closed()
