@@ -58,7 +58,6 @@ def test_a_name_is_taken_in_any_case(path: Path) -> None:
         "_ada",
         "a da",
         "ada\n",
-        "ada\n",
         "аda",
         "Ådа",
         "ad\u0130",

@@ -147,6 +147,16 @@ def test_rotated_and_retired_keys_are_no_wrong_keys(path: Path) -> None:
         state.close()
 
 
+def test_an_older_key_that_was_dropped_does_not_stop_the_server(path: Path) -> None:
+    """Some snapshots verify: those that do not are refused one by one."""
+    keys = made(path, blob=True)
+    rotated = keys.rotated(b"n" * 32)
+    later = seal(Header(game="mud", room="world", epoch=2, c=9), [b"y"], rotated)
+    FileBlobs(path / "blobs").put(base_key("world", 2, 9), later)
+    (path / "key.json").write_bytes(KeyRing(rotated.signing, {rotated.signing: b"n" * 32}).to_json())
+    StateDir.open(path).close()
+
+
 def test_a_key_that_others_may_read_is_refused(path: Path) -> None:
     """Whoever reads it can forge snapshots; the message has the command."""
     made(path)
@@ -186,6 +196,22 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="No server was started"):
         StateDir.open(tmp_path / "file")
+
+
+def test_a_path_too_long_for_sockets_is_refused_at_once(tmp_path: Path) -> None:
+    """Not when the first socket is bound, with half a server running."""
+    path = tmp_path / ("x" * 100)
+    with pytest.raises(ConfigError, match=r"bytes too long.*--state"):
+        StateDir.open(path)
+    assert not path.exists()
+
+
+def test_a_folder_that_may_not_be_written_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """What the system said, and what to look at."""
+    faults = Faults()
+    faults.fail("store:blob-write", errno.EROFS)
+    with pytest.raises(StorageError, match="read-only"):
+        StateDir.open(tmp_path / "state", fault=faults)
 
 
 def test_no_state_is_told_from_a_broken_one(path: Path) -> None:

@@ -4,6 +4,8 @@ import errno
 import os
 import sqlite3
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,27 @@ def test_of_two_processes_that_claim_one_room_exactly_one_wins(path: Path) -> No
         assert after.host == f"host-{outcomes.index('won') + 1}"
         assert after.epoch == (before.epoch if before else 0) + 1
     assert [racer.end() for racer in racers] == [0, 0]
+
+
+def test_claims_at_the_same_instant_end_in_one_winner_and_no_other_error(path: Path) -> None:
+    """A claimer that must wait for another's transaction reads the row after it: lost, never "try again"."""
+    claimers = [SqliteOwners(path), SqliteOwners(path)]
+    start = threading.Barrier(2)
+
+    def claim_all(number: int) -> list[str]:
+        outcomes = []
+        for round in range(200):
+            start.wait(timeout=30)
+            try:
+                claimers[number].claim(f"room-{round}", None, f"host-{number}", 0, 0)
+                outcomes.append("won")
+            except ClaimLost:
+                outcomes.append("lost")
+        return outcomes
+
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(claim_all, range(2)))
+    assert all(sorted(outcome) == ["lost", "won"] for outcome in zip(*both, strict=True))
 
 
 CLAIMER = """

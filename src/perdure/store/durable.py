@@ -24,6 +24,15 @@ WRITE_STEP_BYTES = 1 << 20
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR}
 """What passes when somebody frees space or descriptors; everything else needs a person at the disk."""
 
+_ADVICE = {
+    errno.ENOSPC: "Free some space on that disk; it is tried again.",
+    errno.EDQUOT: "Free some space, or raise the quota; it is tried again.",
+    errno.EACCES: "Check who may write there, and as whom this process runs.",
+    errno.EPERM: "Check who may write there, and as whom this process runs.",
+    errno.EROFS: "That file system is read-only: mount it for writing, or use another.",
+    errno.ENOTDIR: "Use the path of a folder.",
+}
+
 
 def no_fault(name: str) -> None:
     """The fault point that never fails."""
@@ -39,12 +48,8 @@ def storage_error(op: str, what: str, now: str, error: OSError) -> StorageError:
         error: As it came; it says by its number whether the same call may work later.
     """
     passing = error.errno in _PASSING
-    advice = (
-        "Free some space on that disk; it is tried again."
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}
-        else "It may work again later."
-        if passing
-        else "Look at the disk and the system's log."
+    advice = _ADVICE.get(error.errno or 0) or (
+        "It may work again later." if passing else "Look at the disk and the system's log."
     )
     return StorageError(f"{what} failed: {error.strerror or error}. {now} {advice}", op=op, retry=passing)
 

@@ -40,6 +40,9 @@ from perdure.store.durable import (
 STATE_FORMAT = 1
 """Meaning of the folder's layout and files. Counted up when an older Perdure could not read it any more."""
 
+SOCKET_PATH_BYTES_MAX = 107
+"""Linux, unix(7): 108 with the zero at the end."""
+
 FOLDERS = ("blobs", "journal", "logs")
 _BEFORE_VERSION = {"lock", "key.json", "lost+found"}
 _PEEK_BYTES = 80
@@ -93,6 +96,7 @@ class StateDir:
             StorageError: The disk failed; a later start completes what this one began.
         """
         path = Path(path).absolute()
+        _check_length(path)
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_owner(path)
@@ -158,6 +162,15 @@ def lock_file(path: Path) -> int | None:
 
 def _failed(path: Path, error: OSError) -> Exception:
     return storage_error("state:open", f"Opening the state folder {path}", "No server was started.", error)
+
+
+def _check_length(path: Path) -> None:
+    length = len(os.fsencode(path / "control.sock"))
+    if length > SOCKET_PATH_BYTES_MAX:
+        raise ConfigError(
+            f"The path of the state folder {path} is {length - SOCKET_PATH_BYTES_MAX} bytes too long for the "
+            "sockets in it. Nothing was changed. Name a shorter one with --state."
+        )
 
 
 def _check_owner(path: Path) -> None:
@@ -242,25 +255,29 @@ def _prepare(path: Path, version: str, entropy: Callable[[int], bytes], fault: F
 def _keys(path: Path, entropy: Callable[[int], bytes], fault: FaultPoint) -> KeyRing:
     """The key ring of the folder; a new one only where no snapshot needs an older one."""
     file = path / "key.json"
-    sealed_with = next(_sealed_with(path / "blobs"), None)
+    sealed_with = set(_sealed_with(path / "blobs"))
     try:
         keys = _read_keys(file)
     except FileNotFoundError:
-        if sealed_with is not None:
+        if sealed_with:
             raise ConfigError(
                 f"{file} is missing, and without it the snapshots of this server cannot be verified (they are "
-                f"sealed with key {sealed_with!r}). Nothing was changed. Bring the file back from a backup; "
+                f"sealed with {_named(sealed_with)}). Nothing was changed. Bring the file back from a backup; "
                 "or begin anew with another folder, named with --state."
             ) from None
         keys = KeyRing.generate(entropy(KEY_BYTES))
         write_durably(file, keys.to_json(), fault)
         return keys
-    if sealed_with is not None and sealed_with not in keys.keys.keys() | keys.retired:
+    if sealed_with and not sealed_with & (keys.keys.keys() | keys.retired):
         raise ConfigError(
             f"{file} has the keys {sorted(keys.keys)}, but the snapshots of this server are sealed with "
-            f"{sealed_with!r}. Nothing was changed. Bring back the key file that belongs to this folder."
+            f"{_named(sealed_with)}. Nothing was changed. Bring back the key file that belongs to this folder."
         )
     return keys
+
+
+def _named(ids: set[str]) -> str:
+    return ", ".join(repr(id) for id in sorted(ids))
 
 
 def _read_keys(file: Path) -> KeyRing:
@@ -277,10 +294,10 @@ def _read_keys(file: Path) -> KeyRing:
 
 
 def _sealed_with(blobs: Path) -> Iterator[str]:
-    """Key ids of stored snapshots, as they claim; looks at a bounded number of blobs."""
+    """Key ids of stored snapshots, as they claim; looks at a bounded number of blobs, later epochs first."""
     seen = 0
     for place, folders, files in os.walk(blobs):
-        folders.sort()
+        folders.sort(reverse=True)
         for name in sorted(files, reverse=True):
             if name.startswith(UNFINISHED):
                 continue

@@ -176,6 +176,7 @@ class SegmentJournal:
                     self._fault("store:sync")
                     os.fdatasync(segment.fd)
                 if named > self._named_synced:
+                    self._fault("store:sync")
                     sync_folder(self._folder)
                     self._named_synced = named
             except OSError as error:
