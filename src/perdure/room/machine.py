@@ -42,6 +42,7 @@ from perdure.room.record import (
     Timer,
     TimerFired,
     Wake,
+    decode_record,
     digest,
     encode_record,
 )
@@ -51,6 +52,9 @@ from perdure.snapshot.body import Body, Meta
 
 Guard = Callable[[Callable[[], None], float], None]
 """Runs a function within a budget in seconds, or raises `Overrun`."""
+
+STALE_TIMERS_MAX = 64
+"""Replaced and cancelled timers that may stay in the queue of due ones before it is made anew."""
 
 Sent = tuple[Output, list[tuple[str, int, int]]]
 """An output and the (session, j, m) that it goes to."""
@@ -63,6 +67,34 @@ _request_decoder = msgspec.msgpack.Decoder(Request)
 def unguarded(function: Callable[[], None], budget_s: float) -> None:  # noqa: ARG001  (a guard's signature)
     """A guard that lets every callback take its time."""
     function()
+
+
+def _leaving(cause: Cause) -> str | None:
+    """The session whose seat ends with this callback."""
+    match cause:
+        case Event(session=session, body=Leave()) | Gone(session=session):
+            return session
+    return None
+
+
+def _checked(record: Record) -> bytes:
+    """The record's bytes. A record that would not decode must fail now, not at recovery."""
+    data = encode_record(record)
+    decode_record(data)
+    return data
+
+
+def _storable(text: str) -> str:
+    """`text` without what UTF-8 cannot say (lone surrogates)."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _one_line(error: BaseException) -> str:
+    """What is recorded of a game's error."""
+    try:
+        return _storable(f"{type(error).__name__}: {error}")
+    except Exception:  # noqa: BLE001  (the edge to game code: an author's __str__ may raise, too)
+        return type(error).__name__
 
 
 class Effects:
@@ -94,7 +126,13 @@ class Ran(msgspec.Struct):
 
 
 class Callback:
-    """What a game may do, and see, during one callback. Not valid after it."""
+    """What a game may do, and see, during one callback. Not valid after it.
+
+    Attributes:
+        room, cause, c, now_us: Which room, what caused it, its number, the room's clock.
+        timer: What was set, when the cause is `TimerFired`.
+        request: What was asked, when the cause is `Answered`.
+    """
 
     def __init__(self, room: Room, cause: Cause) -> None:
         self._room = room
@@ -102,6 +140,8 @@ class Callback:
         self.room = room.id
         self.c = room.c + 1
         self.now_us = room.now_us
+        self.timer, self.request = room.fired, room.answered
+        self._leaving = _leaving(cause)
         self.outputs: list[tuple[list[str], Output]] = []
         self.timers: dict[str, Timer | None] = {}
         self.requests: list[tuple[int, Request]] = []
@@ -124,7 +164,10 @@ class Callback:
         return random.Random(seed)
 
     def output(self, sessions: Sequence[str], output: Output) -> None:
-        """Give the same output to the open seats among `sessions`. Go, refused and end close them."""
+        """Give the same output to the open seats among `sessions`. Go, refused and end close them.
+
+        A seat that is leaving closes by itself: go, refused and end do not reach it.
+        """
         seats = self._room.open
         present = [session for session in sessions if session in seats]
         if type(output) is Text:
@@ -132,6 +175,8 @@ class Callback:
                 self.outputs.append((present, output))
             return
         for session in present:
+            if session == self._leaving:
+                continue
             self.outputs.append(([session], through(output, seats[session].applied)))
             del self._room.open[session]
 
@@ -143,7 +188,7 @@ class Callback:
 
     def cancel_timer(self, id: str) -> bool:
         """Forget timer `id`. Returns whether it was set."""
-        known = id in self.timers or id in self._room.timers
+        known = self.timers[id] is not None if id in self.timers else id in self._room.timers
         if known:
             self.timers[id] = None
         return known
@@ -189,6 +234,8 @@ class Room:
         self.requests = {id: _request_decoder.decode(data) for id, data in meta.requests.items()}
         self.effects = {name: Effects(number, list(pending)) for name, (number, pending) in meta.effects.items()}
         self.mail_seen = dict(meta.mail_seen)
+        self.fired: Timer | None = None
+        self.answered: Request | None = None
         self.timers: dict[str, Timer] = {}
         self._due: list[tuple[int, str]] = []
         for timer_id, data in meta.timers.items():
@@ -230,14 +277,21 @@ class Room:
         callback = Callback(self, cause)
         try:
             self.guard(lambda: self.handler.call(callback, cause), self.program.lifecycle.budget_s)
-            changes = self._changes()
+            record = self._record(callback, cause)
+            data = b"" if record is None else _checked(record)
         except Refusal as refusal:
             return self._undone(cause, refusal.text, None)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # the edge to game code: sys.exit() in a command is a fault like any other
+        except BaseException as error:  # noqa: BLE001  (the edge to game code: even sys.exit() is a fault like any other)
             return self._undone(cause, self.handler.explain(cause, error), error)
-        return self._done(callback, cause, changes)
+        for table in self.tables.values():
+            table.settle()
+        if record is None:
+            return Ran(None)
+        for name, key, row in record.rows:
+            self.cells[name].book(key, row)
+        return self._book(record, data)
 
     def skip(self, cause: Cause, clock_us: int, why: str) -> Ran:
         """Book `cause` as a callback that was undone, without running any code."""
@@ -257,27 +311,25 @@ class Room:
             self.cells[name].redo(key, row)
         self._book(record, data)
 
-    def _done(self, callback: Callback, cause: Cause, changes: list[Change]) -> Ran:
+    def _record(self, callback: Callback, cause: Cause) -> Record | None:
+        """What the callback did; None for a wake that changed nothing."""
+        changes = self._changes()
         timers, outputs = list(callback.timers.items()), callback.outputs
         if isinstance(cause, Gone) and cause.reason:
             outputs.append(([cause.session], End(cause.reason)))
-        for name, key, row in changes:
-            self.cells[name].book(key, row)
-        for table in self.tables.values():
-            table.settle()
         if isinstance(cause, Wake) and not (changes or outputs or timers or callback.requests or callback.effects):
-            return Ran(None)
-        record = Record(
+            return None
+        return Record(
             self.id, self.epoch, self.branch, self.c + 1, self.now_us, cause,
             changes, outputs, timers, callback.requests, callback.effects, "", self.last_digest,
         )  # fmt: skip
-        return self._book(record, encode_record(record))
 
     def _undone(self, cause: Cause, text: str, error: BaseException | None) -> Ran:
         for table in self.tables.values():
             table.undo()
         self.open = {session: seat for session, seat in self.seats.items() if not seat.closed}
         outputs: list[tuple[list[str], Output]] = []
+        text = _storable(text)
         match cause:
             case Event(session=session, n=0):
                 outputs.append(([session], Refused(text, 0)))
@@ -285,7 +337,7 @@ class Room:
                 outputs.append(([session], Text(text + "\n")))
             case Gone(session=session, reason=reason) if reason:
                 outputs.append(([session], End(reason)))
-        faulted = "" if error is None else f"{type(error).__name__}: {error}"
+        faulted = "" if error is None else _one_line(error)
         record = Record(
             self.id, self.epoch, self.branch, self.c + 1, self.now_us, cause,
             outputs=outputs, faulted=faulted, previous=self.last_digest,
@@ -315,13 +367,13 @@ class Room:
                 if isinstance(body, Resize):
                     seat.columns, seat.rows = body.columns, body.rows
             case TimerFired(id=id):
-                timer = self.timers.pop(id)
+                timer = self.fired = self.timers.pop(id)
                 if timer.every_us:
                     missed = max(0, self.now_us - timer.due_us) // timer.every_us
                     due_us = timer.due_us + (missed + 1) * timer.every_us
                     self._set_timer(id, msgspec.structs.replace(timer, due_us=due_us))
             case Answered(id=request):
-                self.requests.pop(request)
+                self.answered = self.requests.pop(request)
             case Mailed(source=source, number=number):
                 self.mail_seen[source] = number
 
@@ -375,13 +427,14 @@ class Room:
         self.requests.clear()
         for cells in self.cells.values():
             for key in list(cells.image()):
-                cells.book(key, None)
-        for table in self.tables.values():
-            table.undo()
+                cells.redo(key, None)
 
     def _set_timer(self, id: str, timer: Timer) -> None:
         self.timers[id] = timer
         heapq.heappush(self._due, (timer.due_us, id))
+        if len(self._due) > 2 * len(self.timers) + STALE_TIMERS_MAX:
+            self._due = [(timer.due_us, id) for id, timer in self.timers.items()]
+            heapq.heapify(self._due)
 
     # -- what the driver asks ----------------------------------------------------------------------
 

@@ -260,11 +260,11 @@ class Table(Cells, Generic[R, K]):
 
     def values(self) -> Iterator[R]:
         """Every row, touched: for loops that change most of them. To look only, use `scan`."""
-        return (self[key] for key in self.keys())
+        return (self[key] for key in self.keys() if key in self)
 
     def items(self) -> Iterator[tuple[K, R]]:
-        """Every key and row, touched. To look only, use `scan`."""
-        return ((key, self[key]) for key in self.keys())
+        """Every key and row, touched. To look only, use `scan`. What is deleted meanwhile is passed over."""
+        return ((key, self[key]) for key in self.keys() if key in self)
 
     @overload
     def get(self, key: K) -> R | None: ...
@@ -311,7 +311,9 @@ class Table(Cells, Generic[R, K]):
     def scan(self) -> Iterator[tuple[K, R]]:
         """Every key and row to look at, not to change: costs nothing when the callback is booked."""
         for key in self.keys():
-            yield key, cast(R, self._live.get(key) or self._load(key))
+            row = self.peek(key)
+            if row is not None:
+                yield key, row
 
     # -- for the room ----------------------------------------------------------------------------
 
