@@ -1,5 +1,6 @@
 """The gateway over real sockets, with a scripted host at the other end of the link."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -281,6 +282,24 @@ def test_a_slow_reader_holds_no_more_than_its_bound_and_acknowledges_only_what_l
     world.wait_until(lambda: world.gateway.sessions == {}, "the session is over")
     assert "You read too slowly." in player.is_closed()
     assert player.text.count(line.strip()) == count
+
+
+def test_who_sends_without_reading_is_not_read(world: World) -> None:
+    """Replies to a client that takes none are bounded, whatever it asks for (FM-80)."""
+    player = world.player(receive_bytes=4096)
+    player.sock.setblocking(False)
+    asked = bytes((telnet.IAC, telnet.AYT)) * 50 + b"help\r\n"
+    (client,) = world.gateway.clients
+
+    def refuses() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            while player.sock.send(asked * 100):
+                assert client.buffered <= 2 * BUFFER_BYTES_MAX
+        return client in world.gateway._paused
+
+    world.wait_until(refuses, "the client is held back")
+    player.sock.settimeout(20)
+    player.sees("[Yes]")
 
 
 def test_all_of_a_long_text_reaches_a_reader_and_is_acknowledged_in_order(world: World, host: Host) -> None:

@@ -252,6 +252,11 @@ class Gateway:
         self._act(session, session.dialogue.begin())
 
     def received(self, client: Client) -> None:
+        """The client sent something."""
+        self._pump(client)
+        self._soon(client)  # telnet may have replied
+
+    def _pump(self, client: Client) -> None:
         """Handle what the client sent, as far as it may go on; then read on, or not."""
         session = self.clients.get(client)
         while session is not None and client.open and client.pending and self._ready(session):
@@ -260,10 +265,10 @@ class Gateway:
         if session is None or not client.open:
             self._paused.discard(client)
             return
-        paused = bool(client.pending) or not self._ready(session)
+        # Who does not read is not read: replies to what they send would pile up here.
+        paused = bool(client.pending) or not self._ready(session) or client.buffered >= BUFFER_BYTES_MAX
         client.read(not paused)
         (self._paused.add if paused else self._paused.discard)(client)
-        self._soon(client)
 
     def writable(self, client: Client) -> None:
         """Send more."""
@@ -351,7 +356,7 @@ class Gateway:
         if session.stage != "login" or client is None or not client.open:
             return  # they went while they waited
         self._act(session, session.dialogue.answer(answer))
-        self.received(client)
+        self._pump(client)
 
     def _names(self) -> list[str]:
         return sorted(session.who.name for session in self._players.values() if session.who)
@@ -474,7 +479,7 @@ class Gateway:
         if found := self._deferred.pop(session.who.id, None):
             self._enter(*found)
             if found[0].client is not None:
-                self.received(found[0].client)
+                self._pump(found[0].client)
 
     def _dismiss(self, client: Client, text: str = "") -> None:
         """End a connection after its last words; a session that goes on keeps what was not shown."""
@@ -561,6 +566,8 @@ class Gateway:
         client.flush()
         if session is None or session.client is not client:
             return
+        if client in self._paused or client.buffered >= BUFFER_BYTES_MAX:
+            self._pump(client)
         if session.held:
             if not client.buffered:
                 self._soon(client)  # the socket takes more than one buffer: go on in the next turn
@@ -599,7 +606,7 @@ class Gateway:
             link.close(f"internal error: {type(error).__name__}")
         finally:
             for client in list(self._paused):
-                self.received(client)
+                self._pump(client)
 
     def unsent(self, link: HostLink) -> None:
         """The link has something to send this turn."""

@@ -1,0 +1,111 @@
+"""The desk: requests answered one at a time, off the loop."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+
+from perdure import logs
+from perdure.errors import StorageError
+from perdure.gateway.desk import Desk, Hasher
+from perdure.gateway.login import Admitted, Answer, Broken, Create, Find, Found, Request, Secret, Taken, Verify, Wrong
+from perdure.ports import AccountRow
+from tests.gateway.world import QUICK, MemoryAccounts
+
+
+async def answers(desk: Desk, *requests: Request) -> list[Answer]:
+    """What the desk answers, in the order of the answers."""
+    got: asyncio.Queue[Answer] = asyncio.Queue()
+    for request in requests:
+        desk.ask(request, "192.0.2.1", got.put_nowait)
+    return [await asyncio.wait_for(got.get(), 20) for _ in requests]
+
+
+@contextmanager
+def opened(accounts: MemoryAccounts, hasher: Hasher = QUICK) -> Iterator[Desk]:
+    desk = Desk(asyncio.get_running_loop(), accounts, hasher)
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def test_requests_are_answered_in_order_and_never_two_at_once() -> None:
+    """argon2 takes 19 MiB and a core (architecture: one at a time, bounded)."""
+    at_once, most = 0, 0
+    lock = threading.Lock()
+
+    def slow(password: str) -> str:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        threading.Event().wait(0.001)
+        with lock:
+            at_once -= 1
+        return password
+
+    async def run() -> list[Answer]:
+        with opened(MemoryAccounts(), Hasher(slow, QUICK.verify)) as desk:
+            return await answers(desk, *(Create(f"Ada{n}", Secret("x")) for n in range(20)))
+
+    names = [answer.account.name for answer in asyncio.run(run()) if isinstance(answer, Admitted)]
+    assert names == [f"Ada{n}" for n in range(20)]
+    assert most == 1
+
+
+def test_a_name_that_was_taken_meanwhile_is_refused_by_the_accounts() -> None:
+    """Two who create the same name: one has it, the other is told."""
+
+    async def run() -> list[Answer]:
+        with opened(MemoryAccounts()) as desk:
+            return await answers(desk, Create("Ada", Secret("one")), Create("ADA", Secret("two")))
+
+    first, second = asyncio.run(run())
+    assert isinstance(first, Admitted)
+    assert isinstance(second, Taken)
+    assert "taken" in second.reason
+
+
+@pytest.mark.parametrize(
+    "error", [StorageError("the disk is full", op="store:accounts"), RuntimeError("password=hunter2x")]
+)
+def test_accounts_that_break_are_an_answer_and_leak_nothing(error: Exception, tmp_path: Path) -> None:
+    """The player is told, the next request is served, and no parameter of an exception is logged (FM-96)."""
+
+    class Breaking(MemoryAccounts):
+        def find(self, name: str) -> AccountRow | None:
+            if name == "broken":
+                raise error
+            return super().find(name)
+
+    async def run() -> list[Answer]:
+        with opened(Breaking()) as desk:
+            return await answers(desk, Verify("broken", Secret("hunter2x")), Find("nobody"))
+
+    log_file = logs.setup("gateway", tmp_path)
+    try:
+        assert asyncio.run(run()) == [Broken(), Found(None)]
+    finally:
+        structlog.reset_defaults()
+        log_file.close()
+    logged = (tmp_path / "logs" / "gateway.jsonl").read_text()
+    assert "hunter2x" not in logged
+    assert '"level":"error"' in logged
+
+
+def test_a_success_clears_the_accounts_failures() -> None:
+    """Who remembers their password in time starts anew (FM-82)."""
+    accounts = MemoryAccounts()
+    accounts.create("Ada", QUICK.hash("right"), "player")
+
+    async def run() -> list[type]:
+        with opened(accounts) as desk:
+            tries = ["no", "no", "right", "no", "no", "right"]
+            return [type(a) for a in await answers(desk, *(Verify("ada", Secret(word)) for word in tries))]
+
+    assert asyncio.run(run()) == [Wrong, Wrong, Admitted, Wrong, Wrong, Admitted]
