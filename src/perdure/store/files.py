@@ -160,6 +160,12 @@ def lock_file(path: Path) -> int | None:
     return fd
 
 
+def close_lock(fd: int | None) -> None:
+    """Give a lock back; one that was not had is fine."""
+    if fd is not None and fd >= 0:
+        os.close(fd)
+
+
 def _failed(path: Path, error: OSError) -> Exception:
     return storage_error("state:open", f"Opening the state folder {path}", "No server was started.", error)
 

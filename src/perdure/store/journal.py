@@ -16,7 +16,6 @@ less, and there it may be one.) A new segment's name is synced by the next `sync
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import threading
@@ -26,6 +25,7 @@ import msgspec
 
 from perdure.errors import ContractError, StorageError
 from perdure.ports import FaultPoint
+from perdure.store.dead import Damage, DeadJournal, claim_dead
 from perdure.store.durable import (
     UNFINISHED,
     no_fault,
@@ -35,40 +35,23 @@ from perdure.store.durable import (
     write_all,
     write_durably,
 )
-from perdure.store.files import lock_file
+from perdure.store.files import close_lock, lock_file
 from perdure.store.segments import (
     SEGMENT_FORMAT,
     SEGMENT_HEADER_BYTES,
-    Bad,
-    Good,
+    SUFFIX,
+    CleanStop,
+    Identity,
     SegmentHead,
     crc32c,
-    decode_head,
     encode_head,
     frame,
-    walk,
 )
+
+__all__ = ["Damage", "DeadJournal", "SegmentJournal", "claim_dead"]
 
 SEGMENT_BYTES = 16 << 20
 """About 50,000 records. Whatever is unneeded is given back in pieces of this size."""
-
-_SUFFIX = ".seg"
-
-
-class _Identity(msgspec.Struct):
-    """Content of the lock file; `pid` is for people."""
-
-    format: int
-    host: str
-    boot_id: str
-    pid: int
-
-
-class _Clean(msgspec.Struct):
-    """Content of the clean-stop marker: where the last segment ends, 0 and 0 without any."""
-
-    segment: int
-    end: int
 
 
 class _Segment:
@@ -121,7 +104,7 @@ class SegmentJournal:
         self._folder, self._host, self._boot_id = folder, host, boot_id
         self._segment_bytes, self._fault = segment_bytes, fault
         encode_head(SegmentHead(SEGMENT_FORMAT, host, boot_id, 1, 0))  # refuse over-long ids now
-        self._lock_fd = _create(folder, _Identity(SEGMENT_FORMAT, host, boot_id, os.getpid()))
+        self._lock_fd = _create(folder, Identity(SEGMENT_FORMAT, host, boot_id, os.getpid()))
         self._room_crcs: dict[str, int] = {}
         self._current: _Segment | None = None
         self._full: list[_Segment] = []  # sealed, with records that somebody may need
@@ -234,7 +217,7 @@ class SegmentJournal:
         number = before.number + 1 if before else 1
         head = SegmentHead(SEGMENT_FORMAT, self._host, self._boot_id, number, before.end if before else 0)
         size = max(self._segment_bytes, SEGMENT_HEADER_BYTES + needed)
-        path = self._folder / f"{number:06}{_SUFFIX}"
+        path = self._folder / f"{number:06}{SUFFIX}"
         try:
             segment = _Segment(path, number, _allocate(path, size, head, self._fault), size)
         except OSError as error:
@@ -269,7 +252,7 @@ class SegmentJournal:
 
     def _mark_clean(self) -> None:
         last = self._current
-        marker = _Clean(last.number, last.end) if last else _Clean(0, 0)
+        marker = CleanStop(last.number, last.end) if last else CleanStop(0, 0)
         try:
             write_durably(self._folder / "clean", frame(0, msgspec.msgpack.encode(marker)), self._fault)
         except OSError as error:
@@ -278,156 +261,10 @@ class SegmentJournal:
             ) from error
 
 
-class Damage(msgspec.Struct, frozen=True):
-    """A place in a journal where records are lost.
-
-    Attributes:
-        file: Path of the segment.
-        offset: Where in it.
-        room_crc: CRC-32C of the id of the room whose record it was, when the frame's header survived.
-        position: How many good records came before it: index into `DeadJournal.records()`.
-        message: For people.
-    """
-
-    file: str
-    offset: int
-    room_crc: int | None
-    position: int
-    message: str
-
-
-class DeadJournal:
-    """The journal of an incarnation that is gone; ours to read as long as this object holds its lock.
-
-    Attributes:
-        folder: The incarnation's.
-        host: The incarnation's id.
-        boot_id: The machine's boot during which it ran; "" if that was lost.
-        clean: Whether it stopped in order.
-        damage: Places where records are lost; empty for a torn tail.
-    """
-
-    def __init__(self, folder: Path, lock_fd: int) -> None:
-        self.folder, self._lock_fd = folder, lock_fd
-        self.host, self.boot_id = folder.name, ""
-        with contextlib.suppress(msgspec.DecodeError):  # the segments say it too
-            identity = msgspec.json.decode((folder / "lock").read_bytes(), type=_Identity)
-            self.host, self.boot_id = identity.host, identity.boot_id
-        marker = _read_clean(folder / "clean")
-        self.clean = marker is not None
-        self.damage: list[Damage] = []
-        self._records: list[bytes] = []
-        self._read(marker)
-
-    @staticmethod
-    def claim(folder: Path) -> DeadJournal | None:
-        """The journal in `folder`, once its writer is gone.
-
-        Returns:
-            None if its lock is held: its writer lives, or somebody else is reading it. Also if there is no
-            such journal any more.
-        Raises:
-            StorageError: It cannot be read.
-            ContractError: A newer Perdure wrote it.
-        """
-        lock_fd: int | None = None
-        try:
-            lock_fd = lock_file(folder / "lock")
-            return None if lock_fd is None else DeadJournal(folder, lock_fd)
-        except FileNotFoundError:
-            _close(lock_fd)
-            return None
-        except OSError as error:
-            _close(lock_fd)
-            raise storage_error("store:read", f"Reading the journal in {folder}", "It is untouched.", error) from error
-        except BaseException:
-            _close(lock_fd)
-            raise
-
-    def records(self) -> list[bytes]:
-        """The good records, in the order in which they were appended."""
-        return self._records
-
-    def delete(self) -> None:
-        """Remove the journal: every room in it has a newer base, or was given up. Lets go of it, too.
-
-        Raises:
-            StorageError: It could not be removed; what is left of it no longer counts as a journal.
-        """
-        gone = self.folder.with_name(f"{UNFINISHED}gone-{self.folder.name}")
-        try:
-            self.folder.rename(gone)
-            sync_folder(self.folder.parent)
-            remove_tree(gone)
-        except OSError as error:
-            raise storage_error(
-                "store:delete", f"Removing the journal {self.folder}", "Nothing is lost.", error
-            ) from error
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Let go of it, without changing it."""
-        _close(self._lock_fd)
-        self._lock_fd = -1
-
-    def _read(self, marker: _Clean | None) -> None:
-        paths = sorted(self.folder.glob("*" + _SUFFIX))
-        heads = [_read_head(path) for path in paths]
-        pending: list[tuple[Path, Bad]] = []  # damage if something good comes after them, else the torn tail
-        for index, (path, head) in enumerate(zip(paths, heads, strict=True)):
-            if head is not None:
-                self.host, self.boot_id = head.host, head.boot_id
-            elif index > 0 and _number(paths[index - 1]) == _number(path) - 1:
-                pending.append((path, Bad(0, None)))  # how far the segment before went is not known
-            must_reach = _must_reach(_number(path), heads[index + 1 : index + 2], marker)
-            end = SEGMENT_HEADER_BYTES
-            for found in walk(path.read_bytes()[:must_reach]):
-                if isinstance(found, Bad):
-                    pending.append((path, found))
-                    continue
-                self._report(pending)
-                self._records.append(found.payload)
-                end = found.end
-            if must_reach is not None and end < must_reach:
-                if not any(where == path for where, _ in pending):
-                    pending.append((path, Bad(end, None)))
-                self._report(pending)
-
-    def _report(self, pending: list[tuple[Path, Bad]]) -> None:
-        """The stretches in `pending` are damage: something good comes, or must come, after them."""
-        position = len(self._records)
-        for path, bad in pending:
-            message = (
-                f"{path} is damaged at byte {bad.offset}. The {position} records before it and those after it "
-                "that verify are kept; the file is untouched. Look at the disk."
-            )
-            self.damage.append(Damage(str(path), bad.offset, bad.room_crc, position, message))
-        pending.clear()
-
-
-def claim_dead(folder: Path) -> list[DeadJournal]:
-    """Every journal below `folder` whose writer is gone, sorted by incarnation id; the living are left out.
-
-    Raises:
-        StorageError: One of them cannot be read. None is held then; `DeadJournal.claim` takes them singly.
-    """
-    claimed: list[DeadJournal] = []
-    try:
-        for entry in sorted(folder.iterdir()):
-            dead = None if entry.name.startswith(UNFINISHED) else DeadJournal.claim(entry)
-            claimed += [dead] if dead else []
-    except BaseException:
-        for dead in claimed:
-            dead.close()
-        raise
-    return claimed
-
-
 _NOTHING = "Nothing was appended."
 
 
-def _create(folder: Path, identity: _Identity) -> int:
+def _create(folder: Path, identity: Identity) -> int:
     """Make the folder with its lock held before it has its name; the descriptor that holds it."""
     unfinished = folder.with_name(UNFINISHED + folder.name)
     taken = ContractError(
@@ -449,7 +286,7 @@ def _create(folder: Path, identity: _Identity) -> int:
     except FileExistsError as error:
         raise taken from error
     except OSError as error:
-        _close(lock_fd)
+        close_lock(lock_fd)
         remove_tree(unfinished)
         raise storage_error("store:allocate", f"Creating the journal {folder}", "There is none.", error) from error
     return lock_fd
@@ -474,35 +311,3 @@ def _allocate(path: Path, size: int, head: SegmentHead, fault: FaultPoint) -> in
 def _forget(segment: _Segment, room: str, c: int) -> None:
     if segment.last.get(room, c + 1) <= c:
         del segment.last[room]
-
-
-def _must_reach(number: int, following: list[SegmentHead | None], marker: _Clean | None) -> int | None:
-    """The offset up to which a segment is known to have had records, if anything says so."""
-    if following and following[0] is not None and following[0].number == number + 1:
-        return following[0].previous_end
-    if marker is not None and marker.segment == number:
-        return marker.end
-    return None
-
-
-def _read_head(path: Path) -> SegmentHead | None:
-    with path.open("rb") as file:
-        return decode_head(file.read(SEGMENT_HEADER_BYTES))
-
-
-def _read_clean(path: Path) -> _Clean | None:
-    """The clean-stop marker; a damaged one says nothing, and is as none."""
-    try:
-        found = next(walk(path.read_bytes(), 0), None)
-        return msgspec.msgpack.decode(found.payload, type=_Clean) if isinstance(found, Good) else None
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
-
-
-def _number(path: Path) -> int:
-    return int(path.stem) if path.stem.isdecimal() else 0
-
-
-def _close(fd: int | None) -> None:
-    if fd is not None and fd >= 0:
-        os.close(fd)

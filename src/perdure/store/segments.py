@@ -35,6 +35,7 @@ MAGIC = b"PERDJRN\n"
 MARKER = b"\xff\xfe\xfdP"
 """Starts with bytes that no UTF-8 text has, so that a player cannot type it."""
 
+SUFFIX = ".seg"
 SEGMENT_FORMAT = 1
 SEGMENT_HEADER_BYTES = 512
 FRAME_HEADER_BYTES = 20
@@ -60,6 +61,22 @@ class SegmentHead(msgspec.Struct, frozen=True):
     boot_id: str
     number: int
     previous_end: int
+
+
+class Identity(msgspec.Struct):
+    """Content of the lock file; `pid` is for people."""
+
+    format: int
+    host: str
+    boot_id: str
+    pid: int
+
+
+class CleanStop(msgspec.Struct):
+    """Content of the clean-stop marker: where the last segment ends, 0 and 0 without any."""
+
+    segment: int
+    end: int
 
 
 class Good(NamedTuple):
