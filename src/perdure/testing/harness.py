@@ -20,7 +20,8 @@ import msgspec
 
 from perdure.games.python.api import Game, Module
 from perdure.games.python.binding import Binding
-from perdure.games.python.program import PythonProgram, load_game, program_of
+from perdure.games.python.load import load_game, program_of
+from perdure.games.python.program import PythonProgram
 from perdure.room.machine import Ran, Room
 from perdure.room.record import (
     Answered,

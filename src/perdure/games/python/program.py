@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,8 +13,7 @@ from perdure.games.python.api import Game
 from perdure.games.python.binding import TABLES, Binding
 from perdure.games.python.collect import Collected
 from perdure.games.python.health import Health
-from perdure.live.loader import load
-from perdure.live.sources import Sources, capture
+from perdure.live.sources import Sources
 from perdure.live.tracebacks import format_error
 from perdure.room.program import Lifecycle
 from perdure.room.tables import Table, TableSpec
@@ -113,37 +109,3 @@ class PythonProgram:
         faults = sum(n for handler, n in self.health.faults.items() if handler.startswith(module + "."))
         disabled = [handler for handler in self.health.disabled if handler.startswith(module + ".")]
         return ModuleInfo(module, self.generation, mine, faults, disabled)
-
-
-def load_game(path: Path, name: str = "") -> PythonProgram:
-    """Load the game in a folder or file, aside, under a name of its own.
-
-    Args:
-        path: The folder or ``.py`` file.
-        name: The game's name in the configuration; by default the folder's.
-
-    Raises:
-        GameError: It does not load: the file, the line, and what to do.
-    """
-    sources = capture(path)
-    generation = load(sources)
-    return PythonProgram(name or sources.name, sources.generation, generation.modules, sources.texts, sources=sources)
-
-
-def program_of(game: type[Game]) -> PythonProgram:
-    """The game of a class that was imported in the ordinary way, as a test does.
-
-    Taken are the modules beside it: its file's, or all of its package's.
-
-    Raises:
-        GameError: As `load_game`.
-    """
-    module = sys.modules[game.__module__]
-    file = Path(module.__file__ or "")
-    package = module.__package__ or ""
-    if not package or file.name.startswith("test_") or "<locals>" in game.__qualname__:
-        sources, modules = capture(file), {"": module}
-    else:
-        sources = capture(Path(sys.modules[package].__path__[0]))
-        modules = {name: importlib.import_module(f"{package}.{name}" if name else package) for name in sources.modules}
-    return PythonProgram(game.__name__.lower(), sources.generation, modules, sources.texts, only=game)
