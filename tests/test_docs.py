@@ -7,12 +7,13 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import failure_modes_coverage as coverage  # from docs/: a hook of the site, in no package
 import msgspec
 import pytest
 
 import perdure
-from perdure import config, control_lines
+from perdure import cli, config, control_lines
 from perdure.testing import Perdure
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -177,3 +178,26 @@ def test_every_exit_code_is_documented() -> None:
     table = page.partition("## Exit codes")[2].partition("## ")[0]
     documented = {int(code) for code in re.findall(r"^\| (\d) \|", table, re.MULTILINE)}
     assert documented == {value for name, value in vars(control_lines).items() if name.startswith("EXIT_")}
+
+
+def commands(group: click.Group, above: str = "perdure") -> Iterator[tuple[str, click.Command]]:
+    """("perdure room show", its command), for each that does something."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{above} {name}")
+        else:
+            yield f"{above} {name}", command
+
+
+def test_every_command_and_option_is_documented() -> None:
+    """The reference has each command of the installed program, with the options that are its own; and no other."""
+    page = (DOCS / "reference" / "cli.md").read_text()
+    known = dict(commands(cli.perdure))
+    for name, command in known.items():
+        row = re.search(rf"^\| `{name}\b[^|]*(?:\\\|[^|]*)*` \|.*$", page, re.MULTILINE)
+        assert row, f"{name} has no row"
+        own = {max(option.opts, key=len) for option in command.params if isinstance(option, click.Option)}
+        missing = [option for option in own - {"--state", "--json"} if option not in row[0]]
+        assert not missing, f"{name}: {missing}"
+    for documented in re.findall(r"^\| `(perdure(?: [a-z-]+)+)", page, re.MULTILINE):
+        assert any(re.match(rf"{name}\b", documented) for name in known), f"there is no {documented}"

@@ -53,7 +53,8 @@ WALLS: dict[str, set[str]] = {
     "supervisor": COMMON | SHARED | {"store"},
     # who asks the processes, by the control API that everyone uses
     "panel": COMMON | {"control", "control_lines", "config"},
-    "cli": COMMON | SHARED | {"snapshot", "store", "supervisor", "testing"},
+    # (`perdure new` lays out the files of a game, and runs none)
+    "cli": COMMON | SHARED | {"snapshot", "store", "supervisor", "games.python.scaffold"},
     "testing": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store"},
     # the author's names: `from perdure import Game`
     "__init__": COMMON | {"games", "room"},
