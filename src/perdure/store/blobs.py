@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from perdure.errors import ContractError, StorageError
+from perdure.faults import no_fault
 from perdure.ports import FaultPoint
-from perdure.store.durable import UNFINISHED, no_fault, storage_error, sync_folder, write_durably
+from perdure.store.durable import UNFINISHED, storage_error, sync_folder, write_durably
 
 _PART = re.compile(r"([a-z0-9_-]|%[0-9A-F]{2})([a-z0-9._-]|%[0-9A-F]{2})*")
 

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from perdure.errors import StorageError
+from perdure.faults import no_fault
 from perdure.ports import FaultPoint
 
 UNFINISHED = ".new-"
@@ -32,10 +33,6 @@ _ADVICE = {
     errno.EROFS: "That file system is read-only: mount it for writing, or use another.",
     errno.ENOTDIR: "Use the path of a folder.",
 }
-
-
-def no_fault(name: str) -> None:
-    """The fault point that never fails."""
 
 
 def storage_error(op: str, what: str, now: str, error: OSError) -> StorageError:

@@ -24,12 +24,12 @@ from pathlib import Path
 import msgspec
 
 from perdure.errors import ConfigError, ContractError, Unavailable
+from perdure.faults import no_fault
 from perdure.ports import FaultPoint
 from perdure.snapshot.keys import KEY_BYTES, KeyRing
 from perdure.snapshot.seal import key_id_of
 from perdure.store.durable import (
     UNFINISHED,
-    no_fault,
     remove_unfinished,
     storage_error,
     sync_folder,

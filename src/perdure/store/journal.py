@@ -24,11 +24,11 @@ from pathlib import Path
 import msgspec
 
 from perdure.errors import ContractError, StorageError
+from perdure.faults import no_fault
 from perdure.ports import FaultPoint
 from perdure.store.dead import Damage, DeadJournal, claim_dead
 from perdure.store.durable import (
     UNFINISHED,
-    no_fault,
     remove_tree,
     storage_error,
     sync_folder,

@@ -12,9 +12,9 @@ import sqlite3
 from pathlib import Path
 
 from perdure.errors import ClaimLost
+from perdure.faults import no_fault
 from perdure.ports import Aside, FaultPoint, Owner
 from perdure.store.database import Database
-from perdure.store.durable import no_fault
 
 _VERSION = 1
 _SCHEMA = (
