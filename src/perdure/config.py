@@ -196,9 +196,7 @@ class _Reader:
             self.check_path(config, id, game)
         for room, id in config.rooms.items():
             if id not in config.games:
-                raise self.error(
-                    ("rooms", room), f"no game {id!r}", _expected("a game of [games]", id, config.games)
-                )
+                raise self.error(("rooms", room), f"no game {id!r}", _expected("a game of [games]", id, config.games))
         try:
             parse_address(config.server.telnet)
         except ConfigError as error:
@@ -224,11 +222,7 @@ class _Reader:
 
     def check_path(self, config: Config, id: str, game: Game) -> None:
         if not config.game_path(id).exists():
-            near = [
-                entry.name
-                for entry in self.file.parent.iterdir()
-                if not entry.name.startswith((".", FILE_NAME))
-            ]
+            near = [entry.name for entry in self.file.parent.iterdir() if not entry.name.startswith((".", FILE_NAME))]
             hint = _expected("a file or folder of the project", game.path, near)
             raise self.error(("games", id, "path"), f"there is no {config.game_path(id)}", hint)
 
@@ -259,9 +253,7 @@ class _Reader:
         self.check_keys(path, table, fields)
         for field in fields.values():
             if field.required and field.name not in table:
-                raise self.error(
-                    path, f"the key {field.name} is missing", f'add, for example: {field.name} = "mud"'
-                )
+                raise self.error(path, f"the key {field.name} is missing", f'add, for example: {field.name} = "mud"')
         types = {name: field.type for name, field in fields.items()}
         return cls(**{key: self.value(types[key], (*path, key), value) for key, value in table.items()})
 

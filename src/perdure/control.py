@@ -63,9 +63,7 @@ class Channel:
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False
 
-    async def request(
-        self, method: str, params: dict[str, Any] | None = None, *, timeout_s: float = 10.0
-    ) -> Any:
+    async def request(self, method: str, params: dict[str, Any] | None = None, *, timeout_s: float = 10.0) -> Any:
         """Ask the peer, and wait for its answer.
 
         Raises:
@@ -82,9 +80,7 @@ class Channel:
             self._send(Line(id=id, method=method, params=params or {}))
             return await asyncio.wait_for(answer, timeout_s)
         except TimeoutError:
-            raise Unavailable(
-                f"{method}: no answer within {timeout_s:g} s", op="control:request", retry=True
-            ) from None
+            raise Unavailable(f"{method}: no answer within {timeout_s:g} s", op="control:request", retry=True) from None
         finally:
             del self._waiting[id]
 
@@ -152,9 +148,7 @@ class Channel:
         handler = self._handlers.get(line.method)
         if handler is None:
             known = ", ".join(sorted(self._handlers))
-            return Line(
-                id=line.id, error=AnswerError(f"no method {line.method!r}; there are {known}", EXIT_USAGE)
-            )
+            return Line(id=line.id, error=AnswerError(f"no method {line.method!r}; there are {known}", EXIT_USAGE))
         try:
             return Line(id=line.id, result=await handler(line.params))
         except PerdureError as error:
@@ -178,9 +172,7 @@ class Channel:
             task.cancel()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(
-                    no_server("the process at the other end is gone; what it had done is unknown")
-                )
+                answer.set_exception(no_server("the process at the other end is gone; what it had done is unknown"))
 
 
 async def open_channel_fd(

@@ -124,11 +124,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def finish(made: Server) -> None:
-    if made.popen is not None and made.popen.poll() is None:
+    """End it, and wait until it has ended."""
+    if made.popen is None:
+        return
+    if made.popen.poll() is None:
         made.popen.terminate()
         made.popen.terminate()
-        try:
-            made.popen.communicate(timeout=DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            made.popen.kill()
-            made.popen.communicate()
+    try:
+        made.popen.communicate(timeout=DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        made.popen.kill()
+        made.popen.communicate()
+    except ValueError:
+        pass  # its end was seen, and its streams are closed

@@ -1,0 +1,67 @@
+"""The `perdure` command. Imports in the commands' bodies keep it light: `perdure --help` loads click, nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from perdure.cli import operate, start, tools
+from perdure.control_lines import EXIT_INTERNAL, exit_code
+from perdure.errors import PerdureError
+from perdure.supervisor.plain import plain
+
+EXIT_INTERRUPTED = 130
+"""Ctrl-C in a command, as shells say it."""
+
+EPILOG = """Exit codes: 0 done, 1 internal error, 2 usage, 3 aborted and the old side serves, 4 refused, 5 partly done,
+6 no server running, 7 configuration or game does not load, 8 something is taken (port, state folder)."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EPILOG)
+def perdure() -> None:
+    """A host for live multiplayer servers: the players stay while everything behind them changes.
+
+    \b
+    perdure new tavern           a game to begin with
+    perdure run tavern           serve it; Ctrl-C stops
+    perdure status               how it is, from another terminal
+    """
+
+
+for command in (*start.COMMANDS, *operate.COMMANDS, *tools.COMMANDS):
+    perdure.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; ends the process with a documented exit code, and no traceback for people."""
+    try:
+        code = perdure.main(prog_name="perdure", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = EXIT_INTERRUPTED
+    except PerdureError as error:
+        code = _failed(str(error), exit_code(error))
+    except BrokenPipeError:
+        # Whoever read our output has enough; stdout is replaced so that its flush at exit stays silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if os.environ.get("PERDURE_TRACEBACK"):
+            raise
+        name = type(error).__name__
+        code = _failed(
+            f"internal error: {name}: {error}. This is a bug of Perdure; please report it, "
+            "with what PERDURE_TRACEBACK=1 shows.",
+            EXIT_INTERNAL,
+        )
+    sys.exit(code)
+
+
+def _failed(message: str, code: int) -> int:
+    for line in message.splitlines():
+        click.echo(f"perdure: {plain(line)}", err=True)
+    return code

@@ -1,0 +1,70 @@
+"""Commands that start something: run, dev, new."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from perdure.cli.options import state_option
+from perdure.errors import ConfigError
+
+LOG_LEVELS = click.Choice(["debug", "info", "warning", "error"])
+project_argument = click.argument("project", default=".", type=click.Path(path_type=Path))
+telnet_option = click.option(
+    "--telnet", default="", metavar="HOST:PORT", help="Listen there instead of where perdure.toml says; port 0: any."
+)
+level_option = click.option("--log-level", type=LOG_LEVELS, default="info", show_default=True)
+
+
+def check_linux() -> None:
+    """Raises ConfigError where Perdure's processes cannot run."""
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
+        raise ConfigError(
+            f"Perdure's processes need Linux (pidfds, memfds), and this is {sys.platform}. Nothing was started. "
+            'On macOS run it in a Linux container (docker run --rm -it -p 4000:4000 -v "$PWD":/src -w /src '
+            "python:3.13), on Windows in WSL (wsl --install)."
+        )
+
+
+@click.command()
+@project_argument
+@telnet_option
+@state_option
+@level_option
+def run(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
+    """Serve a project in the foreground; Ctrl-C saves and stops."""
+    check_linux()
+    import msgspec
+
+    from perdure.config import load, parse_address
+
+    config = load(project)
+    parse_address(telnet or config.server.telnet)
+    order = {
+        "project": str(config.project),
+        "state": str((state or config.state).absolute()),
+        "telnet": telnet,
+        "log_level": log_level,
+    }
+    # Becomes the supervisor instead of starting it: same pid and terminal, and none of this command's memory.
+    command = [sys.executable, "-P", "-m", "perdure.supervisor", msgspec.json.encode(order).decode()]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)
+
+
+@click.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Make a small game to begin with, in a new folder NAME."""
+    from perdure.games.python.scaffold import scaffold
+
+    folder = scaffold(Path(name))
+    click.echo(f"Made {folder}. Next:")
+    click.echo(f"  perdure run {name}        serve it, and: telnet 127.0.0.1 4000")
+    click.echo(f"  python -m pytest {name}   its test")
+
+
+COMMANDS = [run, new]
