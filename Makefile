@@ -74,7 +74,7 @@ check-linux:
 lint: $(VENV)/all.done
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy src tests $(wildcard bench)
 
 test: lint
 	@$(BIN)/python -m pytest -q $(ARGS)
