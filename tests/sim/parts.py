@@ -1,0 +1,316 @@
+"""The real ends of the link as functions of values, so that a search can go back and forth in time.
+
+A gateway (`GatewayEnd`) and a running room (`HostEnd` with its `Room`) are frozen into bytes between steps:
+the room by its own `capture` and `restore`, so each step of every execution tests those too. A step thaws one
+of them, lets it do one thing, and freezes it again; equal steps are made once and remembered.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import msgspec
+
+from perdure.errors import ProtocolError
+from perdure.link.gateway import GatewayEnd, Presence, Route
+from perdure.link.host import Announcement, HostEnd, Release, Saying
+from perdure.link.messages import Ack, EventSent, Message, Out, OutAck, RoomUp, SeatGone
+from perdure.room.machine import Room, Sent
+from perdure.room.record import Cause, Input, Join, Record, Who, decode_record
+from perdure.snapshot.body import SeatState, read_body, sections
+from tests.sim.toy import Toy
+
+PROGRAM = Toy()
+SEED = bytes(16)
+
+_encode = msgspec.msgpack.Encoder().encode
+_message: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+
+class Violation(Exception):
+    """A promise is broken."""
+
+
+@cache
+def read_message(data: bytes) -> Message:
+    """A message from a link of the model."""
+    return _message.decode(data)
+
+
+@cache
+def read_record(data: bytes) -> Record:
+    """A record from a journal of the model."""
+    return decode_record(data)
+
+
+# -- a running room --------------------------------------------------------------------------------
+
+
+class FrozenRoom(msgspec.Struct, array_like=True):
+    """A room and its end of the link. Links are numbers of gateways."""
+
+    id: str
+    c: int
+    epoch: int
+    branch: int
+    body: bytes
+    gateways: dict[str, int]
+    announced: list[int]
+    releases: list[tuple[int, int, Cause, list[Sent]]]
+    announcements: list[tuple[int, str, int, RoomUp, list[Out]]]
+    sayings: list[tuple[int, int, Ack]]
+    records: list[bytes]
+
+
+class RoomStep(NamedTuple):
+    """What a room did: its new value, what it sent as (link, message), and the record that became durable."""
+
+    value: bytes
+    sent: tuple[tuple[int, bytes], ...]
+    durable: bytes | None = None
+
+
+_frozen_room = msgspec.msgpack.Decoder(FrozenRoom)
+
+
+@cache
+def look(value: bytes) -> FrozenRoom:
+    """A frozen room, to look at."""
+    return _frozen_room.decode(value)
+
+
+@cache
+def new_room(id: str) -> bytes:
+    """A room that nobody has entered, as its body."""
+    return b"".join(sections(Room.new(id, PROGRAM, seed=SEED, clock_us=0).capture()))
+
+
+@cache
+def room_at(id: str, body: bytes, c: int, epoch: int, branch: int) -> bytes:
+    """A room as restored by an owner who has told nobody yet."""
+    room = Room.restore(read_body(body), id, PROGRAM, c=c, epoch=epoch, branch=branch)
+    return _freeze_room(HostEnd(room, lambda link, message: None), [])
+
+
+@cache
+def replayed(id: str, body: bytes, c: int, records: tuple[bytes, ...]) -> bytes:
+    """The body after booking `records` on top of `body`."""
+    room = Room.restore(read_body(body), id, PROGRAM, c=c, epoch=0, branch=0)
+    for data in records:
+        room.replay(read_record(data), data)
+    return b"".join(sections(room.capture()))
+
+
+@cache
+def seats_of(value: bytes) -> dict[str, SeatState]:
+    """The room's seats."""
+    return read_body(look(value).body).meta.seats
+
+
+@cache
+def room_hash(value: bytes) -> str:
+    """The room's state hash."""
+    return _thaw_room(value, [])[0].room.state_hash()
+
+
+@cache
+def room_receives(value: bytes, link: int, message: bytes) -> RoomStep:
+    """The host takes a message for this room from a gateway, and runs what follows from it."""
+    sent: list[tuple[int, bytes]] = []
+    end, records = _thaw_room(value, sent)
+    match read_message(message):
+        case EventSent() as event:
+            _run(end, end.event(link, event), records)
+        case OutAck() as ack:
+            end.outack(ack)
+        case SeatGone() as gone:
+            _run(end, end.gone(gone), records)
+        case other:
+            raise Violation(f"a gateway sent {other}")
+    return RoomStep(_freeze_room(end, records), tuple(sent))
+
+
+@cache
+def room_greeted(value: bytes, gateway: str, epoch: int, link: int) -> RoomStep:
+    """A gateway said hello."""
+    sent: list[tuple[int, bytes]] = []
+    end, records = _thaw_room(value, sent)
+    _run(end, end.gateway_up(gateway, epoch, link), records)
+    return RoomStep(_freeze_room(end, records), tuple(sent))
+
+
+@cache
+def room_lost(value: bytes, link: int) -> RoomStep:
+    """A gateway's link is at its end."""
+    end, records = _thaw_room(value, [])
+    end.gateway_lost(link)
+    return RoomStep(_freeze_room(end, records), ())
+
+
+@cache
+def room_durable(value: bytes) -> RoomStep:
+    """The oldest record that waits becomes durable."""
+    sent: list[tuple[int, bytes]] = []
+    end, records = _thaw_room(value, sent)
+    durable = records.pop(0)
+    end.durable()
+    return RoomStep(_freeze_room(end, records), tuple(sent), durable)
+
+
+def _run(end: HostEnd, causes: list[Cause], records: list[bytes]) -> None:
+    for cause in causes:
+        ran = end.room.run(cause, 0)
+        if ran.record is not None:
+            end.ran(ran)
+            records.append(ran.data)
+
+
+def _thaw_room(value: bytes, sent: list[tuple[int, bytes]]) -> tuple[HostEnd, list[bytes]]:
+    frozen = _frozen_room.decode(value)
+    room = Room.restore(
+        read_body(frozen.body), frozen.id, PROGRAM, c=frozen.c, epoch=frozen.epoch, branch=frozen.branch
+    )
+    end = HostEnd(room, lambda link, message: sent.append((link, _encode(message))))  # type: ignore[arg-type]
+    end._gateways.update(frozen.gateways)
+    end._announced.update(frozen.announced)
+    places: dict[int, Release | Announcement | Saying] = {}
+    for place, epoch, cause, outputs in frozen.releases:
+        places[place] = Release(epoch, cause, outputs)
+    for place, gateway, link, up, outs in frozen.announcements:
+        places[place] = Announcement(gateway, link, up, outs)
+    for place, link, ack in frozen.sayings:
+        places[place] = Saying(link, ack)
+    end._queue.extend(places[place] for place in sorted(places))
+    return end, list(frozen.records)
+
+
+def _freeze_room(end: HostEnd, records: list[bytes]) -> bytes:
+    room = end.room
+    releases, announcements, sayings = [], [], []
+    for place, waiting in enumerate(end._queue):
+        match waiting:
+            case Release(epoch=epoch, cause=cause, sent=sent):
+                releases.append((place, epoch, cause, sent))
+            case Announcement(gateway=gateway, link=link, up=up, outs=outs):
+                announcements.append((place, gateway, link, up, outs))
+            case Saying(link=link, message=message):
+                sayings.append((place, link, message))
+    return _encode(
+        (
+            room.id, room.c, room.epoch, room.branch, b"".join(sections(room.capture())), end._gateways,
+            sorted(end._announced), releases, announcements, sayings, records,  # type: ignore[type-var]
+        )
+    )  # fmt: skip
+
+
+# -- a gateway -------------------------------------------------------------------------------------
+
+
+class FrozenGateway(msgspec.Struct, array_like=True):
+    """A gateway's end. Links are numbers of hosts."""
+
+    name: str
+    epoch: int
+    sessions: dict[str, Presence]
+    routes: dict[str, tuple[int, int, int | None]]
+
+
+class GatewayStep(NamedTuple):
+    """What a gateway did: its new value, what it sent as (link, message), what players saw and were told."""
+
+    value: bytes
+    sent: tuple[tuple[int, bytes], ...]
+    shown: tuple[tuple[str, int, int, str], ...]
+    told: tuple[tuple[str, str], ...]
+    over: tuple[str, ...]
+
+
+_frozen_gateway = msgspec.msgpack.Decoder(FrozenGateway)
+
+
+@cache
+def look_gateway(value: bytes) -> FrozenGateway:
+    """A frozen gateway, to look at."""
+    return _frozen_gateway.decode(value)
+
+
+def new_gateway(name: str, epoch: int) -> bytes:
+    """A gateway without sessions."""
+    return _encode((name, epoch, {}, {}))
+
+
+class _Gateway:
+    """A thawed gateway whose players' sockets take everything at once."""
+
+    def __init__(self, value: bytes) -> None:
+        frozen = _frozen_gateway.decode(value)
+        self.sent: list[tuple[int, bytes]] = []
+        self.shown: list[tuple[str, int, int, str]] = []
+        self.told: list[tuple[str, str]] = []
+        self.ended: list[str] = []
+        self.end = GatewayEnd(
+            frozen.name,
+            frozen.epoch,
+            fallback="A",
+            send=lambda link, message: self.sent.append((link, _encode(message))),  # type: ignore[arg-type]
+            show=lambda session, j, m, text: self.shown.append((session, j, m, text)),
+            notify=lambda session, text: self.told.append((session, text)),
+            over=lambda session, reason: self.ended.append(session),
+        )
+        self.end.sessions.update(frozen.sessions)
+        self.end.routes.update({room: Route(*route) for room, route in frozen.routes.items()})
+
+    def step(self) -> GatewayStep:
+        end = self.end
+        for session, j, m, _ in self.shown:
+            end.shown(session, j, m)
+        routes = {room: (route.epoch, route.branch, route.link) for room, route in end.routes.items()}
+        value = _encode((end.gateway, end.epoch, end.sessions, routes))
+        return GatewayStep(value, tuple(self.sent), tuple(self.shown), tuple(self.told), tuple(self.ended))
+
+
+@cache
+def gateway_receives(value: bytes, link: int, message: bytes) -> GatewayStep:
+    """The gateway takes a message from a host."""
+    gateway = _Gateway(value)
+    try:
+        gateway.end.receive(link, read_message(message))
+    except ProtocolError as error:
+        raise Violation(f"a host broke the protocol: {error}") from error
+    return gateway.step()
+
+
+@cache
+def gateway_connected(value: bytes, link: int) -> GatewayStep:
+    """A host's link is up."""
+    gateway = _Gateway(value)
+    gateway.end.connected(link)
+    return gateway.step()
+
+
+@cache
+def gateway_lost(value: bytes, link: int) -> GatewayStep:
+    """A host's link is at its end."""
+    gateway = _Gateway(value)
+    gateway.end.lost(link)
+    return gateway.step()
+
+
+@cache
+def player_enters(value: bytes, session: str, name: str, room: str) -> GatewayStep:
+    """A session begins."""
+    gateway = _Gateway(value)
+    gateway.end.enter(session, room, Join(Who(name, name)))
+    return gateway.step()
+
+
+@cache
+def player_types(value: bytes, session: str, line: str) -> GatewayStep:
+    """A player types a line, or leaves (``quit``)."""
+    gateway = _Gateway(value)
+    if line == "quit":
+        gateway.end.leave(session, "quit")
+    else:
+        gateway.end.submit(session, Input(line))
+    return gateway.step()

@@ -1,0 +1,102 @@
+"""What is searched: small worlds, each with the troubles that could break one family of promises.
+
+`SMALL` is for every run of the tests, `LARGE` for a soak. The numbers of states are those when they were chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.sim.world import Player, Scenario
+
+ONE_GATEWAY = (("g", 1),)
+TWO_GATEWAYS = (("g", 1), ("h", 1))
+GATEWAY_AGAIN = (("g", 1), ("g", 2))
+ONE_HOST = (("A", 0), ("B", 0))
+TWO_HOSTS = (("A", 0), ("B", 1))
+
+
+def alone(*lines: str, room: str = "A") -> tuple[Player, ...]:
+    """One player."""
+    return (Player("g.1.1", 0, room, lines),)
+
+
+def pair(first: tuple[str, ...], second: tuple[str, ...], gateways: tuple[tuple[str, int], ...]) -> tuple[Player, ...]:
+    """Two players, each behind their own gateway, or both behind the only one."""
+    if len(gateways) == 1:
+        return Player("g.1.1", 0, "A", first), Player("g.1.2", 0, "A", second)
+    (name, epoch), (other, other_epoch) = gateways
+    return Player(f"{name}.{epoch}.1", 0, "A", first), Player(f"{other}.{other_epoch}.1", 1, "A", second)
+
+
+SMALL: Mapping[str, Scenario] = {
+    # a host dies, and the one that recovers its room dies as well: 34,000
+    "crashes": Scenario(alone("a", "b"), hosts=3, crashes=2),
+    # a room moves, while either side may die: 36,000; twice, and back: 29,000
+    "move and crash": Scenario(alone("a"), hosts=3, moves=1, crashes=1),
+    "moves and crash": Scenario(alone(), hosts=3, moves=2, crashes=1),
+    "move and crashes": Scenario(alone(), hosts=4, moves=1, crashes=2),
+    "moves": Scenario(alone("a"), hosts=2, moves=2),
+    # a player goes to another room and types ahead: 31,000; and comes back: 52,000
+    "go and crash": Scenario(alone("a", "go B", "b"), rooms=ONE_HOST, hosts=2, crashes=1),
+    "go, return and crash": Scenario(alone("go B", "go A", "a"), rooms=ONE_HOST, hosts=2, crashes=1),
+    # somebody else sends a player away, who has typed ahead
+    "sent away": Scenario(pair(("a", "b"), ("send B",), ONE_GATEWAY), rooms=ONE_HOST, hosts=2),
+    # a player goes while the rooms move: 147,000
+    "go and moves": Scenario(alone("go B"), rooms=ONE_HOST, hosts=2, moves=2),
+    # two gateways hear the same: 91,000
+    "two gateways and crash": Scenario(pair(("a",), (), TWO_GATEWAYS), TWO_GATEWAYS, hosts=2, crashes=1),
+    # a gateway dies, and its next incarnation begins: 18,000 to 25,000
+    "gateway again": Scenario(pair(("a", "b"), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, hosts=2),
+    "gateway again and crash": Scenario(pair(("a",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, hosts=2, crashes=1),
+    "gateway again and go": Scenario(pair(("go B",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, TWO_HOSTS, hosts=2),
+    # history is lost: 21,000 to 110,000
+    "loss": Scenario(alone("a", "b"), hosts=2, losses=1),
+    "losses": Scenario(alone(), hosts=3, losses=2),
+    "go and loss": Scenario(alone("go B"), rooms=ONE_HOST, hosts=2, losses=1),
+    "move and loss": Scenario(alone(), hosts=3, moves=1, losses=1),
+    # sessions end: 42,000
+    "quit": Scenario(alone("a", "quit"), hosts=2, moves=1, crashes=1),
+    "end": Scenario(alone("a", "end", "b"), hosts=2, crashes=1),
+    # the game fails, or refuses
+    "fault": Scenario(alone("fault", "b"), hosts=2, crashes=1),
+    "refused": Scenario(alone("a", room="closed"), rooms=(("A", 0), ("closed", 0)), hosts=2, crashes=1),
+}
+
+LARGE: Mapping[str, Scenario] = {
+    "move, crash, two lines": Scenario(alone("a", "b"), hosts=3, moves=1, crashes=1),
+    "moves, two lines": Scenario(alone("a", "b"), hosts=2, moves=2),
+    "moves and crash, a line": Scenario(alone("a"), hosts=3, moves=2, crashes=1),
+    "go, move and crash": Scenario(alone("go B"), rooms=TWO_HOSTS, hosts=3, moves=1, crashes=1),
+    "go and crashes": Scenario(alone("go B", "b"), rooms=TWO_HOSTS, hosts=4, crashes=2),
+    "two gateways and move": Scenario(pair(("a",), (), TWO_GATEWAYS), TWO_GATEWAYS, hosts=2, moves=1),
+    "gateway again and move": Scenario(pair(("a",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, hosts=2, moves=1),
+    "sent away and crash": Scenario(pair(("a", "b"), ("send B",), ONE_GATEWAY), rooms=ONE_HOST, hosts=2, crashes=1),
+    "losses, a line": Scenario(alone("a"), hosts=3, losses=2),
+    "move and loss, a line": Scenario(alone("a"), hosts=3, moves=1, losses=1),
+}
+
+ENDLESS: Mapping[str, Scenario] = {
+    # too large to search: walked at random
+    "everything": Scenario(
+        (
+            Player("g.1.1", 0, "A", ("a", "go B", "b", "go A", "c", "fault", "d")),
+            Player("g.1.2", 0, "B", ("e", "send A", "f", "quit")),
+            Player("h.1.1", 1, "A", ("h", "send B", "i", "go A", "j", "end")),
+            Player("g.2.1", 2, "A", ("k", "go B", "l")),
+        ),
+        (("g", 1), ("h", 1), ("g", 2)),
+        TWO_HOSTS, hosts=9, crashes=5, moves=5,
+    ),
+    "everything, and losses": Scenario(
+        (
+            Player("g.1.1", 0, "A", ("a", "go B", "b", "go A", "c")),
+            Player("h.1.1", 1, "A", ("h", "send B", "i", "quit")),
+            Player("g.2.1", 2, "B", ("k", "go A", "l")),
+        ),
+        (("g", 1), ("h", 1), ("g", 2)),
+        TWO_HOSTS, hosts=8, crashes=2, moves=3, losses=4,
+    ),
+}  # fmt: skip
+
+ALL: Mapping[str, Scenario] = {**SMALL, **LARGE, **ENDLESS}
