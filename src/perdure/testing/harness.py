@@ -173,6 +173,9 @@ class RoomInTest:
             if not self._keep_faults:
                 raise ran.error
             self.faults.append(ran.error)
+        if not isinstance(cause, Wake):
+            for table in self.machine.tables.values():
+                table.check_untouched()
         self._perdure.settle()
 
     def _release(self, ran: Ran) -> None:
