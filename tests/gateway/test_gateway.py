@@ -350,6 +350,33 @@ def test_logging_in_twice_takes_the_session_over_and_losing_the_old_one_changes_
     new.sees("Still here.")
 
 
+def test_taking_over_from_a_client_that_does_not_read_shows_the_rest_and_only_the_rest(
+    world: World, host: Host
+) -> None:
+    """What was handed to the old socket is not repeated, what was not is shown whole (I4)."""
+    world.account("Ada")
+    old = world.player(receive_bytes=4096)
+    old.types("connect ada secret1")
+    seat = host.joined()
+    count = 1500
+    for m in range(1, count + 1):
+        host.tells(seat, m, f"<{m}:" + "z" * 4000 + ">\n")
+    host.tells(seat, count + 1, "the end\n")
+    session = world.gateway.sessions[seat.session]
+    world.wait_until(lambda: session.held and session.held[-1].m == count + 1, "the old socket is full")
+    new = world.player()
+    new.types("connect ada secret1")
+    new.sees("the end")
+    host.expect(OutAck, m=count + 1)
+    old.is_closed()
+    before, _, _ = old.text.partition("\r\nYour character")
+    handed = [int(m) for m in re.findall(r"<(\d+):z{4000}>\r\n", before)]
+    whole = [int(m) for m in re.findall(r"<(\d+):z{4000}>\r\n", new.text)]
+    assert handed == list(range(1, len(handed) + 1))
+    assert whole == list(range(whole[0], count + 1))
+    assert whole[0] == len(handed) + 1
+
+
 def test_a_taken_over_session_learns_the_new_window(world: World, host: Host) -> None:
     """The seat stays, the size is the new client's (FM-7)."""
     world.enters(host)
@@ -500,6 +527,58 @@ def test_bytes_that_are_no_frame_end_the_link(world: World, host: Host) -> None:
     assert host.is_closed()
 
 
+# --- fault points ---
+
+
+class FailsOnce:
+    """Fails at one fault point, the first time that it is reached."""
+
+    def __init__(self, point: str) -> None:
+        self.armed = {point}
+
+    def __call__(self, point: str) -> None:
+        if point in self.armed:
+            self.armed.remove(point)
+            raise OSError(f"arranged at {point}")
+
+
+def test_a_failure_while_accepting_costs_that_connection_only(tmp_path: Path) -> None:
+    """The next one is served, and nothing of the first is kept (FM-8)."""
+    with running(tmp_path, fault=FailsOnce("gateway:accepted")) as world:
+        assert world.stranger().is_closed() == ""
+        world.player()
+        assert world.asks("status")["connections"] == 1
+
+
+def test_a_failure_after_an_event_is_in_its_tail_loses_the_connection_but_not_the_event(tmp_path: Path) -> None:
+    """The player comes back to the same seat; the line is applied once (G1)."""
+    with running(tmp_path, fault=FailsOnce("gateway:event-appended")) as world:
+        host = world.host()
+        player, seat = world.enters(host)
+        player.types("look")
+        assert "Something went wrong" in player.is_closed()
+        assert host.expect(EventSent, n=1).body == Input("look")
+        again = world.player()
+        again.types("connect ada secret1", "north")
+        event = host.expect(EventSent, n=2)
+        assert (event.session, event.body) == (seat.session, Input("north"))
+
+
+def test_a_failure_while_an_output_is_taken_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """The link is closed, the host connects again and sends its outbox again (G3, H4)."""
+    with running(tmp_path, fault=FailsOnce("gateway:before-show")) as world:
+        host = world.host()
+        player, seat = world.enters(host)
+        texts = [Out("world", 1, [(seat.session, 1, m)], Text(f"text {m}\n")) for m in (1, 2, 3)]
+        host.says(*texts)
+        assert host.is_closed()
+        again = world.host(seats={seat.session: (1, 0)})
+        again.says(*texts)
+        player.sees("text 3")
+        assert re.findall(r"text \d", player.text) == ["text 1", "text 2", "text 3"]
+        assert world.events[0]["kind"] == "link-refused"
+
+
 # --- control ---
 
 
@@ -548,6 +627,13 @@ def test_stop_says_goodbye_and_waits_for_the_rooms(world: World, host: Host) -> 
     assert host.is_closed()
     with pytest.raises(ConnectionRefusedError):
         world.stranger()
+
+
+def test_stop_does_not_wait_for_clients_to_close_their_side(world: World, host: Host) -> None:
+    """The goodbye is with the socket; a client that never answers holds nobody up."""
+    player = world.player()
+    assert world.asks("stop") == {"sessions": 0, "undrained": 0}
+    assert "server is stopping" in player.is_closed()
 
 
 def test_stop_does_not_wait_for_ever_for_a_dead_room(tmp_path: Path) -> None:

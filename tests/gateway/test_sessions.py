@@ -19,7 +19,7 @@ class Nobody(Client):
 
 
 def session() -> Session:
-    return Session("gateway.1.1", Nobody(), Dialogue("Test"))
+    return Session("gateway.1.1", Nobody(), Dialogue("Test"), 0.0)
 
 
 def test_every_stage_leads_to_the_end_and_nothing_leads_out_of_it() -> None:

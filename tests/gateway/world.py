@@ -22,6 +22,7 @@ import uvloop
 
 from perdure.config import Config, Login, Server
 from perdure.errors import ContractError
+from perdure.faults import no_fault
 from perdure.gateway.desk import Hasher
 from perdure.gateway.door import Limits
 from perdure.gateway.gateway import Gateway
@@ -38,7 +39,7 @@ from perdure.link.messages import (
     RoomUp,
     encode_frame,
 )
-from perdure.ports import AccountRow, Accounts
+from perdure.ports import AccountRow, Accounts, FaultPoint
 from perdure.room.record import Output, Text
 
 PATIENCE_S = 20.0
@@ -226,7 +227,13 @@ class World:
     """A running gateway with its accounts, and the means to reach it."""
 
     def __init__(
-        self, folder: Path, link_dead_s: float, limits: Limits, accounts: Accounts | None, hasher: Hasher
+        self,
+        folder: Path,
+        link_dead_s: float,
+        limits: Limits,
+        accounts: Accounts | None,
+        hasher: Hasher,
+        fault: FaultPoint,
     ) -> None:
         self.accounts = MemoryAccounts()
         self.events: list[dict[str, Any]] = []
@@ -253,6 +260,7 @@ class World:
             link=link,
             epoch=7,
             emit=self.events.append,
+            fault=fault,
             limits=limits,
         )
         self.errors: list[dict[str, Any]] = []
@@ -344,9 +352,10 @@ def running(
     limits: Limits | None = None,
     accounts: Accounts | None = None,
     hasher: Hasher = QUICK,
+    fault: FaultPoint = no_fault,
 ) -> Iterator[World]:
     """A world for one test; with its own accounts in memory unless others are given."""
-    world = World(folder, link_dead_s, limits or Limits(), accounts, hasher)
+    world = World(folder, link_dead_s, limits or Limits(), accounts, hasher, fault)
     world.start()
     try:
         yield world

@@ -49,6 +49,9 @@ class ClientOwner(Protocol):
     def lost(self, client: Client) -> None:
         """The other side is gone. `closed` follows."""
 
+    def said_all(self) -> None:
+        """A closing client's last words have reached the socket."""
+
     def closed(self, client: Client) -> None:
         """The descriptor is closed."""
 
@@ -98,6 +101,11 @@ class Client:
     def buffered(self) -> int:
         """Bytes that the socket has not taken yet."""
         return len(self._buffer)
+
+    @property
+    def told(self) -> bool:
+        """Whether the client is closing and the socket has taken its last words."""
+        return self._state in ("shut", "closed")
 
     def read(self, on: bool) -> None:
         """Read from the socket, or let TCP hold the client back."""
@@ -203,6 +211,7 @@ class Client:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError:
             self.drop()
+        self._owner.said_all()
 
     def _lost(self) -> None:
         if self._state == "open":

@@ -71,6 +71,7 @@ TOO_LONG = f"That line was longer than {LINE_BYTES_MAX} bytes, so nothing of it 
 TAKEN_OVER = "\nYour character is now played from another connection. This one is closed.\n"
 TOO_LATE = "\nYou took too long to log in. Connect again when you are ready.\n"
 TOO_SLOW = "Your connection takes text too slowly. You left the game.\n"
+BROKEN = "\nSomething went wrong in the server, and this connection is closed. Connect again to go on.\n"
 DEFERRED = "Your last visit is just ending. One moment, please.\n"
 
 log = structlog.get_logger()
@@ -139,7 +140,7 @@ class Gateway:
         self._door.open()
 
     async def stop(self) -> dict[str, int]:
-        """Say goodbye to everybody and let every room know; at most `goodbye_s`, then close regardless.
+        """Say goodbye to everybody and let every room know; at most twice `goodbye_s`, then close regardless.
 
         Returns:
             sessions: how many there were; undrained: how many of their rooms did not answer in time.
@@ -156,7 +157,7 @@ class Gateway:
         undrained = len(self._end.sessions)
         for client in list(self.clients):
             self._dismiss(client)
-        await self._until(lambda: not self.clients)
+        await self._until(lambda: all(client.told for client in self.clients))
         self.abort()
         log.info("stopped", sessions=len(sessions), undrained=undrained)
         return {"sessions": len(sessions), "undrained": undrained}
@@ -245,7 +246,8 @@ class Gateway:
         server, guests = self._config.server, self._config.login.guests
         self._last_number += 1
         id = f"{self._prefix}{self._last_number}"
-        session = Session(id, client, Dialogue(server.name, server.banner, guests=guests))
+        dialogue = Dialogue(server.name, server.banner, guests=guests)
+        session = Session(id, client, dialogue, self._loop.time())
         self.sessions[id], self.clients[client] = session, session
         log.debug("connected", session=id, address=address)
         self._deadline(session, self._limits.first_line_s, self._too_late)
@@ -260,7 +262,12 @@ class Gateway:
         """Handle what the client sent, as far as it may go on; then read on, or not."""
         session = self.clients.get(client)
         while session is not None and client.open and client.pending and self._ready(session):
-            self._take(session, client.pending.popleft())
+            try:
+                self._take(session, client.pending.popleft())
+            except Exception as error:
+                # The edge of the process: what one player's line broke costs that connection, and no other.
+                log.error("a player's line broke the gateway", session=session.id, exc_info=error)
+                self._dismiss(client, BROKEN)
             session = self.clients.get(client)
         if session is None or not client.open:
             self._paused.discard(client)
@@ -288,6 +295,10 @@ class Gateway:
         log.debug("disconnected", session=session.id, stage=session.stage)
         session.put_back(client.unsent())
         self._detach(session, client)
+
+    def said_all(self) -> None:
+        """A client that is let go has its last words."""
+        self._changed.set()
 
     def closed(self, client: Client) -> None:
         """The descriptor is closed."""
@@ -322,7 +333,8 @@ class Gateway:
     def _line(self, session: Session, line: str) -> None:
         if session.stage == "greeting":
             session.happened("line")
-            self._deadline(session, self._limits.login_s, self._too_late)
+            left_s = session.began_s + self._limits.login_s - self._loop.time()
+            self._deadline(session, left_s, self._too_late)
         if session.stage == "login":
             self._act(session, session.dialogue.line(line))
         elif session.stage == "playing" and line.strip().lower() == "quit":

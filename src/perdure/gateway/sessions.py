@@ -47,6 +47,7 @@ class Session:
 
     Attributes:
         id: ``GATEWAY.EPOCH.N``.
+        began_s: When it connected, on the loop's clock.
         stage: Changed by `happened` only.
         client: The connection, if there is one.
         dialogue: The login dialogue.
@@ -55,8 +56,8 @@ class Session:
         deadline: The timer of the present stage.
     """
 
-    def __init__(self, id: str, client: Client, dialogue: Dialogue) -> None:
-        self.id = id
+    def __init__(self, id: str, client: Client, dialogue: Dialogue, began_s: float) -> None:
+        self.id, self.began_s = id, began_s
         self.stage: Stage = "greeting"
         self.client: Client | None = client
         self.dialogue = dialogue
