@@ -327,7 +327,7 @@ def test_a_command_that_keeps_failing_is_disabled(perdure):
     ada.types("fail", "fail", "look", "fail")
     assert "It is disabled now." in ada.lines[-1]
     ada.types("fail", "look")
-    assert "That command is disabled: it kept failing. It comes back when its code is mended." in ada.lines
+    assert "That is disabled: it kept failing. It comes back when its code is mended." in ada.lines
     assert ada.lines[-1] == "A house."
     assert root.sees("house.fail failed 3 times and is disabled")
     assert sum("house.fail failed" in line for line in root.lines) == 1

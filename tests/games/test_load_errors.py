@@ -132,6 +132,31 @@ CASES = {
         "have one name, 'a'",
         "",
     ),
+    "a dict as state": ("class A(Game):\n    mugs: dict[str, Mug]  # HERE", "this is no table", "# HERE"),
+    "a list as state": ("class A(Game):\n    mugs = []  # HERE", "all rooms would share this list", "# HERE"),
+    "a command outside": (
+        "@command('x')  # HERE\ndef x(self, player): ...\nclass A(Game): pass",
+        "outside of a class",
+        "# HERE",
+    ),
+    "a command in no module": (
+        "class B:\n    @command('x')  # HERE\n    def x(self, player): ...\nclass A(Game): pass",
+        "class B(Module)",
+        "# HERE",
+    ),
+    "a hook without a player": ("class A(Game):\n    def join(self): ...  # HERE", "def join(self, player)", "# HERE"),
+    "a timer with arguments": (
+        "class A(Game):\n    @every(minutes=1)  # HERE\n    def x(self, player): ...",
+        "def x(self)",
+        "# HERE",
+    ),
+    "a handler without an event": (
+        "class A(Game):\n    @on(Died)  # HERE\n    def x(self): ...",
+        "def x(self, event)",
+        "# HERE",
+    ),
+    "a name of two words": ("class A(Game):\n    stored_as = 'a.b'  # HERE", "write one word", "# HERE"),
+    "an exit": ("raise SystemExit(1)  # HERE\nclass A(Game): pass", "SystemExit", "# HERE"),
     "a syntax error": ("class A(Game)  # HERE", "expected ':'", "# HERE"),
     "an error of the body": ("class A(Game): pass\n1 / 0  # HERE", "ZeroDivisionError", "# HERE"),
 }
@@ -192,3 +217,12 @@ def test_strings_as_annotations_are_understood(tmp_path):
     program = load_game(tmp_path / "tavern.py")
     assert "tavern.mugs" in program.tables
     assert program.collected.commands["pay",].pattern.params[0].kind == "int"
+
+
+def test_constants_of_a_class_are_no_state(tmp_path):
+    """What is written in upper case never changes."""
+    (tmp_path / "tavern.py").write_text(
+        "from typing import ClassVar\nfrom perdure import Game\nclass A(Game):\n"
+        "    PRICES: ClassVar[dict[str, int]] = {'ale': 3}\n    motto = 'Drink.'\n"
+    )
+    assert load_game(tmp_path / "tavern.py").tables

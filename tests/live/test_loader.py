@@ -112,3 +112,9 @@ def test_modules_with_an_import_cycle_load(tmp_path):
     )
     assert vars(generation.modules["talk"])["n"]() == 1
     unload(generation)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    """Half a download, or a file that a crash filled with zeros (FM-43)."""
+    with pytest.raises(GameError, match=r"items\.py"):
+        loaded(tmp_path / "mud", items="x = 1\0")

@@ -73,3 +73,17 @@ def test_a_path_without_a_game_is_refused(tmp_path):
     for path in (tmp_path / "nowhere", tmp_path / "empty", tmp_path / "notes.txt"):
         with pytest.raises(GameError, match=r"no game|no Python modules"):
             capture(path)
+
+
+def test_a_dangling_link_is_no_module(tmp_path):
+    """Editors leave such links beside files that are open (FM-43)."""
+    game = written(tmp_path / "mud", items="x = 1")
+    (game / "locked.py").symlink_to(tmp_path / "nowhere")
+    assert sorted(capture(game).modules) == ["", "items"]
+
+
+def test_a_link_gives_the_game_its_own_name(tmp_path):
+    """Releases are often switched by a link."""
+    written(tmp_path / "2026-11", items="x = 1")
+    (tmp_path / "mud").symlink_to(tmp_path / "2026-11")
+    assert capture(tmp_path / "mud").name == "mud"

@@ -94,7 +94,7 @@ class Places(Module):
     def place_of(self, player: Player) -> str:
         """Where a player is."""
         person = self.people.peek(player.id)
-        return person.place if person else ""
+        return person.place if person and person.place in PLACES else HOME
 
     def present(self, place: str) -> list[Player]:
         """The players in a place."""

@@ -26,6 +26,7 @@ from perdure.errors import GameError
 from perdure.live.sources import Source, Sources
 
 ROOT = "perdure_games"
+NOTHING = "Nothing of the game was loaded."
 
 
 class Generation:
@@ -128,10 +129,10 @@ def load(sources: Sources) -> Generation:
     _finder.generations[generation.package] = generation
     try:
         for name, source in sources.modules.items():
-            generation.codes[name] = compile(source.data, str(source.path), "exec", dont_inherit=True)
+            generation.codes[name] = _compiled(source)
         for name in sources.modules:
             importlib.import_module(f"{generation.package}.{name}" if name else generation.package)
-    except Exception as error:  # the edge to a game's module bodies: whatever they raise has one report
+    except (Exception, SystemExit) as error:  # the edge to a game's module bodies: whatever they raise has one report
         raise _explained(error, sources) from error
     finally:
         if generation.modules.keys() != sources.modules.keys():
@@ -156,14 +157,23 @@ def _install() -> None:
         sys.modules[ROOT] = root
 
 
-def _explained(error: Exception, sources: Sources) -> GameError:
+def _compiled(source: Source) -> CodeType:
+    try:
+        return compile(source.data, str(source.path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        line = getattr(error, "lineno", None) or 1
+        raise GameError(f"{message.rstrip('.')}. {NOTHING}", file=str(source.path), line=line) from error
+
+
+def _explained(error: BaseException, sources: Sources) -> GameError:
     """The error of a module, as file, line and advice."""
     file, line = blamed(error, sources.texts)
     match error:
+        case GameError(file=str(named)) if named:
+            return error
         case GameError():
             message = error.message
-        case SyntaxError():
-            message = f"{error.msg}. Nothing of the game was loaded."
         case ModuleNotFoundError(name=str(name)) if name.partition(".")[0] in sources.modules:
             message = f"{name} is a module of this game: write `from . import {name}`, or `from .{name} import …`."
         case ModuleNotFoundError(name=str(name)) if name.startswith(ROOT):
@@ -174,14 +184,12 @@ def _explained(error: Exception, sources: Sources) -> GameError:
                 f"there is no module {name}. Install it where perdure is installed, or import something that is there."
             )
         case _:
-            message = f"{type(error).__name__}: {error}. Nothing of the game was loaded."
-    return GameError(message.replace("..", "."), file=file, line=line)
+            message = f"{type(error).__name__}: {str(error).rstrip('.')}. {NOTHING}"
+    return GameError(message, file=file, line=line)
 
 
 def blamed(error: BaseException, files: Mapping[str, object]) -> tuple[str, int]:
     """(file, line) of the innermost of `files` that an error came through; ("", 0) if it came through none."""
-    if isinstance(error, SyntaxError) and error.filename in files:
-        return error.filename or "", error.lineno or 0
     place = ("", 0)
     frame = error.__traceback__
     while frame is not None:

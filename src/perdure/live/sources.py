@@ -7,6 +7,7 @@ what was captured here, whatever happens to the files meanwhile.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -69,13 +70,13 @@ def capture(path: Path) -> Sources:
     Raises:
         GameError: There is no game code, or a name that Python could not import unmistakably.
     """
-    root = path.resolve()
-    if root.is_file() and root.suffix == ".py":
-        found = [Source("", root, root.read_bytes(), False)]
-    elif root.is_dir():
-        found = list(_folder(root, ""))
-    else:
+    root = Path(os.path.abspath(path))  # not resolved: a link's own name is what the game's modules call it
+    if not root.is_dir() and not (root.is_file() and root.suffix == ".py"):
         raise GameError(f"there is no game at {path}. Give a folder of Python modules, or a .py file.")
+    try:
+        found = list(_folder(root, "")) if root.is_dir() else [Source("", root, root.read_bytes(), False)]
+    except OSError as error:
+        raise GameError(f"cannot be read: {error.strerror}.", file=str(error.filename or root)) from error
     if not any(source.data for source in found):
         raise GameError(f"the folder {path} has no Python modules. A game begins with a file that has a class Game.")
     modules: dict[str, Source] = {}

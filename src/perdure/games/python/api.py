@@ -91,7 +91,7 @@ class Player:
     def end(self, reason: str) -> None:
         """End the player's session; `reason` is shown. The `leave` hooks run first, in this callback."""
         self._engine.depart(self)
-        self._engine.callback.output([self._session], End(reason))
+        self._engine.callback.output([self._session], End(_line(reason)[:-1]))
 
     def __str__(self) -> str:
         return self.name
@@ -263,7 +263,7 @@ class Module:
 
     def refuse(self, text: str) -> NoReturn:
         """End this callback, undo what it did, and show `text` to the player who caused it."""
-        raise Refusal(text)
+        raise Refusal(_line(text)[:-1])
 
     def start(self) -> None:
         """Called once in the room's life, before anything else."""
@@ -309,4 +309,7 @@ class Game(Module):
 
 
 def _line(text: str) -> str:
+    """A whole line that can be sent; half of a surrogate pair is the author's mistake, here and not in the journal."""
+    if not text.isascii():
+        text.encode()
     return text if text.endswith("\n") else text + "\n"

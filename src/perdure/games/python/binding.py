@@ -7,6 +7,7 @@ line, and the intervals for which timers were set. So both survive what the room
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -42,6 +43,10 @@ from perdure.room.tables import Row, Table, TableSpec
 M = TypeVar("M", bound=Module)
 
 
+LINE_MAX = 200
+"""Characters of an error's message that admins are shown."""
+
+
 class Question(Row):
     """A question that waits for the next line of the session that is the row's key."""
 
@@ -54,6 +59,8 @@ class Interval(Row):
 
     every_us: int
 
+
+DISABLED = "That is disabled: it kept failing. It comes back when its code is mended."
 
 QUESTIONS, INTERVALS = "perdure.questions", "perdure.intervals"
 TABLES: Mapping[str, TableSpec] = {
@@ -121,7 +128,7 @@ class Binding:
         line = f"{what} {took}. Nothing of it was kept, and the failure was reported."
         if self._blamed and self._health.book(self._blamed, self._now_us):
             notice = f"{self._blamed} failed {FAULTS_MAX} times and is disabled until its code changes."
-            self._notices.append(f"[notice] {notice} The last error: {type(error).__name__}: {error}")
+            self._notices.append(f"[notice] {notice} The last error: {_one_line(error)}")
             line += " It is disabled now."
         return line
 
@@ -185,6 +192,8 @@ class Binding:
     def _input(self, player: Player, line: str) -> None:
         question = self._questions.pop(player._session, None)
         if question is not None and self._method(question.handler):
+            if question.handler in self._health.disabled:
+                player.tell(DISABLED)
             self._call_handler(question.handler, player, line, *msgspec.msgpack.decode(question.args))
             return
         game = cast(Game, self._kinds[self._collected.game])
@@ -200,7 +209,7 @@ class Binding:
         if command is None:
             self._unknown(player, words)
         elif command.handler in self._health.disabled:
-            player.tell("That command is disabled: it kept failing. It comes back when its code is mended.")
+            player.tell(DISABLED)
         else:
             self._command = command
             try:
@@ -388,6 +397,12 @@ class Binding:
         parts: Sequence[Part] = self._arrived if self._joining == player._session else self._collected.parts
         self._run_hooks(reversed(parts), "leave", player)
         self._questions.pop(player._session, None)
+
+
+def _one_line(error: BaseException) -> str:
+    """An error in a line that can be shown, whatever its message holds."""
+    text = "".join(traceback.format_exception_only(error)).strip().partition("\n")[0]
+    return text[:LINE_MAX].encode("utf-8", "replace").decode()
 
 
 def _may(player: Player, command: Command) -> bool:

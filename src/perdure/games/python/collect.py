@@ -21,6 +21,15 @@ from perdure.room.tables import Migration, Row, Table, TableSpec
 
 WAKE_HZ_MAX = 60
 HOOKS = ("start", "join", "leave", "wake", "close")
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "start": (),
+    "join": ("player",),
+    "leave": ("player",),
+    "wake": (),
+    "close": (),
+    "input": ("player", "line"),
+}
+"""What the hooks are called with."""
 
 
 class Place(NamedTuple):
@@ -107,6 +116,8 @@ class Collected:
         self.tables: dict[str, TableSpec] = {}
         self.events = self._named(_classes(modules, Event))
         self.parts = [self._part(kind, migrations) for kind in ordered]
+        for module in modules.values():
+            self._check_homeless(module)
         self._check_names()
         self._check_game()
 
@@ -139,7 +150,22 @@ class Collected:
                     f"the modules {other.__name__} ({self._place(other)}) and {part.kind.__name__} "
                     f"({self._place(part.kind)}) have one name, {part.name!r}. Rename one, or give it a `stored_as`."
                 )
+            if not part.name.isidentifier() or part.name == "perdure":
+                self._fail(part.kind, "stored_as", f"{part.name!r} cannot be a module's name; write one word.")
             seen[part.name] = part.kind
+
+    def _check_homeless(self, module: types.ModuleType) -> None:
+        """Refuse marks on what is no method of a module: nobody would ever call it."""
+        for value in vars(module).values():
+            if getattr(value, "__module__", None) != module.__name__:
+                continue
+            if isinstance(value, types.FunctionType):
+                if any(not isinstance(mark, MigrateMark) for mark in marks_of(value)):
+                    self._refuse(value, f"{value.__name__} stands outside of a class. Move it into a Game or Module.")
+            elif isinstance(value, type) and not issubclass(value, Module):
+                for function in vars(value).values():
+                    if isinstance(function, types.FunctionType) and marks_of(function):
+                        self._refuse(function, f"{value.__name__} is no Module. Write: class {value.__name__}(Module).")
 
     def _named(self, events: Iterator[type[Event]]) -> dict[str, type[Event]]:
         named: dict[str, type[Event]] = {}
@@ -158,9 +184,24 @@ class Collected:
             self._fail(kind, "__init__", "a module has no __init__; start(self) runs once in a room's life.")
         for attribute in _functions(kind):
             self._method(kind, name, attribute)
+        self._check_attributes(kind)
         tables = dict(self._tables(kind, name, migrations))
         hooks = frozenset(hook for hook in HOOKS if getattr(kind, hook) is not getattr(Module, hook))
         return Part(kind, name, tables, hooks)
+
+    def _check_attributes(self, kind: type[Module]) -> None:
+        """Refuse what looks like state and is none."""
+        for attribute, annotation in inspect.get_annotations(kind).items():
+            if not hasattr(kind, attribute) and self._row_of(kind, attribute, annotation) is None:
+                self._fail(kind, attribute, f"this is no table, so it would not be kept: {attribute}: Table[SomeRow].")
+        for attribute, value in vars(kind).items():
+            if isinstance(value, list | dict | set) and attribute.islower() and not attribute.startswith("__"):
+                self._fail(
+                    kind,
+                    attribute,
+                    f"all rooms would share this {type(value).__name__}, and a crash would forget it. Declare "
+                    f"{attribute}: Table[SomeRow], or write it in UPPER case if it never changes.",
+                )
 
     def _tables(
         self, kind: type[Module], name: str, migrations: list[tuple[MigrateMark, Migration]]
@@ -188,12 +229,10 @@ class Collected:
         for mark, function in migrations:
             if mark.row is row:
                 if max(mark.version, mark.to) > kind.version or abs(mark.version - mark.to) != 1:
-                    code = typing.cast("types.FunctionType", function).__code__
-                    raise GameError(
+                    self._refuse(
+                        typing.cast("types.FunctionType", function),
                         f"@migrate({row.__name__}, {mark.version}) leads to version {mark.to}, and {kind.__name__} is "
                         f"at version {kind.version}. Write `version = …` there; a step goes one up or one down.",
-                        file=code.co_filename,
-                        line=code.co_firstlineno,
                     )
                 steps[mark.version, mark.to] = function
         return steps
@@ -225,25 +264,39 @@ class Collected:
         place = Place(function.__code__.co_filename, function.__code__.co_firstlineno)
         marks = marks_of(function)
         if (marks or attribute in (*HOOKS, "input")) and inspect.iscoroutinefunction(function):
-            raise GameError(
-                f"{kind.__name__}.{attribute} is async, and what waits cannot be stored. Make it a plain method, and "
-                f"use self.room.ask(…, then=self.method) for what takes time.",
-                file=place.file,
-                line=place.line,
+            self._refuse(
+                function,
+                f"{attribute} is async, and what waits cannot be stored. Make it a plain method, and use "
+                f"self.room.ask(…, then=self.method) for what takes time.",
             )
+        if attribute in ARGUMENTS:
+            self._check_arguments(function, ARGUMENTS[attribute], ARGUMENTS[attribute])
         for mark in marks:
             match mark:
                 case CommandMark():
                     self._command(kind, f"{name}.{attribute}", function, mark, place)
                 case EveryMark(seconds):
+                    self._check_arguments(function, (), ())
                     self.intervals[f"{name}.{attribute}"] = round(seconds * 1_000_000)
                 case OnMark(event):
+                    self._check_arguments(function, ("event",), ("event", "source"))
                     takes_source = len(inspect.signature(function).parameters) > 2
                     self.listeners.setdefault(event, []).append(Listener(f"{name}.{attribute}", takes_source))
                 case MigrateMark():
-                    raise GameError(
-                        "@migrate belongs on a plain function outside of the class.", file=place.file, line=place.line
-                    )
+                    self._refuse(function, "@migrate belongs on a plain function outside of the class.")
+
+    def _check_arguments(self, function: types.FunctionType, least: tuple[str, ...], most: tuple[str, ...]) -> None:
+        """Make sure that a method can be called with these arguments behind self."""
+        for arguments in {least, most}:
+            try:
+                inspect.signature(function).bind("self", *arguments)
+                return
+            except TypeError:
+                continue
+        wanted = ", ".join(("self", *least))
+        self._refuse(
+            function, f"{function.__name__} is called with other arguments: def {function.__name__}({wanted})."
+        )
 
     def _command(
         self, kind: type[Module], handler: str, function: types.FunctionType, mark: CommandMark, place: Place
@@ -255,9 +308,7 @@ class Collected:
         except PatternError as error:
             raise GameError(f'the pattern "{mark.pattern}" {error}.', file=place.file, line=place.line) from error
         if mark.role not in ROLES:
-            raise GameError(
-                f"there is no role {mark.role!r}: player, builder or admin.", file=place.file, line=place.line
-            )
+            self._refuse(function, f"there is no role {mark.role!r}: player, builder or admin.")
         words = (pattern.leading, *(tuple(alias.casefold().split()) for alias in mark.aliases))
         doc = inspect.cleandoc(function.__doc__ or "")
         command = Command(handler, label, pattern, words, mark.help, doc, mark.role, place)
@@ -277,6 +328,10 @@ class Collected:
     def _fail(self, kind: type, attribute: str, message: str) -> typing.NoReturn:
         place = self._place(kind, attribute)
         raise GameError(f"{kind.__name__}.{attribute}: {message}", file=place.file, line=place.line)
+
+    def _refuse(self, function: types.FunctionType, message: str) -> typing.NoReturn:
+        code = function.__code__
+        raise GameError(message, file=code.co_filename, line=code.co_firstlineno)
 
     def _place(self, kind: type, attribute: str = "") -> Place:
         """Where a class, or an attribute in its body, stands; line 0 where that cannot be told."""
