@@ -48,9 +48,7 @@ def test_the_file_itself_may_be_named_instead_of_its_folder(project: Path) -> No
 def test_a_banner_is_a_text_or_the_name_of_a_text_file(project: Path) -> None:
     """A file of that name is read, anything else is shown as it stands."""
     (project / "hello.txt").write_text("Welcome!\n")
-    assert (
-        config.load(write(project, WORLD + '[server]\nbanner = "hello.txt"\n')).server.banner == "Welcome!\n"
-    )
+    assert config.load(write(project, WORLD + '[server]\nbanner = "hello.txt"\n')).server.banner == "Welcome!\n"
     assert config.load(write(project, WORLD + '[server]\nbanner = "Hello."\n')).server.banner == "Hello."
 
 

@@ -117,9 +117,7 @@ def test_errors_cross_the_channel_with_their_words_and_exit_code() -> None:
 
     async def main() -> None:
         reported: list[str] = []
-        asyncio.get_running_loop().set_exception_handler(
-            lambda _, context: reported.append(context["message"])
-        )
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["message"]))
         async with pair({}, {"refuses": refuses, "breaks": breaks}) as (one, _, _):
             with pytest.raises(RemoteError, match="line 3 is wrong; fix it") as caught:
                 await one.request("refuses")
@@ -195,9 +193,7 @@ def test_a_peer_that_does_not_read_is_closed_before_it_costs_memory(monkeypatch:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    "line", [b"nonsense\n", b"[]\n", b"{}\n", b'{"id": "x"}\n', b'{"id": 1}\n', b"\xff\n"]
-)
+@pytest.mark.parametrize("line", [b"nonsense\n", b"[]\n", b"{}\n", b'{"id": "x"}\n', b'{"id": 1}\n', b"\xff\n"])
 def test_a_peer_that_breaks_the_protocol_is_closed(line: bytes) -> None:
     """What is no line of the protocol is an error with a name, and the end of that connection only."""
 
@@ -219,9 +215,7 @@ def test_a_peer_that_breaks_the_protocol_is_closed(line: bytes) -> None:
 
 LINES = st.lists(
     st.one_of(
-        st.builds(
-            Line, id=st.integers(0, 99), method=st.text(), params=st.dictionaries(st.text(), st.text())
-        ),
+        st.builds(Line, id=st.integers(0, 99), method=st.text(), params=st.dictionaries(st.text(), st.text())),
         st.builds(Line, id=st.integers(0, 99), result=st.none() | st.integers(0) | st.text()),
         st.builds(Line, id=st.integers(0, 99), error=st.builds(AnswerError, st.text(), st.integers(0, 8))),
         st.builds(Line, event=st.dictionaries(st.text(), st.booleans(), min_size=1)),

@@ -11,8 +11,8 @@ from perdure.control_lines import exit_code
 from perdure.errors import PerdureError
 from perdure.faults import Faults
 from perdure.ports import Aside
-from perdure.supervisor.__main__ import now
 from perdure.supervisor.console import Console
+from perdure.supervisor.run import now
 from perdure.supervisor.server import Settings, Supervisor
 
 

@@ -106,7 +106,7 @@ def _print_rooms(found: list[dict[str, Any]]) -> None:
     rows = (
         [
             *(r["id"], r["game"], r["callback"], r["seats"]),
-            *(r["tick_ms"]["p50"], r["tick_ms"]["p99"], r["faults"], r["durability"]),
+            *(f"{r['tick_ms']['p50']:.2f}", f"{r['tick_ms']['p99']:.2f}", r["faults"], r["durability"]),
             "paused" if r["paused"] else "",
         ]
         for r in found
@@ -227,13 +227,13 @@ def _listed(value: Any) -> str:
 @server_options
 def events(follow: bool, since: int, limit: int | None, state: Path | None, as_json: bool) -> None:
     """What happened to the server. Without -f this needs no server."""
-    from perdure.supervisor.events import read_events, sentence
+    from perdure.supervisor.events import sentence
 
     folder = state_folder(state)
     if follow:
-        found = _follow(folder, since, limit or (FOLLOWED_FIRST if not since else 10**9))
+        found = _follow(folder, since, limit or (0 if since else FOLLOWED_FIRST))
     elif folder.is_dir():
-        found = iter(list(read_events(folder, since))[-limit if limit else None :])
+        found = iter(_past(folder, since, limit or 0))
     else:
         raise Unavailable(f"There is no state folder {folder}.", op="control:connect")
     for event in found:
@@ -245,10 +245,20 @@ def events(follow: bool, since: int, limit: int | None, state: Path | None, as_j
             sys.stdout.flush()
 
 
+def _past(folder: Path, since: int, limit: int) -> list[dict[str, Any]]:
+    """What the files have; 0 is no limit."""
+    from perdure.supervisor.events import read_events
+
+    return list(read_events(folder, since))[-limit:]
+
+
 def _follow(folder: Path, since: int, limit: int) -> Iterator[dict[str, Any]]:
     with Client(folder) as client:
-        yield from client.request("events", {"follow": True, "since": since, "limit": limit})
-        yield from client.events()
+        newest = client.request("events", {"follow": True})[-1:]
+        past = _past(folder, since, limit)
+        yield from past
+        last = max((event["seq"] for event in (*past, *newest)), default=0)
+        yield from (event for event in client.events() if event["seq"] > last)
     click.echo("The server ended.", err=True)
 
 

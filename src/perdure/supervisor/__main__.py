@@ -6,68 +6,14 @@ JSON: {"project": folder, "state": folder, "telnet": "HOST:PORT" or "", "log_lev
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 
-import msgspec
+# A supervisor encrypts nothing, and OpenSSL would be 5 of the 30 MB that it may take: asyncio and hashlib do
+# without, as in a Python that was built without it. So this comes before they are imported.
+for _openssl in ("ssl", "_hashlib"):
+    sys.modules[_openssl] = None  # type: ignore[assignment]
 
-import perdure
-from perdure.config import load
-from perdure.control_lines import exit_code
-from perdure.errors import PerdureError
-from perdure.faults import Faults
-from perdure.store.files import StateDir
-from perdure.store.owners import SqliteOwners
-from perdure.supervisor.console import Console
-from perdure.supervisor.server import Settings, Supervisor, default_commands
-
-
-class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be run; all paths absolute."""
-
-    project: str
-    state: str
-    telnet: str = ""
-    log_level: str = "info"
-
-
-def now() -> str:
-    """The wall clock in UTC, as events carry it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-async def serve(order: Order) -> int:
-    """Run one server until it is stopped; returns the exit code."""
-    config = load(order.project)
-    fault = Faults(os.environ.get("PERDURE_FAULT", ""))
-    state = StateDir.open(Path(order.state), version=perdure.__version__)
-    settings = Settings(
-        config=config,
-        state=state.path,
-        commands=default_commands(),
-        environ=dict(os.environ),
-        telnet=order.telnet,
-        log_level=order.log_level,
-    )
-    owners, console = SqliteOwners(state.owners_file), Console()
-    try:
-        return await Supervisor(settings, owners, console, now, fault).run()
-    finally:
-        console.close()
-        owners.close()
-        state.close()
-
-
-def main() -> int:
-    try:
-        return asyncio.run(serve(msgspec.json.decode(sys.argv[1], type=Order)))
-    except PerdureError as error:
-        print(f"perdure: {error}", file=sys.stderr)  # noqa: T201 - the process ends with this
-        return exit_code(error)
-
+from perdure.supervisor.run import main  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))

@@ -18,8 +18,11 @@ from perdure.supervisor.plain import plain
 
 FILE_NAME = "events.jsonl"
 FILE_BYTES_MAX = 4 * 1024 * 1024
-RECENT_MAX = 1000
-"""Events that are kept in memory for those who ask or follow."""
+RECENT_MAX = 100
+"""Events that are kept in memory for those who begin to follow; all others are read from the files."""
+TEXT_CHARS_MAX = 2000
+"""A longer text in an event is cut: it may be a stranger's."""
+_TAIL_BYTES = 256 * 1024
 
 Event = dict[str, Any]
 
@@ -34,11 +37,9 @@ class EventLog:
 
     def __init__(self, folder: Path, now: Callable[[], str], *, bytes_max: int = FILE_BYTES_MAX) -> None:
         self._path, self._now, self._bytes_max = folder / FILE_NAME, now, bytes_max
-        self.seq = 0
-        self.recent: deque[Event] = deque(maxlen=RECENT_MAX)
-        for event in read_events(folder):
-            self.seq = max(self.seq, event["seq"])
-            self.recent.append(event)
+        last = _tail(folder / (FILE_NAME + ".1")) + _tail(self._path)
+        self.seq = last[-1]["seq"] if last else 0
+        self.recent: deque[Event] = deque(last, maxlen=RECENT_MAX)
         self._followers: list[Callable[[Event], None]] = []
         self._lost = 0
         self._torn = _ends_torn(self._path)
@@ -49,7 +50,7 @@ class EventLog:
             self._lost = 0
         self.seq += 1
         event: Event = {"seq": self.seq, "at": self._now(), "kind": kind}
-        event.update((key, value) for key, value in fields.items() if key not in event)
+        event.update((key, _bounded(value)) for key, value in fields.items() if key not in event)
         if not self._write(event):
             self._lost += 1
         self.recent.append(event)
@@ -87,6 +88,21 @@ def read_events(folder: Path, since: int = 0) -> Iterator[Event]:
             event = _decode(line)
             if event is not None and event["seq"] > since:
                 yield event
+
+
+def _tail(path: Path) -> list[Event]:
+    """The last events of one file; a supervisor does not read megabytes to know one number."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return []
+    return [event for line in lines[-RECENT_MAX:] if (event := _decode(line)) is not None]
+
+
+def _bounded(value: Any) -> Any:
+    return value[:TEXT_CHARS_MAX] if isinstance(value, str) else value
 
 
 def _decode(line: bytes) -> Event | None:

@@ -17,25 +17,30 @@ import msgspec
 
 import perdure
 from perdure.config import Config, parse_address
-from perdure.control import Channel, Handler
+from perdure.control import Handler
 from perdure.control_lines import EXIT_INTERNAL, EXIT_OK, EXIT_TAKEN
-from perdure.errors import PerdureError, ProtocolError, StorageError
+from perdure.errors import PerdureError, StorageError
 from perdure.ports import Aside, FaultPoint
 from perdure.supervisor.build import Build, current_build
 from perdure.supervisor.console import Console
+from perdure.supervisor.control_socket import (
+    CONTROL_SOCKET,
+    GATEWAY_METHODS,
+    HOST_METHODS,
+    LINK_SOCKET,
+    ControlSocket,
+)
 from perdure.supervisor.deaths import DeathWatch, aside_of
-from perdure.supervisor.events import Event, EventLog, read_events, sentence
+from perdure.supervisor.events import Event, EventLog, sentence
 from perdure.supervisor.instance import Boot, Instance, State, first_of
 from perdure.supervisor.output import Output
 from perdure.supervisor.plain import plain
 from perdure.supervisor.processes import Exit, Processes, kill_leftovers
-from perdure.supervisor.sockets import SocketFolder, listen_tcp
+from perdure.supervisor.sockets import Listeners, SocketFolder
+from perdure.supervisor.status import NOT_RUNNING, greeting, measured, status
 
 GATEWAY = "gateway"
 HOST = "host-1"
-CONTROL_SOCKET = "control.sock"
-LINK_SOCKET = "link.sock"
-
 GATEWAY_STOP_S = 7.0
 """The gateway says goodbye and waits up to 5 s for its tails to drain."""
 HOST_STOP_S = 20.0
@@ -101,8 +106,7 @@ class Supervisor:
         self._now = asyncio.Event()
         self._failure: tuple[int, str] | None = None
         self._instances: dict[str, Instance] = {}
-        self._listeners: list[socket.socket] = []
-        self._channels: set[Channel] = set()
+        self._listeners = Listeners()
         self._watch = DeathWatch()
         self._build = self._newest_build()
         self._own_build = self._build.number
@@ -115,7 +119,7 @@ class Supervisor:
             self._events.emit("leftovers", pids=killed, note="an earlier server died and left them behind")
         folder = SocketFolder(settings.state)
         try:
-            self._listeners = listen_tcp(parse_address(settings.telnet or settings.config.server.telnet))
+            self._listeners.open(parse_address(settings.telnet or settings.config.server.telnet))
             link, control = folder.listen(LINK_SOCKET), folder.listen(CONTROL_SOCKET)
             try:
                 return await self._serve(folder, link, control)
@@ -125,8 +129,7 @@ class Supervisor:
                 folder.remove(LINK_SOCKET)
                 folder.remove(CONTROL_SOCKET)
         finally:
-            for listener in self._listeners:
-                listener.close()
+            self._listeners.close()
             folder.close()
             self._watch.close()
 
@@ -137,7 +140,8 @@ class Supervisor:
         self._add(GATEWAY, partial(self._boot_gateway, link))
         self._add(HOST, partial(self._boot_host, folder))
         self._events.emit("started", version=perdure.__version__, pid=os.getpid())
-        server = await asyncio.start_unix_server(self._client, sock=control)
+        self._control = ControlSocket(self._handlers(), self._events)
+        await self._control.open(control)
         running = [asyncio.create_task(instance.run()) for instance in self._instances.values()]
         watching = asyncio.create_task(self._watch_slot())
         greeting = asyncio.create_task(self._greet())
@@ -145,7 +149,6 @@ class Supervisor:
         greeting.cancel()
         await self._stop_all(running)
         watching.cancel()
-        server.close()
         for task in running:
             task.result()
         return self._farewell()
@@ -165,7 +168,7 @@ class Supervisor:
         )
 
     def _boot_gateway(self, link: socket.socket) -> Boot:
-        telnet = [listener.fileno() for listener in self._listeners]
+        telnet = self._listeners.fds()
         listeners = {"telnet": telnet, "link": link.fileno()}
         epoch = self._keeper.gateway_epoch(GATEWAY)
         return Boot({**self._common(GATEWAY), "listeners": listeners, "epoch": epoch}, (*telnet, link.fileno()))
@@ -278,8 +281,7 @@ class Supervisor:
 
     def _farewell(self) -> int:
         self._events.emit("stopped")
-        for channel in list(self._channels):
-            channel.close()
+        self._control.close()
         if self._failure is None:
             self._console.say("Stopped. All is saved." if not self._now.is_set() else "Stopped in a hurry.")
             return EXIT_OK
@@ -293,22 +295,10 @@ class Supervisor:
     async def _greet(self) -> None:
         for instance in self._instances.values():
             await instance.ready.wait()
-        telnet = " and ".join("telnet {} {}".format(*listener.getsockname()[:2]) for listener in self._listeners)
-        build = self._build
-        for line in (
-            f"Perdure {perdure.__version__}, build {build.number} ({build.source})",
-            f"  serves   {plain(self._settings.config.server.name)}",
-            f"  play     {telnet}",
-            f"  state    {self._settings.state}",
-            "  operate  perdure status | rooms | events -f" + self._state_option(),
-            "  stop     Ctrl-C, or: perdure stop" + self._state_option(),
-        ):
-            self._console.say(line)
+        settings = self._settings
+        for line in greeting(settings.config, settings.state, self._build, self._listeners):
+            self._console.say(plain(line))
         self._events.follow(self._say_event)
-
-    def _state_option(self) -> str:
-        config = self._settings.config
-        return "" if self._settings.state == config.state else f" --state {self._settings.state}"
 
     def _say_event(self, event: Event) -> None:
         if event["kind"] != "stopped":
@@ -316,9 +306,8 @@ class Supervisor:
 
     # --- the control socket ---
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        unfollow: list[Callable[[], None]] = []
-        handlers: dict[str, Handler] = {
+    def _handlers(self) -> dict[str, Handler]:
+        return {
             "version": self._version,
             "status": self._status,
             "stop": self._stop,
@@ -326,17 +315,6 @@ class Supervisor:
             **{method: partial(self._forward, HOST, method) for method in HOST_METHODS},
             **{method: partial(self._forward, GATEWAY, method) for method in GATEWAY_METHODS},
         }
-        channel = Channel(reader, writer, handlers, _ignore)
-        handlers["events"] = partial(self._list_events, channel, unfollow)
-        self._channels.add(channel)
-        try:
-            await channel.serve()
-        except ProtocolError as error:
-            self._events.emit("control-refused", message=str(error))
-        finally:
-            self._channels.discard(channel)
-            for end in unfollow:
-                end()
 
     async def _forward(self, name: str, method: str, params: dict[str, Any]) -> Any:
         return await self._instances[name].ask(method, params)
@@ -356,30 +334,21 @@ class Supervisor:
         answers = await asyncio.gather(*(self._instances[name].ask("log-level", params) for name in names))
         return dict(zip(names, answers, strict=True))
 
-    async def _list_events(self, channel: Channel, unfollow: list[Callable[[], None]], params: dict[str, Any]) -> Any:
-        since = int(params.get("since", 0))
-        if params.get("follow"):
-            unfollow.append(self._events.follow(channel.notify))
-        return list(read_events(self._settings.state, since))[-int(params.get("limit", 100)) :]
-
     async def _status(self, _: dict[str, Any]) -> Any:
         host = await self._host_status()
-        return {
-            "version": perdure.__version__,
-            "build": msgspec.structs.asdict(self._build),
-            "state_dir": str(self._settings.state),
-            "project": str(self._settings.config.project),
-            "listening": {"telnet": [list(listener.getsockname()[:2]) for listener in self._listeners]},
-            "uptime_s": round(time.monotonic() - self._started_s, 3),
-            "processes": [self._own_status(), *map(_instance_status, self._instances.values())],
-            "copyover": {"state": "idle", "phase": None},
-            "last_recovery": host.get("last_recovery"),
-        }
-
-    def _own_status(self) -> dict[str, Any]:
-        state = "stopping" if self._stopping.is_set() else "running"
-        measured = _measured(os.getpid(), self._started_s)
-        return {"name": "supervisor", "state": state, "build": self._own_build, **measured}
+        own = {"state": "stopping" if self._stopping.is_set() else "running", "build": self._own_build}
+        return status(
+            self._settings.config,
+            self._settings.state,
+            self._build,
+            self._listeners,
+            self._started_s,
+            [
+                {"name": "supervisor", **own, **measured(os.getpid(), self._started_s)},
+                *map(_instance_status, self._instances.values()),
+            ],
+            host.get("last_recovery"),
+        )
 
     async def _host_status(self) -> dict[str, Any]:
         """What the host knows of itself; nothing while it is away: then the processes' part says so."""
@@ -390,43 +359,8 @@ class Supervisor:
         return answer if isinstance(answer, dict) else {}
 
 
-HOST_METHODS = (
-    "rooms",
-    "room.show",
-    "room.pause",
-    "room.step",
-    "room.continue",
-    "room.resume",
-    "room.discard",
-    "modules",
-)
-GATEWAY_METHODS = ("sessions", "notice")
-
-
-def _ignore(event: Event) -> None:
-    """A client of the control socket has nothing to notify."""
-    del event
-
-
 def _instance_status(instance: Instance) -> dict[str, Any]:
     process = instance.process
     alive = process is not None and process.exit is None
-    measured = _measured(process.pid, process.started_s) if process is not None and alive else _NOT_MEASURED
-    return {"name": instance.name, "state": str(instance.state), "build": instance.build, **measured}
-
-
-_NOT_MEASURED: dict[str, Any] = {"pid": None, "uptime_s": 0.0, "rss_bytes": 0, "fds": 0}
-
-
-def _measured(pid: int, started_s: float) -> dict[str, Any]:
-    try:
-        rss_pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        fds = len(os.listdir(f"/proc/{pid}/fd"))
-    except OSError:
-        rss_pages, fds = 0, 0  # it ended just now
-    return {
-        "pid": pid,
-        "uptime_s": round(time.monotonic() - started_s, 3),
-        "rss_bytes": rss_pages * os.sysconf("SC_PAGE_SIZE"),
-        "fds": fds,
-    }
+    kernel = measured(process.pid, process.started_s) if process is not None and alive else NOT_RUNNING
+    return {"name": instance.name, "state": str(instance.state), "build": instance.build, **kernel}

@@ -17,31 +17,51 @@ UNIX_PATH_BYTES_MAX = 107
 """What fits into sockaddr_un.sun_path with its terminating zero (unix(7))."""
 
 
-def listen_tcp(address: Address) -> list[socket.socket]:
-    """Listeners on every address that the host's name has; with port 0 all take the port the first one got.
+class Listeners:
+    """The listening sockets of one TCP address: one for each address that its name has."""
 
-    Raises:
-        ConfigError: The name is unknown, or not an address of this machine.
-        Unavailable: The port is taken, or this user may not take it.
-    """
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+
+    def open(self, address: Address) -> None:
+        """Listen; with port 0 all take the port that the first one got.
+
+        Raises:
+            ConfigError: The name is unknown, or not an address of this machine.
+            Unavailable: The port is taken, or this user may not take it.
+        """
+        for family, host in _resolved(address):
+            port = self.sockets[0].getsockname()[1] if self.sockets else address.port
+            try:
+                self.sockets.append(_listen(family, Address(host, port)))
+            except OSError as error:
+                if self.sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    continue  # a name like localhost may have an IPv6 address that this machine lacks
+                self.close()
+                raise _explained(address, error) from None
+
+    def addresses(self) -> list[Address]:
+        """Where they listen."""
+        return [Address(*listener.getsockname()[:2]) for listener in self.sockets]
+
+    def fds(self) -> list[int]:
+        """Their descriptors."""
+        return [listener.fileno() for listener in self.sockets]
+
+    def close(self) -> None:
+        """Listen no more; those who inherited them still do."""
+        for listener in self.sockets:
+            listener.close()
+        self.sockets.clear()
+
+
+def _resolved(address: Address) -> list[tuple[socket.AddressFamily, str]]:
+    flags = socket.AI_PASSIVE | socket.AI_NUMERICSERV
     try:
-        found = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
-        )
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=flags)
     except socket.gaierror as error:
         raise ConfigError(f"Nothing listens on {address}: {address.host!r}: {error.strerror}.") from None
-    listeners: list[socket.socket] = []
-    for family, host in dict.fromkeys((entry[0], entry[4][0]) for entry in found):
-        port = listeners[0].getsockname()[1] if listeners else address.port
-        try:
-            listeners.append(_listen(family, Address(str(host), port)))
-        except OSError as error:
-            if listeners and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                continue  # a name like localhost may have an IPv6 address that this machine lacks
-            for listener in listeners:
-                listener.close()
-            raise _explained(address, error) from None
-    return listeners
+    return list(dict.fromkeys((entry[0], str(entry[4][0])) for entry in found))
 
 
 def _listen(family: socket.AddressFamily, address: Address) -> socket.socket:

@@ -1,0 +1,79 @@
+"""`control.sock`: where the command line and every other program ask a server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from perdure.control import Channel, Handler
+from perdure.errors import ProtocolError
+from perdure.supervisor.events import Event, EventLog
+
+CONTROL_SOCKET = "control.sock"
+LINK_SOCKET = "link.sock"
+
+HOST_METHODS = (
+    "rooms",
+    "room.show",
+    "room.pause",
+    "room.step",
+    "room.continue",
+    "room.resume",
+    "room.discard",
+    "modules",
+)
+GATEWAY_METHODS = ("sessions", "notice")
+
+
+class ControlSocket:
+    """Serves requests; adds the method `events`, which knows its client.
+
+    Args:
+        handlers: By method name.
+        events: The server's event log; what clients do wrong is in it too.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], events: EventLog) -> None:
+        self._handlers, self._events = handlers, events
+        self._channels: set[Channel] = set()
+        self._server: asyncio.Server | None = None
+
+    async def open(self, listener: socket.socket) -> None:
+        """Accept clients from here on."""
+        self._server = await asyncio.start_unix_server(self._client, sock=listener)
+
+    def close(self) -> None:
+        """Accept nobody more, and end all connections after what was already said."""
+        if self._server is not None:
+            self._server.close()
+        for channel in list(self._channels):
+            channel.close()
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        unfollow: list[Callable[[], None]] = []
+        handlers = dict(self._handlers)
+        channel = Channel(reader, writer, handlers, _ignore)
+        handlers["events"] = partial(self._list_events, channel, unfollow)
+        self._channels.add(channel)
+        try:
+            await channel.serve()
+        except ProtocolError as error:
+            self._events.emit("control-refused", message=str(error))
+        finally:
+            self._channels.discard(channel)
+            for end in unfollow:
+                end()
+
+    async def _list_events(self, channel: Channel, unfollow: list[Callable[[], None]], params: dict[str, Any]) -> Any:
+        """The newest events; with follow, each later one is notified. Older ones stand in STATE/events.jsonl."""
+        if params.get("follow"):
+            unfollow.append(self._events.follow(channel.notify))
+        return list(self._events.recent)
+
+
+def _ignore(event: Event) -> None:
+    """A client of the control socket has nothing to notify."""
+    del event
