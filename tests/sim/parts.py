@@ -56,6 +56,7 @@ class FrozenRoom(msgspec.Struct, array_like=True):
     branch: int
     body: bytes
     gateways: dict[str, int]
+    epochs: dict[str, int]
     announced: list[int]
     releases: list[tuple[int, int, Cause, list[Sent]]]
     announcements: list[tuple[int, str, int, RoomUp, list[Out]]]
@@ -173,6 +174,7 @@ def _thaw_room(value: bytes, sent: list[tuple[int, bytes]]) -> tuple[HostEnd, li
     )
     end = HostEnd(room, lambda link, message: sent.append((link, _encode(message))))  # type: ignore[arg-type]
     end._gateways.update(frozen.gateways)
+    end._epochs.update(frozen.epochs)
     end._announced.update(frozen.announced)
     places: dict[int, Release | Announcement | Saying] = {}
     for place, epoch, cause, outputs in frozen.releases:
@@ -198,7 +200,7 @@ def _freeze_room(end: HostEnd, records: list[bytes]) -> bytes:
                 sayings.append((place, link, message))
     return _encode(
         (
-            room.id, room.c, room.epoch, room.branch, b"".join(sections(room.capture())), end._gateways,
+            room.id, room.c, room.epoch, room.branch, b"".join(sections(room.capture())), end._gateways, end._epochs,
             sorted(end._announced), releases, announcements, sayings, records,  # type: ignore[type-var]
         )
     )  # fmt: skip

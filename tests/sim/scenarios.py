@@ -50,11 +50,18 @@ SMALL: Mapping[str, Scenario] = {
     "gateway again": Scenario(pair(("a", "b"), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, hosts=2),
     "gateway again and crash": Scenario(pair(("a",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, hosts=2, crashes=1),
     "gateway again and go": Scenario(pair(("go B",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, TWO_HOSTS, hosts=2),
+    "gateway again and break": Scenario(pair((), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, breaks=1),
     # history is lost: 21,000 to 110,000
     "loss": Scenario(alone("a", "b"), hosts=2, losses=1),
     "losses": Scenario(alone(), hosts=3, losses=2),
     "go and loss": Scenario(alone("go B"), rooms=ONE_HOST, hosts=2, losses=1),
     "move and loss": Scenario(alone(), hosts=3, moves=1, losses=1),
+    "two players and loss": Scenario(pair((), (), ONE_GATEWAY), hosts=2, losses=1),
+    # a link breaks
+    "break": Scenario(alone("a", "b"), breaks=1),
+    "break and crash": Scenario(alone("a"), hosts=2, crashes=1, breaks=1),
+    "break and move": Scenario(alone("a"), hosts=2, moves=1, breaks=1),
+    "break and go": Scenario(alone("a", "go B", "b"), rooms=ONE_HOST, breaks=2),
     # sessions end: 42,000
     "quit": Scenario(alone("a", "quit"), hosts=2, moves=1, crashes=1),
     "end": Scenario(alone("a", "end", "b"), hosts=2, crashes=1),
@@ -86,7 +93,7 @@ ENDLESS: Mapping[str, Scenario] = {
             Player("g.2.1", 2, "A", ("k", "go B", "l")),
         ),
         (("g", 1), ("h", 1), ("g", 2)),
-        TWO_HOSTS, hosts=9, crashes=5, moves=5,
+        TWO_HOSTS, hosts=9, crashes=5, moves=5, breaks=3,
     ),
     "everything, and losses": Scenario(
         (
@@ -95,7 +102,7 @@ ENDLESS: Mapping[str, Scenario] = {
             Player("g.2.1", 2, "B", ("k", "go A", "l")),
         ),
         (("g", 1), ("h", 1), ("g", 2)),
-        TWO_HOSTS, hosts=8, crashes=2, moves=3, losses=4,
+        TWO_HOSTS, hosts=8, crashes=2, moves=3, losses=4, breaks=2,
     ),
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """The smallest game in which a lost, doubled or reordered line shows: players speak, move, and are moved.
 
-Everything that is said is also written into a row, so what was applied and what was heard can be compared.
+Everything that is said is also written into a row. Players are called by their session.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ class ToyHandler:
 
     def call(self, callback: Callback, cause: Cause) -> None:
         match cause:
-            case Event(session=session, body=Join(who=who)):
+            case Event(session=session, body=Join()):
                 if self.room == "closed":
                     raise Refusal("full")
-                self._heard(callback, f"{who.name}: hello {self.room}")
+                self._heard(callback, f"{session}: hello {self.room}, callback {callback.c}")
             case Event(session=session, body=Input(line=line)):
                 self._line(callback, session, line)
             case Event(session=session, body=Leave()):
-                self._heard(callback, f"{callback.seats[session].who.name}: bye")
+                self._heard(callback, f"{session}: bye")
 
     def explain(self, cause: Cause, error: BaseException) -> str:
         return "something broke"
 
     def _line(self, callback: Callback, session: str, line: str) -> None:
-        name = callback.seats[session].who.name
+        name = session
         self.speakers.setdefault(name, Speaker()).said.append(line)
         self._heard(callback, f"{name}: {line}")
         verb, _, target = line.partition(" ")

@@ -6,6 +6,8 @@ survive it, the move of a room between hosts, recovery by another host, gateways
 - A record is pending from the moment its callback ran until it becomes durable in order (`durable`). A host that dies
   between writing a record and releasing it is the same as one that releases it into links that lose everything.
 - A host that dies loses its rooms, what it had not read, and any suffix of what it had sent.
+- A link that breaks loses any suffix of both directions; what is said until the other side notices is lost, too.
+  The host connects again when it notices.
 - Whoever claims a room does so in one step: read the owner row, read the journal, compare-and-set. What the model
   leaves open is *when*; a commit and a recovery that race are two orders of such steps.
 - A lossy crash (`losses`) also loses any suffix of the journals' records, and begins a new branch.
@@ -19,7 +21,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from perdure.link.messages import Ack, GatewayHello, HostHello, Out, RoomUp
-from perdure.room.record import Event, Join, Output
+from perdure.room.record import Event, Input, Join, Output, Text
 from tests.sim import parts
 from tests.sim.parts import RoomStep, Violation
 
@@ -35,10 +37,6 @@ class Player(NamedTuple):
     room: str
     lines: tuple[str, ...]
 
-    @property
-    def name(self) -> str:
-        return self.session
-
 
 class Scenario(NamedTuple):
     """What a search explores.
@@ -49,8 +47,8 @@ class Scenario(NamedTuple):
             when that one dies.
         rooms: Room -> the host that runs it first.
         hosts: How many there are; those that run nothing at first can recover rooms and take moves.
-        crashes, moves, losses: How many times a host dies, a room is captured for a move, a host dies and
-            records are lost.
+        crashes, moves, losses, breaks: How many times a host dies, a room is captured for a move, a host dies and
+            records are lost, a link between two that live breaks.
     """
 
     players: tuple[Player, ...]
@@ -60,6 +58,7 @@ class Scenario(NamedTuple):
     crashes: int = 0
     moves: int = 0
     losses: int = 0
+    breaks: int = 0
 
 
 class At(NamedTuple):
@@ -110,7 +109,7 @@ class World(NamedTuple):
         stored: For each room, what is stored of it.
         up: [gateway][host], messages on their way to the host.
         down: [gateway][host], messages on their way to the gateway.
-        crashes, moves, losses: How many there have been.
+        crashes, moves, losses, breaks: How many there have been.
     """
 
     typed: tuple[int, ...]
@@ -125,6 +124,7 @@ class World(NamedTuple):
     crashes: int = 0
     moves: int = 0
     losses: int = 0
+    breaks: int = 0
 
 
 Label = tuple[object, ...]
@@ -148,11 +148,13 @@ class Facts(NamedTuple):
         seats: session -> its last seat's j.
         applied: (session, j) -> numbers of its applied events, in order.
         said: (session, j) -> its outputs, in order.
+        lines: session -> the lines applied, in order.
     """
 
     seats: dict[str, int]
     applied: dict[tuple[str, int], tuple[int, ...]]
     said: dict[tuple[str, int], tuple[Output, ...]]
+    lines: dict[str, tuple[str, ...]]
 
 
 @cache
@@ -163,9 +165,9 @@ def facts_of(journal: tuple[bytes, ...]) -> Facts:
         Violation: It is no history: a gap, or an event that was applied twice or out of order.
     """
     if not journal:
-        return Facts({}, {}, {})
+        return Facts({}, {}, {}, {})
     before = facts_of(journal[:-1])
-    seats, applied, said = dict(before.seats), dict(before.applied), dict(before.said)
+    seats, applied, said, lines = map(dict, before)
     record = parts.read_record(journal[-1])
     if record.c != len(journal):
         raise Violation(f"record {record.c} of room {record.room} follows record {len(journal) - 1}")
@@ -177,11 +179,13 @@ def facts_of(journal: tuple[bytes, ...]) -> Facts:
         applied[session, j] = (*numbers, n)
         if isinstance(record.cause.body, Join):
             seats[session] = j
+        elif isinstance(record.cause.body, Input):
+            lines[session] = (*lines.get(session, ()), record.cause.body.line)
     for sessions, output in record.outputs:
         for session in sessions:
             seat = session, seats[session]
             said[seat] = (*said.get(seat, ()), output)
-    return Facts(seats, applied, said)
+    return Facts(seats, applied, said, lines)
 
 
 class Model:
@@ -225,14 +229,24 @@ class Model:
         world = world._replace(gateways=put(world.gateways, slot, parts.new_gateway(*self.scenario.gateways[slot])))
         for host, alive in enumerate(world.alive):
             if alive:
-                world = self._gateway(world, slot, parts.gateway_connected(world.gateways[slot] or b"", host))
+                world = self._connect_host(world, slot, host)
         return world
+
+    def _connect_host(self, world: World, slot: int, host: int) -> World:
+        """A new link: its first message follows whatever the old one still holds."""
+        step = parts.gateway_connected(world.gateways[slot] or b"", host)
+        up = world.up
+        for _, message in step.sent:
+            up = put2(up, slot, host, (*up[slot][host], message))
+        return world._replace(gateways=put(world.gateways, slot, step.value), up=up)
 
     def _enter(self, world: World, slot: int) -> World:
         for player in self.scenario.players:
             if player.gateway == slot:
                 value = world.gateways[slot] or b""
-                world = self._gateway(world, slot, parts.player_enters(value, player.session, player.name, player.room))
+                world = self._gateway(
+                    world, slot, parts.player_enters(value, player.session, player.session, player.room)
+                )
         return world
 
     # -- what can happen -----------------------------------------------------------------------------
@@ -257,6 +271,8 @@ class Model:
         if world.moves < scenario.moves:
             for room in range(len(world.rooms)):
                 yield from self._capture(world, room)
+        if world.breaks < scenario.breaks:
+            yield from self._break(world)
         for slot, (name, _) in enumerate(scenario.gateways):
             later = [s for s, (n, _) in enumerate(scenario.gateways) if n == name and s > slot]
             if world.gateways[slot] and later:
@@ -293,7 +309,7 @@ class Model:
             world = world._replace(greeted=put(world.greeted, host, greeted))
             for room, at in self._running(world, host):
                 world = self._room(world, room, host, parts.room_lost(at.value, slot))
-            return world
+            return self._connect_host(world, slot, host) if world.gateways[slot] else world
         said = parts.read_message(message)
         if isinstance(said, GatewayHello):
             world = world._replace(greeted=put(world.greeted, host, (*world.greeted[host], slot)))
@@ -431,6 +447,23 @@ class Model:
         free = [h for h, alive in enumerate(world.alive) if alive and world.rooms[room][h] is None]
         return min(free, key=lambda h: (any(places[h] for places in world.rooms), h), default=None)
 
+    def _break(self, world: World) -> Iterator[Step]:
+        """A link breaks and loses some of what it holds."""
+        broken = world._replace(breaks=world.breaks + 1)
+        for slot, value in enumerate(world.gateways):
+            for host, alive in enumerate(world.alive):
+                up, down = world.up[slot][host], world.down[slot][host]
+                if not value or not alive or not (up or down) or END_OF_LINK in up or END_OF_LINK in down:
+                    continue
+                for kept_up, kept_down in product(range(len(up) + 1), range(len(down) + 1)):
+                    yield (
+                        ("BREAK: gateway", slot, "and host", host, "kept", (kept_up, kept_down)),
+                        broken._replace(
+                            up=put2(world.up, slot, host, (*up[:kept_up], END_OF_LINK)),
+                            down=put2(world.down, slot, host, (*down[:kept_down], END_OF_LINK)),
+                        ),
+                    )
+
     def _gateway_crash(self, world: World, slot: int, successor: int) -> Iterator[Step]:
         """A gateway dies with its sessions, and the next one of its name begins."""
         up = world.up[slot]
@@ -457,7 +490,7 @@ class Model:
             down = world.down
             for slot, message in step.sent:
                 self._check_released(facts, message)
-                if world.gateways[slot]:
+                if world.gateways[slot] and END_OF_LINK not in world.up[slot][host]:
                     down = put2(down, slot, host, (*down[slot][host], message))
             world = world._replace(down=down)
         return world
@@ -489,7 +522,7 @@ class Model:
         """Put a gateway's step into the world. What is shown is shown once, in order (I4)."""
         up = world.up
         for host, message in step.sent:
-            if world.alive[host]:
+            if world.alive[host] and END_OF_LINK not in world.down[slot][host]:
                 up = put2(up, slot, host, (*up[slot][host], message))
         seen = world.seen
         for session, j, m, text in step.shown:
@@ -497,10 +530,21 @@ class Model:
             last_j, last_m = seen[number][-1][:2] if seen[number] else (0, 0)
             if not (j == last_j and m == last_m + 1) and not (j > last_j and m == 1):
                 raise Violation(f"{session} saw output {m} of seat {j} after output {last_m} of seat {last_j} (I4)")
+            self._check_shown(world, step.value, session, j, m, text)
             seen = put(seen, number, (*seen[number], (j, m, text)))
         if step.told and not self.scenario.losses and "closed" not in self.room_names:
             raise Violation(f"players were told {step.told}, and nothing was lost")
         return world._replace(gateways=put(world.gateways, slot, step.value), up=up, seen=seen)
+
+    def _check_shown(self, world: World, value: bytes, session: str, j: int, m: int, text: str) -> None:
+        """I3. What is shown before a gateway hears of a lost history may be of it, later nothing."""
+        gateway = parts.look_gateway(value)
+        room = gateway.sessions[session].room
+        stored = world.stored[self.room_names.index(room)]
+        if self.scenario.losses and gateway.routes[room][0] < stored.owner.epoch:
+            return
+        if facts_of(stored.journal).said.get((session, j), ())[m - 1 : m] != (Text(text),):
+            raise Violation(f"{session} saw {text!r} as output {m} of seat {j}, which is not durable (I3)")
 
     def check(self, world: World) -> None:
         """I1: at most one host runs a room."""
@@ -536,18 +580,29 @@ class Model:
             raise Violation(f"{player.session} is in seat {presence.j} of {presence.room}, the rooms say {seats} (I5)")
         elif presence.tail:
             raise Violation(f"events {[n for n, _ in presence.tail]} of {player.session} are stuck (I5)")
-        if value and not self.scenario.losses:
-            self._check_heard(world, number, player)
+        if presence is not None:
+            self._check_seen(world, number, player, presence.room, presence.j)
+        if value and "end" not in player.lines and not self.scenario.losses:
+            self._check_lines(world, number, player)
 
-    def _check_heard(self, world: World, number: int, player: Player) -> None:
-        """P3: a player hears each of their own lines once, in order."""
+    def _check_seen(self, world: World, number: int, player: Player, room: str, j: int) -> None:
+        """I4 and I5: what a player saw in their seat is what the room's history says, all of it."""
+        journal = world.stored[self.room_names.index(room)].journal
+        said = [
+            output.text for output in facts_of(journal).said.get((player.session, j), ()) if isinstance(output, Text)
+        ]
+        seen = [text for seat, _, text in world.seen[number] if seat == j]
+        if seen != said:
+            raise Violation(f"{player.session} saw {seen} in seat {j} of room {room}, which said {said} (I4, I5)")
+
+    def _check_lines(self, world: World, number: int, player: Player) -> None:
+        """P3: each line was applied once, and a player who stays hears their own lines once, in order."""
         typed = [line for line in player.lines[: world.typed[number]] if line != "quit"]
-        prefix = f"{player.name}: "
+        applied = [line for room in world.stored for line in facts_of(room.journal).lines.get(player.session, ())]
+        if sorted(applied) != sorted(typed):
+            raise Violation(f"{player.session} typed {typed}, and {applied} was applied (P3)")
+        prefix = f"{player.session}: "
         heard = [text.removeprefix(prefix) for _, _, text in world.seen[number] if text.startswith(prefix)]
         heard = [line for line in heard if not line.startswith("hello ")]
-        if "end" in typed:
-            typed = typed[: typed.index("end") + 1]
-        if "fault" in typed:
-            typed = [line for line in typed if line != "fault"]
-        if heard != typed and "quit" not in player.lines:
+        if heard != [line for line in typed if line != "fault"] and "quit" not in player.lines:
             raise Violation(f"{player.session} typed {typed} and heard {heard} (P3)")

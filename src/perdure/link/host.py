@@ -66,14 +66,20 @@ class HostEnd:
         self.room = room
         self._send = send
         self._gateways: dict[str, Link] = {}
+        self._epochs: dict[str, int] = {}
         self._announced: set[Link] = set()
         self._queue: deque[Waiting] = deque()
 
     # -- gateways come and go ------------------------------------------------------------------------
 
     def gateway_up(self, gateway: str, epoch: int, link: Link) -> list[Cause]:
-        """A gateway said hello: announce the room to it (H4). Returns the ends of seats it no longer has."""
-        self._gateways[gateway] = link
+        """A gateway said hello: announce the room to it (H4). Returns the ends of seats it no longer has.
+
+        The hello of an earlier incarnation, left in its link, is ignored.
+        """
+        if epoch < self._epochs.get(gateway, epoch):
+            return []
+        self._gateways[gateway], self._epochs[gateway] = link, epoch
         seats = {s: seat for s, seat in self.room.seats.items() if gateway_of(s)[0] == gateway}
         ended: list[Cause] = []
         for session, seat in list(seats.items()):
