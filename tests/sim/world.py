@@ -167,7 +167,8 @@ def facts_of(journal: tuple[bytes, ...]) -> Facts:
     if not journal:
         return Facts({}, {}, {}, {})
     before = facts_of(journal[:-1])
-    seats, applied, said, lines = map(dict, before)
+    seats, applied = dict(before.seats), dict(before.applied)
+    said, lines = dict(before.said), dict(before.lines)
     record = parts.read_record(journal[-1])
     if record.c != len(journal):
         raise Violation(f"record {record.c} of room {record.room} follows record {len(journal) - 1}")
@@ -502,7 +503,20 @@ class Model:
             raise Violation(f"host {host} appended at epoch {record.epoch}; the owner row is {stored.owner} (I1)")
         journal = (*stored.journal, data)
         facts_of(journal)
-        return world._replace(stored=put(world.stored, room, stored._replace(journal=journal)))
+        world = world._replace(stored=put(world.stored, room, stored._replace(journal=journal)))
+        if isinstance(record.cause, Event) and isinstance(record.cause.body, Input) and not self.scenario.losses:
+            self._check_applied(world, record.cause.session)
+        return world
+
+    def _check_applied(self, world: World, session: str) -> None:
+        """P3: no line is applied twice, in whichever rooms and seats."""
+        number = next(i for i, player in enumerate(self.scenario.players) if player.session == session)
+        typed = list(self.scenario.players[number].lines[: world.typed[number]])
+        for room in world.stored:
+            for line in facts_of(room.journal).lines.get(session, ()):
+                if line not in typed:
+                    raise Violation(f"{session} typed {line!r} once, and it was applied twice (P3)")
+                typed.remove(line)
 
     def _check_released(self, facts: Facts, message: bytes) -> None:
         match parts.read_message(message):
