@@ -78,7 +78,9 @@ class Channel:
         self._waiting[id] = answer
         try:
             self._send(Line(id=id, method=method, params=params or {}))
-            return await asyncio.wait_for(answer, timeout_s)
+            # not wait_for: before Python 3.12 it swallows a cancellation that comes together with the answer
+            async with asyncio.timeout(timeout_s):
+                return await answer
         except TimeoutError:
             raise Unavailable(f"{method}: no answer within {timeout_s:g} s", op="control:request", retry=True) from None
         finally:
