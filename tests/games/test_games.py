@@ -304,6 +304,8 @@ def test_what_is_asked_can_be_found_again_by_name(room):
     assert room.program.resolve(":shout") is shout
     with pytest.raises(GameError, match="no function :gone any more"):
         room.program.resolve(":gone")
+    with pytest.raises(GameError, match="this host has no service oracle"):
+        room.program.resolve("oracle")
 
 
 def test_a_mistake_is_undone_and_said_in_one_line(perdure):

@@ -252,7 +252,7 @@ class Binding:
             return
         known = {" ".join(key): None for key, command in self._collected.commands.items() if _may(player, command)}
         typed = words[0].text.casefold()
-        near = difflib.get_close_matches(typed, ["help", *known], n=1, cutoff=0.5)
+        near = difflib.get_close_matches(typed, ["help", *known], n=1, cutoff=0.6)
         player.tell(f"Huh? Did you mean '{near[0]}'?" if near else "Huh? Type 'help' for what you can do.")
 
     def _help(self, player: Player, words: tuple[str, ...]) -> None:

@@ -80,9 +80,11 @@ class PythonProgram:
         """The plain function behind the name that `room.ask` stored, to be run by the host.
 
         Raises:
-            GameError: This generation has no such function.
+            GameError: This generation has no such function, or the name is a service's that this host does not have.
         """
-        module, _, name = function.partition(":")
+        module, colon, name = function.partition(":")
+        if not colon:
+            raise GameError(f"this host has no service {function}. Pass a plain function of the game to room.ask.")
         found = getattr(self._modules.get(module), name, None)
         if not callable(found):
             raise GameError(f"the game {self.game} has no function {function} any more. It was asked by earlier code.")
