@@ -167,7 +167,6 @@ def test_a_player_who_goes_while_the_password_is_checked_leaves_nothing(world: W
     world.accounts.gate.clear()
     player.types("connect ada secret1")
     world.wait_until(lambda: dialogue_stages(world) == ["waiting"], "the desk works")
-    world.loop.call_soon_threadsafe(next(iter(world.gateway.clients)).read, True)
     player.drops()
     world.wait_until(lambda: world.asks("status")["connections"] == 0, "it is gone")
     world.accounts.gate.set()
@@ -377,6 +376,25 @@ def test_taking_over_from_a_client_that_does_not_read_shows_the_rest_and_only_th
     assert whole[0] == len(handed) + 1
 
 
+def test_a_client_lost_with_unsent_text_leaves_that_text_to_the_next_one(world: World, host: Host) -> None:
+    """The first text that was not acknowledged is the first that is shown (I4, FM-15)."""
+    world.account("Ada")
+    old = world.player(receive_bytes=4096)
+    old.types("connect ada secret1")
+    seat = host.joined()
+    for m in range(1, 1501):
+        host.tells(seat, m, f"<{m}:" + "z" * 4000 + ">\n")
+    session = world.gateway.sessions[seat.session]
+    world.wait_until(lambda: session.held and session.held[-1].m == 1500, "the old socket is full")
+    old.drops()
+    world.wait_until(lambda: world.stages() == ["link-dead"], "the drop is noticed")
+    acked = max(m.m for m in (*host.heard, *host.hears_nothing_more()) if isinstance(m, OutAck))
+    new = world.player()
+    new.types("connect ada secret1")
+    new.sees("<1500:")
+    assert re.findall(r"<(\d+):z", new.text)[0] == str(acked + 1)
+
+
 def test_a_taken_over_session_learns_the_new_window(world: World, host: Host) -> None:
     """The seat stays, the size is the new client's (FM-7)."""
     world.enters(host)
@@ -451,6 +469,39 @@ def test_a_login_waits_for_the_accounts_last_session_to_end(world: World, host: 
     join = host.joined()
     assert join.session != leave.session
     assert host.expect(EventSent, n=1).body == Input("look")
+
+
+def test_who_gives_up_waiting_for_their_last_session_does_not_enter(world: World, host: Host) -> None:
+    """The place in the queue goes with the connection."""
+    player, _ = world.enters(host)
+    player.types("quit")
+    leave = host.expect(EventSent, n=1)
+    again = world.player()
+    again.types("connect ada secret1")
+    again.sees("One moment")
+    again.drops()
+    world.wait_until(lambda: world.stages() == ["leaving"], "it is gone")
+    host.acks(leave)
+    world.wait_until(lambda: world.stages() == [], "the leave is acknowledged")
+    assert [m for m in host.hears_nothing_more() if isinstance(m, EventSent)] == []
+
+
+def test_the_deadlines_of_login_and_link_death_end_with_their_stages(tmp_path: Path) -> None:
+    """Who is in stays in: others, whose time began later, run out of it first (FM-81)."""
+    with running(tmp_path, link_dead_s=0.3, limits=Limits(first_line_s=0.3, login_s=0.3)) as world:
+        host = world.host()
+        player, _ = world.enters(host)
+        world.stranger().is_closed()
+        assert world.stages() == ["playing"]
+        player.drops()
+        world.wait_until(lambda: world.stages() == ["link-dead"], "the drop is noticed")
+        back = world.player()
+        back.types("connect ada secret1")
+        back.sees("Welcome back")
+        other, seat = world.enters(host, "Bob")
+        other.drops()
+        host.expect(EventSent, session=seat.session, body=Leave("link-dead"))
+        assert world.stages()[0] == "playing"
 
 
 def test_the_room_can_end_a_session_with_a_reason(world: World, host: Host) -> None:

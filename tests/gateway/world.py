@@ -139,12 +139,9 @@ class Player:
         return seen
 
     def is_closed(self) -> str:
-        """Wait for the end of the connection, and end it here; everything that came and was not yet seen."""
-        try:
-            while data := self.sock.recv(65536):
-                self.raw += data
-        except ConnectionResetError:
-            pass
+        """Wait for an orderly end of the connection, and end it here; everything that came and was not yet seen."""
+        while data := self.sock.recv(65536):
+            self.raw += data
         self.sock.close()
         return self.text[self._seen :]
 

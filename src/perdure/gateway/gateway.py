@@ -3,7 +3,8 @@
 Everything runs on one event loop in turns: what arrives is handled at once, what it causes is collected,
 and at the end of the turn each client gets one write and each link one frame. A text counts as shown, and
 is acknowledged, when the socket has taken it; until then the room's outbox holds it too, and that bounds
-what a slow reader can cost. A client whose tail is full, or whose login is being checked, is not read.
+what a slow reader can cost. A client whose tail is full, or whose login is being checked, is read no further
+than what is kept of it: one read of typed-ahead lines.
 
 While playing, every line goes to the game, but for the line `quit`, which is the gateway's: it submits the
 Leave and closes when the room has taken it. A dropped player is link-dead for a while and comes back by
@@ -272,8 +273,9 @@ class Gateway:
         if session is None or not client.open:
             self._paused.discard(client)
             return
+        # Who waits is read once more and no further, so that a departure is seen while nothing was typed ahead.
         # Who does not read is not read: replies to what they send would pile up here.
-        paused = bool(client.pending) or not self._ready(session) or client.buffered >= BUFFER_BYTES_MAX
+        paused = bool(client.pending) or client.buffered >= BUFFER_BYTES_MAX
         client.read(not paused)
         (self._paused.add if paused else self._paused.discard)(client)
 
@@ -290,7 +292,7 @@ class Gateway:
     def lost(self, client: Client) -> None:
         """A connection broke; its session decides what that means."""
         session = self.clients.get(client)
-        if session is None or session.client is not client:
+        if session is None:
             return
         log.debug("disconnected", session=session.id, stage=session.stage)
         session.put_back(client.unsent())
