@@ -1,9 +1,10 @@
-"""examples/mud plays as its README says, and its characters survive everything."""
+"""examples/mud plays as promised, and its characters survive everything."""
 
 from pathlib import Path
 
 import pytest
 
+from perdure.config import load
 from perdure.testing import Perdure, RoomInTest
 
 MUD = Path(__file__).resolve().parents[2] / "examples" / "mud" / "mud"
@@ -155,6 +156,14 @@ def test_the_bear_can_be_beaten_or_not(perdure, world):
 def test_the_map_leads_somewhere(perdure):
     """Every exit leads to a place, and every place can be reached from the square; at least eight of them."""
     program = perdure.room(MUD, "world").program
-    places = next(module for name, module in program._modules.items() if name == "places").PLACES
+    places = program._modules["places"].PLACES
     assert len(places) >= 8
     assert {to for place in places.values() for to in place.exits.values()} == set(places)
+
+
+def test_the_configuration_names_the_rooms_of_the_map(perdure):
+    """The places' rooms are the configured ones, and players begin at home."""
+    config = load(MUD.parent)
+    places = perdure.room(MUD, "world").program._modules["places"].PLACES
+    assert {place.room for place in places.values()} == set(config.rooms)
+    assert config.login.room == places["square"].room == "world"
