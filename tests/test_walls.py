@@ -54,7 +54,9 @@ WALLS: dict[str, set[str]] = {
     # who asks the processes, by the control API that everyone uses
     "panel": COMMON | {"control", "control_lines", "config"},
     # (`perdure new` lays out the files of a game, and runs none)
-    "cli": COMMON | SHARED | {"snapshot", "store", "supervisor", "games.python.scaffold"},
+    "cli": COMMON | SHARED | {"snapshot", "store", "supervisor", "games.python.scaffold", "dev"},
+    # all three processes in one, for authors
+    "dev": COMMON | SHARED | {"gateway", "host", "store", "supervisor", "logs"},
     "testing": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store"},
     # the author's names: `from perdure import Game`
     "__init__": COMMON | {"games", "room"},

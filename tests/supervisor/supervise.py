@@ -12,7 +12,7 @@ from perdure.errors import PerdureError
 from perdure.faults import Faults
 from perdure.ports import Aside
 from perdure.supervisor.console import Console
-from perdure.supervisor.run import now
+from perdure.supervisor.events import utc_now
 from perdure.supervisor.server import Settings, Supervisor
 
 
@@ -41,7 +41,7 @@ async def main() -> int:
     )
     console = Console()
     try:
-        return await Supervisor(settings, FileKeeper(state), console, now, Faults()).run()
+        return await Supervisor(settings, FileKeeper(state), console, utc_now, Faults()).run()
     finally:
         console.close()
 

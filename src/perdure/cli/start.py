@@ -56,6 +56,24 @@ def run(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
 
 
 @click.command()
+@project_argument
+@telnet_option
+@state_option
+@level_option
+def dev(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
+    """Serve a project in one process, for its author.
+
+    The same semantics as `run`; print and breakpoint() work in this terminal, and faults show their traceback.
+    """
+    check_linux()
+    from perdure.config import load
+    from perdure.dev import serve
+
+    config = load(project)
+    serve(config, (state or config.state).absolute(), telnet, log_level)
+
+
+@click.command()
 @click.argument("name")
 def new(name: str) -> None:
     """Make a small game to begin with, in a new folder NAME."""
@@ -67,4 +85,4 @@ def new(name: str) -> None:
     click.echo(f"  python -m pytest {name}   its test")
 
 
-COMMANDS = [run, new]
+COMMANDS = [run, dev, new]

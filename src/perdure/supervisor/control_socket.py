@@ -15,6 +15,9 @@ from perdure.supervisor.events import Event, EventLog
 CONTROL_SOCKET = "control.sock"
 LINK_SOCKET = "link.sock"
 
+CLOSE_S = 1.0
+"""How long a client may take for the last that it is told."""
+
 HOST_METHODS = (
     "rooms",
     "room.show",
@@ -38,32 +41,36 @@ class ControlSocket:
 
     def __init__(self, handlers: Mapping[str, Handler], events: EventLog) -> None:
         self._handlers, self._events = handlers, events
-        self._channels: set[Channel] = set()
+        self._channels: dict[Channel, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
 
     async def open(self, listener: socket.socket) -> None:
         """Accept clients from here on."""
         self._server = await asyncio.start_unix_server(self._client, sock=listener)
 
-    def close(self) -> None:
-        """Accept nobody more, and end all connections after what was already said."""
+    async def close(self) -> None:
+        """Accept nobody more, and end all connections after what was already said; waits a moment for that."""
         if self._server is not None:
             self._server.close()
-        for channel in list(self._channels):
+        for channel in self._channels:
             channel.close()
+        if self._channels:
+            await asyncio.wait(list(self._channels.values()), timeout=CLOSE_S)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         unfollow: list[Callable[[], None]] = []
         handlers = dict(self._handlers)
         channel = Channel(reader, writer, handlers, _ignore)
         handlers["events"] = partial(self._list_events, channel, unfollow)
-        self._channels.add(channel)
+        task = asyncio.current_task()
+        assert task is not None
+        self._channels[channel] = task
         try:
             await channel.serve()
         except ProtocolError as error:
             self._events.emit("control-refused", message=str(error))
         finally:
-            self._channels.discard(channel)
+            del self._channels[channel]
             for end in unfollow:
                 end()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ TEXT_CHARS_MAX = 2000
 _TAIL_BYTES = 256 * 1024
 
 Event = dict[str, Any]
+
+
+def utc_now() -> str:
+    """The wall clock in UTC, as events carry it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class EventLog:

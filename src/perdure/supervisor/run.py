@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -18,6 +17,7 @@ from perdure.faults import Faults
 from perdure.store.files import StateDir
 from perdure.store.owners import SqliteOwners
 from perdure.supervisor.console import Console
+from perdure.supervisor.events import utc_now
 from perdure.supervisor.server import Settings, Supervisor, default_commands
 
 
@@ -28,11 +28,6 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state: str
     telnet: str = ""
     log_level: str = "info"
-
-
-def now() -> str:
-    """The wall clock in UTC, as events carry it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def serve(order: Order) -> int:
@@ -50,7 +45,7 @@ async def serve(order: Order) -> int:
     )
     owners, console = SqliteOwners(state.owners_file), Console()
     try:
-        return await Supervisor(settings, owners, console, now, fault).run()
+        return await Supervisor(settings, owners, console, utc_now, fault).run()
     finally:
         console.close()
         owners.close()

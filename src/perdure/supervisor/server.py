@@ -151,6 +151,8 @@ class Supervisor:
         watching.cancel()
         for task in running:
             task.result()
+        self._events.emit("stopped")
+        await self._control.close()
         return self._farewell()
 
     # --- the processes ---
@@ -280,8 +282,6 @@ class Supervisor:
             instance.output.close()
 
     def _farewell(self) -> int:
-        self._events.emit("stopped")
-        self._control.close()
         if self._failure is None:
             self._console.say("Stopped. All is saved." if not self._now.is_set() else "Stopped in a hurry.")
             return EXIT_OK

@@ -1,0 +1,172 @@
+"""`perdure new`, `perdure dev` and `perdure run` with a real game, as its author meets them."""
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import pexpect
+import pytest
+
+from tests.cli.conftest import command, perdure
+from tests.supervisor.conftest import DEADLINE_S
+
+GAME = """
+from perdure import Game, Player, command
+
+
+class Tavern(Game):
+    @command("hum", help="Hum.")
+    def hum(self, player: Player) -> None:
+        tune = "la la"
+        print(f"{player} hums", flush=True)
+        {pause}
+        self.say(f"{player} hums {tune}.")
+
+    @command("drop", help="Break something.")
+    def drop(self, player: Player) -> None:
+        raise ValueError("it broke \\x1b[2J")
+"""
+
+
+@pytest.fixture
+def tavern(tmp_path: Path) -> Path:
+    """A fresh project, with a game of the test's own."""
+    assert perdure("new", "tavern", cwd=tmp_path).code == 0
+    write(tmp_path / "tavern", "pass")
+    return tmp_path / "tavern"
+
+
+def write(project: Path, pause: str) -> None:
+    for file in (project / "tavern").glob("*.py"):
+        file.unlink()
+    (project / "tavern" / "game.py").write_text(GAME.replace("{pause}", pause))
+
+
+class Terminal:
+    """A command in a terminal of its own."""
+
+    def __init__(self, project: Path, *arguments: str) -> None:
+        program, *rest = command(*arguments, str(project), "--telnet", "127.0.0.1:0")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
+        self.child = pexpect.spawn(program, rest, env={**environ, "TERM": "dumb"}, timeout=DEADLINE_S, encoding="utf-8")
+        self.child.expect(r"telnet 127\.0\.0\.1 (\d+)")
+        match = self.child.match
+        assert isinstance(match, re.Match)
+        self.port = int(match[1])
+
+
+@pytest.fixture(params=["dev", "run"])
+def terminal(request: pytest.FixtureRequest, tavern: Path) -> Iterator[Terminal]:
+    yield from running(tavern, request.param)
+
+
+@pytest.fixture
+def dev(tavern: Path) -> Iterator[Terminal]:
+    write(tavern, "breakpoint()")
+    yield from running(tavern, "dev")
+
+
+def running(tavern: Path, how: str) -> Iterator[Terminal]:
+    made = Terminal(tavern, how)
+    yield made
+    if made.child.isalive():
+        assert (made.child.pid or 0) > 1
+        made.child.kill(signal.SIGTERM)
+        made.child.expect(pexpect.EOF)
+    made.child.close()
+
+
+class Guest:
+    """A player who came in as a guest; a context manager."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+        self.seen = b""
+        self.sees("Name:")
+        self.types("guest")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def types(self, line: str) -> None:
+        self.socket.sendall(line.encode() + b"\r\n")
+
+    def sees(self, text: str) -> None:
+        while text.encode() not in self.seen:
+            data = self.socket.recv(4096)
+            assert data, f"disconnected before {text!r}: {self.seen!r}"
+            self.seen += data
+        self.seen = self.seen.partition(text.encode())[2]
+
+    def sees_the_end(self) -> None:
+        while self.socket.recv(4096):
+            pass
+
+
+def test_a_new_game_is_played_and_stopped(terminal: Terminal) -> None:
+    """Both ways of serving let a guest in, play, and say goodbye on Ctrl-C."""
+    with Guest(terminal.port) as guest:
+        guest.types("hum")
+        guest.sees("Guest1 hums la la.")
+        terminal.child.sendintr()
+        guest.sees("stopping")
+        guest.sees_the_end()
+    terminal.child.expect("Stopped. All is saved.")
+    terminal.child.expect(pexpect.EOF)
+    terminal.child.close()
+    assert terminal.child.exitstatus == 0
+
+
+def test_commands_work_on_both_ways_of_serving(terminal: Terminal, tavern: Path) -> None:
+    """`dev` answers on the same control socket, with the same fields."""
+    status = perdure("status", "--json", "--detail", cwd=tavern).json
+    assert [process["name"] for process in status["processes"]] == ["supervisor", "gateway", "host-1"]
+    assert [room["id"] for room in status["rooms"]] == ["main"]
+    assert perdure("version", "--json", cwd=tavern).json["build"] == status["build"]
+    assert perdure("room", "show", "main", cwd=tavern).code == 0
+    assert perdure("log-level", "debug", cwd=tavern).code == 0
+    assert perdure("stop", cwd=tavern).code == 0
+    terminal.child.expect(pexpect.EOF)
+
+
+def test_dev_prints_in_the_terminal_and_breakpoint_stops_there(dev: Terminal) -> None:
+    """The debugger sees the callback's variables, and may take longer than the callback's budget."""
+    with Guest(dev.port) as guest:
+        guest.types("hum")
+        dev.child.expect("Guest1 hums")
+        dev.child.expect(r"\(Pdb\)")
+        dev.child.sendline("p tune")
+        dev.child.expect("'la la'")
+        dev.child.sendline("import time; time.sleep(1.2)")
+        dev.child.sendline("tune = 'louder'")
+        dev.child.sendline("c")
+        guest.sees("Guest1 hums louder.")
+
+
+def test_dev_shows_the_traceback_of_a_fault(dev: Terminal) -> None:
+    """With the author's line, and without the escapes of the message (FM-83)."""
+    with Guest(dev.port) as guest:
+        guest.types("drop")
+        dev.child.expect(r"game\.py[^$]*raise ValueError")
+        dev.child.expect(r"ValueError: it broke")
+        before = dev.child.before or ""
+        dev.child.expect("fault room=main")
+        assert "\x1b[2J" not in before + (dev.child.before or "")
+
+
+def test_a_game_that_does_not_load_names_file_and_line(tavern: Path) -> None:
+    """Exit 7 for `dev` and `run`, with the author's line and no traceback of ours."""
+    (tavern / "tavern" / "game.py").write_text("from perdure import Game\n\nclass Tavern(Game:\n")
+    for how in ("dev", "run"):
+        done = perdure(how, tavern, "--telnet", "127.0.0.1:0")
+        assert done.code == 7, done
+        assert "game.py" in done.err
+        assert "3" in done.err
+        assert "perdure/host" not in done.err
