@@ -143,7 +143,7 @@ _SENTENCES = {
 
 def sentence(event: Event) -> str:
     """The event for people, on one line that drives no terminal."""
-    fields = {key: plain(value) for key, value in event.items()}
+    fields = {plain(key): plain(value) for key, value in event.items()}
     template = _SENTENCES.get(event["kind"], "")
     try:
         text = template.format_map(fields)

@@ -1,0 +1,111 @@
+"""The event log: numbers, bounds, torn lines, full disks, and how people read it."""
+
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perdure.supervisor import events
+from perdure.supervisor.events import TEXT_CHARS_MAX, Event, EventLog, read_events, sentence
+
+
+def log(folder: Path, **options: int) -> EventLog:
+    return EventLog(folder, lambda: "2026-01-01T00:00:00.000Z", **options)
+
+
+def test_numbers_go_on_over_restarts_and_turned_over_files(tmp_path: Path) -> None:
+    """seq rises by one, always; two files bound the disk."""
+    for _ in range(5):
+        made = log(tmp_path, bytes_max=2000)
+        for _ in range(40):
+            made.emit("test", text="x" * 50)
+    numbers = [event["seq"] for event in read_events(tmp_path)]
+    assert numbers == list(range(numbers[0], 201))
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 5000
+
+
+@pytest.mark.parametrize(
+    "rest", [b"", b"\n", b'{"seq": 99', b"\xff\xfe", b'{"seq": "x", "kind": "y"}\n', b"[]\n", b"{}"]
+)
+def test_a_torn_or_foreign_end_costs_only_itself(tmp_path: Path, rest: bytes) -> None:
+    """The next event has a line of its own (FM-35)."""
+    log(tmp_path).emit("one")
+    with (tmp_path / events.FILE_NAME).open("ab") as file:
+        file.write(rest)
+    log(tmp_path).emit("two")
+    assert [(event["seq"], event["kind"]) for event in read_events(tmp_path)] == [(1, "one"), (2, "two")]
+
+
+def test_followers_hear_each_event_until_they_leave(tmp_path: Path) -> None:
+    """And only from then on."""
+    made, heard = log(tmp_path), list[Event]()
+    made.emit("before")
+    leave = made.follow(heard.append)
+    made.emit("during")
+    leave()
+    leave()
+    made.emit("after")
+    assert [event["kind"] for event in heard] == ["during"]
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file of this process may grow beyond 4 KiB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_loses_lines_and_says_how_many(
+    tmp_path: Path, full_disk: None, request: pytest.FixtureRequest
+) -> None:
+    """The log goes on in memory, and the first line that can be written names the gap (FM-35)."""
+    made, heard = log(tmp_path, bytes_max=6000), list[Event]()
+    made.follow(heard.append)
+    for _ in range(100):
+        made.emit("test", text="x" * 100)
+    assert len(heard) == 100
+    written = len(list(read_events(tmp_path)))
+    assert 0 < written < 100
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    made.emit("again")
+    kinds = [(event["kind"], event.get("count")) for event in read_events(tmp_path)]
+    assert kinds[-2:] == [("events-lost", 100 - written), ("again", None)]
+
+
+def test_a_strangers_text_is_bounded_and_may_not_pose_as_a_field(tmp_path: Path) -> None:
+    """seq, at and kind are the log's own."""
+    event = log(tmp_path).emit("fault", error="x" * 10_000, seq=5, at="never")
+    assert (event["seq"], event["at"]) == (1, "2026-01-01T00:00:00.000Z")
+    assert len(event["error"]) == TEXT_CHARS_MAX
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers() | st.none() | st.lists(st.text())), st.text())
+def test_any_event_is_one_harmless_line_for_people(fields: Event, kind: str) -> None:
+    """Whatever a child notifies, and whatever strangers typed (FM-83)."""
+    line = sentence({**fields, "seq": 1, "at": "", "kind": kind})
+    assert not any(ord(character) < 32 and character != "\t" for character in line)
+    assert "\x1b" not in line
+    assert msgspec.json.encode(line)
+
+
+def test_known_kinds_read_as_sentences() -> None:
+    """With the note, where there is one."""
+    event = {
+        "seq": 1,
+        "at": "",
+        "kind": "exited",
+        "name": "gateway",
+        "how": "killed by SIGKILL",
+        "note": "its sessions end",
+    }
+    assert sentence(event) == "gateway killed by SIGKILL. its sessions end"
+    assert sentence({"seq": 1, "at": "", "kind": "odd", "a": 1}) == "odd a=1"
