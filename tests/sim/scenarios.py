@@ -37,6 +37,7 @@ SMALL: Mapping[str, Scenario] = {
     "moves and crash": Scenario(alone(), hosts=3, moves=2, crashes=1),
     "move and crashes": Scenario(alone(), hosts=4, moves=1, crashes=2),
     "moves": Scenario(alone("a"), hosts=2, moves=2),
+    "moves, two lines": Scenario(alone("a", "b"), hosts=2, moves=2),
     # a player goes to another room and types ahead: 31,000; and comes back: 52,000
     "go and crash": Scenario(alone("a", "go B", "b"), rooms=ONE_HOST, hosts=2, crashes=1),
     "go, return and crash": Scenario(alone("go B", "go A", "a"), rooms=ONE_HOST, hosts=2, crashes=1),
@@ -51,6 +52,7 @@ SMALL: Mapping[str, Scenario] = {
     "gateway again and crash": Scenario(pair(("a",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, hosts=2, crashes=1),
     "gateway again and go": Scenario(pair(("go B",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, TWO_HOSTS, hosts=2),
     "gateway again and break": Scenario(pair((), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, breaks=1),
+    "gateway again and move": Scenario(pair(("a",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, hosts=2, moves=1),
     # history is lost: 21,000 to 110,000
     "loss": Scenario(alone("a", "b"), hosts=2, losses=1),
     "losses": Scenario(alone(), hosts=3, losses=2),
@@ -72,12 +74,10 @@ SMALL: Mapping[str, Scenario] = {
 
 LARGE: Mapping[str, Scenario] = {
     "move, crash, two lines": Scenario(alone("a", "b"), hosts=3, moves=1, crashes=1),
-    "moves, two lines": Scenario(alone("a", "b"), hosts=2, moves=2),
     "moves and crash, a line": Scenario(alone("a"), hosts=3, moves=2, crashes=1),
     "go, move and crash": Scenario(alone("go B"), rooms=TWO_HOSTS, hosts=3, moves=1, crashes=1),
     "go and crashes": Scenario(alone("go B", "b"), rooms=TWO_HOSTS, hosts=4, crashes=2),
     "two gateways and move": Scenario(pair(("a",), (), TWO_GATEWAYS), TWO_GATEWAYS, hosts=2, moves=1),
-    "gateway again and move": Scenario(pair(("a",), ("c",), GATEWAY_AGAIN), GATEWAY_AGAIN, hosts=2, moves=1),
     "sent away and crash": Scenario(pair(("a", "b"), ("send B",), ONE_GATEWAY), rooms=ONE_HOST, hosts=2, crashes=1),
     "losses, a line": Scenario(alone("a"), hosts=3, losses=2),
     "move and loss, a line": Scenario(alone("a"), hosts=3, moves=1, losses=1),
