@@ -245,6 +245,13 @@ def test_a_telnet_storm_is_disconnected_and_its_session_stays(
     assert host.expect(EventSent, n=1).session == seat.session
 
 
+def test_a_client_that_is_still_sending_gets_the_reason_and_no_reset(world: World) -> None:
+    """Closing over unread input would reset the connection, and the last words with it (FM-80)."""
+    player = world.player()
+    player.sends(bytes((telnet.IAC, telnet.DO, 99)) * 400 + b"x" * 400_000)
+    assert "option commands" in player.is_closed()
+
+
 def test_a_full_tail_stops_the_reading_and_loses_nothing(world: World, host: Host) -> None:
     """TCP holds a client back whose room acknowledges nothing (G1, G6)."""
     player, seat = world.enters(host)
