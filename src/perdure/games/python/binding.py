@@ -6,7 +6,6 @@ line, and the intervals for which timers were set. So both survive what the room
 
 from __future__ import annotations
 
-import difflib
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -17,8 +16,10 @@ from perdure.errors import GameError
 from perdure.games.python.api import Answer, Game, Module, Player, Room
 from perdure.games.python.collect import Collected, Command, Part
 from perdure.games.python.health import FAULTS_MAX, Health
-from perdure.games.python.marks import ROLES, Event
-from perdure.games.python.patterns import Token, Unfit, tokens
+from perdure.games.python.marks import Event
+from perdure.games.python.patterns import Token, Unfit
+from perdure.games.python.plain import encode_plain
+from perdure.games.python.words import Words
 from perdure.room.machine import Callback
 from perdure.room.program import Overrun
 from perdure.room.record import (
@@ -68,7 +69,6 @@ TABLES: Mapping[str, TableSpec] = {
     INTERVALS: TableSpec(INTERVALS, Interval),
 }
 
-_encode = msgspec.msgpack.encode
 _mail_decoder = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
 
 
@@ -84,6 +84,7 @@ class Binding:
         function_name: Callable[[Callable[..., object]], str],
     ) -> None:
         self._collected, self._health, self._function_name = collected, health, function_name
+        self._words = Words(collected.commands)
         self._questions: Table[Question] = tables[QUESTIONS]
         self._intervals: Table[Interval] = tables[INTERVALS]
         self.room = Room(self, room)
@@ -205,9 +206,9 @@ class Binding:
             self._line(player, line.strip())
 
     def _line(self, player: Player, line: str) -> None:
-        command, words = self._find(player, line)
+        command, words = self._words.find(player, line)
         if command is None:
-            self._unknown(player, words)
+            player.tell(self._words.unknown(player, words))
         elif command.handler in self._health.disabled:
             player.tell(DISABLED)
         else:
@@ -219,18 +220,6 @@ class Binding:
                 player.tell(f"{unfit} Usage: {command.pattern.usage}".strip())
             else:
                 self._run(command.handler, self._method(command.handler), player, **values)
-
-    def _find(self, player: Player, line: str) -> tuple[Command | None, list[Token]]:
-        """The command with the most leading words that `line` begins with, and the words behind them."""
-        words = tokens(line)
-        if not line[0].isalnum() and (line[0],) in self._collected.commands and len(words[0].text) > 1:
-            words = [Token(line[0], 0), *(Token(t.text, t.start + 1) for t in tokens(line[1:]))]
-        typed = tuple(word.text.casefold() for word in words)
-        for count in range(len(typed), 0, -1):
-            command = self._collected.commands.get(typed[:count])
-            if command is not None and _may(player, command):
-                return command, words[count:]
-        return None, words
 
     def _values(self, command: Command, line: str, words: list[Token]) -> dict[str, Any]:
         values: dict[str, Any] = dict(command.pattern.match(line, words))
@@ -245,32 +234,6 @@ class Binding:
             names = ", ".join(player.name for player in found)
             raise Unfit(f"Whom do you mean: {names}?" if found else f"Nobody called {name} is here.")
         return found[0]
-
-    def _unknown(self, player: Player, words: list[Token]) -> None:
-        if words[0].text.casefold() == "help":
-            self._help(player, tuple(word.text.casefold() for word in words[1:]))
-            return
-        known = {" ".join(key): None for key, command in self._collected.commands.items() if _may(player, command)}
-        typed = words[0].text.casefold()
-        near = difflib.get_close_matches(typed, ["help", *known], n=1, cutoff=0.6)
-        player.tell(f"Huh? Did you mean '{near[0]}'?" if near else "Huh? Type 'help' for what you can do.")
-
-    def _help(self, player: Player, words: tuple[str, ...]) -> None:
-        commands = self._collected.commands
-        if not words:
-            mine = sorted({c.pattern.usage: c.help for c in commands.values() if _may(player, c)}.items())
-            width = max((len(usage) for usage, _ in mine), default=0)
-            player.tell("\n".join(["You can type:", *(f"  {u:{width}}  {text}".rstrip() for u, text in mine)]))
-            return
-        command = commands.get(words)
-        if command is None or not _may(player, command):
-            player.tell(f"There is no command '{' '.join(words)}'. Type 'help' for what you can do.")
-            return
-        lines = [command.pattern.usage, f"  {command.help or 'No help yet.'}"]
-        others = [" ".join(key) for key in command.words if key != command.pattern.leading]
-        lines += [f"  Also: {', '.join(others)}"] if others else []
-        lines += [f"  {line}" for line in command.doc.splitlines()]
-        player.tell("\n".join(lines))
 
     # -- calling the author's methods ---------------------------------------------------------------
 
@@ -358,11 +321,11 @@ class Binding:
     def set_timer(self, seconds: float, handler: str, args: tuple[object, ...]) -> str:
         """Set a timer."""
         due_us = self.callback.now_us + round(max(0.0, seconds) * 1_000_000)
-        return self.callback.set_timer(due_us, handler, _plain(args))
+        return self.callback.set_timer(due_us, handler, encode_plain(args))
 
     def set_question(self, session: str, handler: str, args: tuple[object, ...]) -> None:
         """Let the session's next line go to a method."""
-        self._questions[session] = Question(handler, _plain(args))
+        self._questions[session] = Question(handler, encode_plain(args))
 
     def ask(
         self,
@@ -376,7 +339,7 @@ class Binding:
         """Ask the outside."""
         name = function if isinstance(function, str) else self._function_name(function)
         timeout_us = round(timeout * 1_000_000)
-        self.callback.ask(Request(name, _plain(args), then, _plain(context), timeout_us, idempotent))
+        self.callback.ask(Request(name, encode_plain(args), then, encode_plain(context), timeout_us, idempotent))
 
     def emit(self, event: Event, source: str) -> None:
         """Call who listens to the event."""
@@ -405,10 +368,6 @@ def _one_line(error: BaseException) -> str:
     return text[:LINE_MAX].encode("utf-8", "replace").decode()
 
 
-def _may(player: Player, command: Command) -> bool:
-    return ROLES.index(player.role) >= ROLES.index(command.role) if player.role in ROLES else command.role == "player"
-
-
 def _answer(cause: Answered) -> Answer[Any]:
     body = msgspec.msgpack.decode(cause.body)
     return Answer(
@@ -418,35 +377,3 @@ def _answer(cause: Answered) -> Answer[Any]:
         timed_out=cause.status == "timeout",
         error=str(body) if cause.status == "error" else "",
     )
-
-
-def _plain(args: tuple[object, ...]) -> bytes:
-    """Plain arguments, encoded.
-
-    Raises:
-        GameError: One of them would not come back as it went.
-    """
-    for value in args:
-        _check_plain(value)
-    return _encode(args)
-
-
-def _check_plain(value: object) -> None:
-    match value:
-        case None | bool() | int() | float() | str() | bytes():
-            return
-        case list():
-            for item in value:
-                _check_plain(item)
-        case dict() if all(type(key) in (str, int) for key in value):
-            for item in value.values():
-                _check_plain(item)
-        case Player():
-            raise GameError(
-                f"a Player cannot wait: they may be gone by then. Pass {value}.id, and use self.room.players.get(id)."
-            )
-        case _:
-            raise GameError(
-                f"{value!r} cannot wait, because it is no plain data (str, int, float, bool, bytes, None, lists and "
-                f"dicts of these). Pass the key of a row instead."
-            )

@@ -5,18 +5,28 @@ Every mistake that can be seen without running the game is a `GameError` with th
 
 from __future__ import annotations
 
-import ast
 import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from perdure.errors import GameError, RowError
-from perdure.games.python.api import Game, Module, Player
+from perdure.games.python.api import Game, Module
+from perdure.games.python.inspecting import (
+    Place,
+    check_parameters,
+    classes,
+    in_order,
+    is_key,
+    kinds_of,
+    methods_of,
+    migrations_in,
+    place_of,
+)
 from perdure.games.python.marks import ROLES, CommandMark, Event, EveryMark, MigrateMark, OnMark, marks_of
-from perdure.games.python.patterns import Kind, Pattern, PatternError
+from perdure.games.python.patterns import Pattern, PatternError
 from perdure.room.tables import Migration, Row, Table, TableSpec
 
 WAKE_HZ_MAX = 60
@@ -30,16 +40,6 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "input": ("player", "line"),
 }
 """What the hooks are called with."""
-
-
-class Place(NamedTuple):
-    """Where something stands in the author's files."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 class Command(NamedTuple):
@@ -106,15 +106,15 @@ class Collected:
         """
         self._texts = texts
         modules = in_order(modules)
-        kinds = list(_classes(modules, Module))
+        kinds = list(classes(modules, Module))
         self.game = self._one_game([k for k in kinds if issubclass(k, Game)]) if only is None else only
         ordered = [k for k in kinds if not issubclass(k, Game)] + [self.game]
-        migrations = list(_migrations(modules))
+        migrations = list(migrations_in(modules))
         self.commands: dict[tuple[str, ...], Command] = {}
         self.listeners: dict[type[Event], list[Listener]] = {}
         self.intervals: dict[str, int] = {}
         self.tables: dict[str, TableSpec] = {}
-        self.events = self._named(_classes(modules, Event))
+        self.events = self._named(classes(modules, Event))
         self.parts = [self._part(kind, migrations) for kind in ordered]
         for module in modules.values():
             self._check_homeless(module)
@@ -182,7 +182,7 @@ class Collected:
         name = kind.stored_as or kind.__name__.lower()
         if "__init__" in vars(kind):
             self._fail(kind, "__init__", "a module has no __init__; start(self) runs once in a room's life.")
-        for attribute in _functions(kind):
+        for attribute in methods_of(kind):
             self._method(kind, name, attribute)
         self._check_attributes(kind)
         tables = dict(self._tables(kind, name, migrations))
@@ -253,7 +253,7 @@ class Collected:
         row, *keys = typing.get_args(annotation)
         if not (isinstance(row, type) and issubclass(row, Row)):
             self._fail(kind, attribute, f"a table holds a class of rows, and {row!r} is none: class Mug(Row).")
-        if keys and not _is_key(keys[0]):
+        if keys and not is_key(keys[0]):
             self._fail(kind, attribute, f"{keys[0]} cannot be a key; use str, int or a tuple of these.")
         return row
 
@@ -303,8 +303,8 @@ class Collected:
     ) -> None:
         label = f"{kind.__name__}.{function.__name__}"
         try:
-            pattern = Pattern(mark.pattern, _kinds(function))
-            _check_parameters(function, pattern)
+            pattern = Pattern(mark.pattern, kinds_of(function))
+            check_parameters(function, pattern)
         except PatternError as error:
             raise GameError(f'the pattern "{mark.pattern}" {error}.', file=place.file, line=place.line) from error
         if mark.role not in ROLES:
@@ -334,125 +334,4 @@ class Collected:
         raise GameError(message, file=code.co_filename, line=code.co_firstlineno)
 
     def _place(self, kind: type, attribute: str = "") -> Place:
-        """Where a class, or an attribute in its body, stands; line 0 where that cannot be told."""
-        file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
-        for node in ast.walk(ast.parse(self._texts.get(file, ""))):
-            if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
-                return Place(file, _line_in(node, attribute) or node.lineno)
-        return Place(file, 0)
-
-
-def _line_in(node: ast.ClassDef, attribute: str) -> int:
-    for inner in node.body:
-        match inner:
-            case ast.AnnAssign(target=ast.Name(id=name)) if name == attribute:
-                return inner.lineno
-            case ast.Assign(targets=[ast.Name(id=name)]) if name == attribute:
-                return inner.lineno
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name == attribute:
-                return inner.lineno
-    return 0
-
-
-def in_order(modules: Mapping[str, types.ModuleType]) -> dict[str, types.ModuleType]:
-    """The modules so that what is imported comes before what imports it, else by name.
-
-    Seen from what their namespaces hold, so the order depends on the code and not on how it was loaded.
-    """
-    named = {module.__name__: name for name, module in sorted(modules.items())}
-    ordered: dict[str, types.ModuleType] = {}
-    visiting: set[str] = set()
-
-    def visit(name: str) -> None:
-        if name in visiting:
-            return
-        visiting.add(name)
-        for value in vars(modules[name]).values():
-            origin = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
-            if isinstance(origin, str) and origin in named:
-                visit(named[origin])
-        ordered[name] = modules[name]
-
-    for name in named.values():
-        visit(name)
-    return ordered
-
-
-T = typing.TypeVar("T")
-
-
-def _classes(modules: Mapping[str, types.ModuleType], base: type[T]) -> Iterator[type[T]]:
-    """The subclasses of `base` that the game's modules define and that no other of them extends."""
-    found = [
-        kind
-        for module in modules.values()
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, base) and kind.__module__ == module.__name__
-    ]
-    unique = list(dict.fromkeys(found))
-    yield from (kind for kind in unique if not any(k is not kind and issubclass(k, kind) for k in unique))
-
-
-def _migrations(modules: Mapping[str, types.ModuleType]) -> Iterator[tuple[MigrateMark, Migration]]:
-    for module in modules.values():
-        for function in vars(module).values():
-            if isinstance(function, types.FunctionType) and function.__module__ == module.__name__:
-                yield from ((mark, function) for mark in marks_of(function) if isinstance(mark, MigrateMark))
-
-
-def _functions(kind: type[Module]) -> list[str]:
-    """Names of the methods that the game's classes give `kind`, base classes first."""
-    names: dict[str, None] = {}
-    for base in reversed(kind.__mro__):
-        if issubclass(base, Module) and base not in (Module, Game):
-            names.update(dict.fromkeys(n for n, value in vars(base).items() if isinstance(value, types.FunctionType)))
-    return list(names)
-
-
-def _is_key(key: Any) -> bool:
-    if key in (str, int):
-        return True
-    parts = typing.get_args(key)
-    if typing.get_origin(key) in (typing.Union, types.UnionType, tuple):
-        return bool(parts) and all(part is Ellipsis or _is_key(part) for part in parts)
-    return False
-
-
-def _kinds(function: types.FunctionType) -> Callable[[str], Kind]:
-    """Parameter name -> its kind, by the method's annotations."""
-    parameters = inspect.signature(function).parameters
-
-    def kind_of(name: str) -> Kind:
-        if name not in parameters:
-            raise PatternError(f"names {name.upper()}, and the method has no parameter {name}")
-        annotation = parameters[name].annotation
-        if isinstance(annotation, str):
-            try:
-                annotation = eval(annotation, function.__globals__)
-            except Exception as error:  # an author's expression may raise anything
-                raise PatternError(f"needs the type of {name}, and {annotation} does not evaluate: {error}") from error
-        if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-            annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
-        kinds: dict[Any, Kind] = {inspect.Parameter.empty: "str", str: "str", int: "int", float: "float"}
-        kinds[Player] = "Player"
-        if annotation not in kinds:
-            raise PatternError(f"has the parameter {name} of type {annotation}; use str, int, float or Player")
-        return kinds[annotation]
-
-    return kind_of
-
-
-def _check_parameters(function: types.FunctionType, pattern: Pattern) -> None:
-    """Make sure that the pattern gives the method what it needs."""
-    parameters = list(inspect.signature(function).parameters.values())
-    if len(parameters) < 2:
-        raise PatternError(f"belongs to a method {function.__name__}(self, player, …): who typed it comes first")
-    given = {param.name: param for param in pattern.params}
-    if len(given) != len(pattern.params):
-        raise PatternError("names a parameter twice")
-    for parameter in parameters[2:]:
-        needed = parameter.default is inspect.Parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
-        if needed and parameter.name not in given:
-            raise PatternError(f"does not name {parameter.name.upper()}, which the method {function.__name__} needs")
-        if needed and given[parameter.name].optional:
-            raise PatternError(f"may leave out {parameter.name.upper()}: give the parameter a default")
+        return place_of(kind, attribute, self._texts)

@@ -1,0 +1,56 @@
+"""The words that players type: finding a command, suggesting one, helping. What a player may not use does not exist."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+from perdure.games.python.api import Player
+from perdure.games.python.collect import Command
+from perdure.games.python.marks import ROLES
+from perdure.games.python.patterns import Token, tokens
+
+
+class Words:
+    """The commands of a game, by the words that they begin with."""
+
+    def __init__(self, commands: Mapping[tuple[str, ...], Command]) -> None:
+        self._commands = commands
+
+    def find(self, player: Player, line: str) -> tuple[Command | None, list[Token]]:
+        """The command with the most leading words that `line` begins with, and the words behind them."""
+        words = tokens(line)
+        if not line[0].isalnum() and (line[0],) in self._commands and len(words[0].text) > 1:
+            words = [Token(line[0], 0), *(Token(t.text, t.start + 1) for t in tokens(line[1:]))]
+        typed = tuple(word.text.casefold() for word in words)
+        for count in range(len(typed), 0, -1):
+            command = self._commands.get(typed[:count])
+            if command is not None and _may(player, command):
+                return command, words[count:]
+        return None, words
+
+    def unknown(self, player: Player, words: list[Token]) -> str:
+        """The answer to a line that is no command: help, or the nearest word that is one."""
+        typed = words[0].text.casefold()
+        if typed == "help":
+            return self._help(player, tuple(word.text.casefold() for word in words[1:]))
+        known = [" ".join(key) for key, command in self._commands.items() if _may(player, command)]
+        near = difflib.get_close_matches(typed, ["help", *known], n=1, cutoff=0.6)
+        return f"Huh? Did you mean '{near[0]}'?" if near else "Huh? Type 'help' for what you can do."
+
+    def _help(self, player: Player, words: tuple[str, ...]) -> str:
+        if not words:
+            mine = sorted({c.pattern.usage: c.help for c in self._commands.values() if _may(player, c)}.items())
+            width = max((len(usage) for usage, _ in mine), default=0)
+            return "\n".join(["You can type:", *(f"  {u:{width}}  {text}".rstrip() for u, text in mine)])
+        command = self._commands.get(words)
+        if command is None or not _may(player, command):
+            return f"There is no command '{' '.join(words)}'. Type 'help' for what you can do."
+        lines = [command.pattern.usage, f"  {command.help or 'No help yet.'}"]
+        others = [" ".join(key) for key in command.words if key != command.pattern.leading]
+        lines += [f"  Also: {', '.join(others)}"] if others else []
+        return "\n".join([*lines, *(f"  {line}" for line in command.doc.splitlines())])
+
+
+def _may(player: Player, command: Command) -> bool:
+    return ROLES.index(player.role) >= ROLES.index(command.role) if player.role in ROLES else command.role == "player"
