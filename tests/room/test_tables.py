@@ -120,7 +120,7 @@ def test_the_table_is_a_mapping() -> None:
         with pytest.raises(KeyError):
             del mugs[gone]
     mugs.clear()
-    assert not (list(mugs) or list(mugs.items()) or list(mugs.values()))
+    assert (len(mugs), dict(mugs.items()), [*mugs.values()]) == (0, {}, [])
     assert [row for _, _, row in book(mugs)] == [None, None]
 
 
