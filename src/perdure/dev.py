@@ -80,6 +80,7 @@ class Dev:
             folder.remove(LINK_SOCKET)
             folder.remove(CONTROL_SOCKET)
             folder.close()
+            self._events.close()
 
     async def _serve(self, folder: SocketFolder) -> None:
         loop = asyncio.get_running_loop()

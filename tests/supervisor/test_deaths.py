@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from perdure.slot import Slot
 from perdure.supervisor.deaths import SEEN_MIN, DeathWatch, aside_of
+
+Slotted = tuple[str, int, str, int, int]
 
 
 class Hand:
@@ -32,9 +33,9 @@ def watch(hand: Hand) -> Iterator[DeathWatch]:
     made.close()
 
 
-def execute(watch: DeathWatch, *what: Any) -> None:
+def execute(watch: DeathWatch, room: str, c: int, session: str, j: int, n: int) -> None:
     slot = Slot(watch.fd)
-    slot.begin(*what[:5], 1000)
+    slot.begin(room, c, session, j, n, 1000)
     slot.close()
 
 
@@ -49,6 +50,9 @@ def test_the_same_input_twice_in_a_row_is_named() -> None:
     executing, twice = watch.died()
     assert executing is not None
     assert twice
+    assert watch.died() == (None, False)
+    execute(watch, "world", 11, "s", 1, 3)
+    assert watch.died()[1], "and so is a third death on it, if nobody could write down the second"
     assert "died twice in callback 9 on input 3 of session s" in aside_of(executing, "killed", 5).reason
     watch.close()
 
@@ -63,7 +67,7 @@ def test_the_same_input_twice_in_a_row_is_named() -> None:
         (("world", 7, "s", 1, 3), ("world", 7, "", 0, -1)),
     ],
 )
-def test_different_callbacks_do_not_add_up(watch: DeathWatch, first: tuple[object], second: tuple[object]) -> None:
+def test_different_callbacks_do_not_add_up(watch: DeathWatch, first: Slotted, second: Slotted) -> None:
     """Each is a first death of its own."""
     execute(watch, *first)
     watch.died()

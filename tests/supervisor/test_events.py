@@ -15,7 +15,20 @@ from perdure.supervisor.events import TEXT_CHARS_MAX, Event, EventLog, read_even
 
 
 def log(folder: Path, **options: int) -> EventLog:
-    return EventLog(folder, lambda: "2026-01-01T00:00:00.000Z", **options)
+    made = EventLog(folder, lambda: "2026-01-01T00:00:00.000Z", **options)
+    opened.append(made)
+    return made
+
+
+opened: list[EventLog] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """No test leaves a file open."""
+    yield
+    while opened:
+        opened.pop().close()
 
 
 def test_numbers_go_on_over_restarts_and_turned_over_files(tmp_path: Path) -> None:

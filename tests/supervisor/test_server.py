@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -429,6 +430,33 @@ def test_a_stale_or_empty_file_fakes_and_blocks_no_start(server: Server) -> None
     server.wait_ready()
     log = [line for line in (server.state / "events.jsonl").read_text().splitlines() if '"started"' in line]
     assert json.loads(log[0])["seq"] == 8
+
+
+def test_a_supervisor_without_descriptors_tries_again(server: Server) -> None:
+    """A restart that cannot be had now is had later, and nothing else of the server ends (FM-31)."""
+    server.start(READY, READY)
+    server.wait_ready()
+    host, supervisor = server.pid("host-1"), server.pid("supervisor")
+    assert host > 1
+    before = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (5, before[1]))
+    os.kill(host, signal.SIGKILL)
+    server.wait_events("restarting", "host-1", count=2)
+    assert "could not be started" in server.events("exited", "host-1")[-1]["how"]
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, before)
+    server.wait_events("ready", "host-1", count=2)
+
+
+@pytest.mark.parametrize("order", [signal.SIGTERM, signal.SIGINT])
+def test_an_order_to_stop_while_it_starts_is_a_clean_stop(server: Server, order: signal.Signals) -> None:
+    """At whatever moment a signal comes, nothing of the server is left and nobody sees a traceback (FM-41)."""
+    server.start(child(["orphan", server.state / "pids"]), child("hang"))
+    server.wait_events("starting", "host-1")
+    server.signal(order)
+    code, _, err = server.end()
+    assert (code, err) == (0, "")
+    pids = server.state / "pids"
+    assert not pids.exists() or not any(alive(int(pid)) for pid in pids.read_text().split())
 
 
 def test_status_measures_every_process(server: Server) -> None:

@@ -54,7 +54,7 @@ class DeathWatch:
         if executing is None:
             return None, False
         twice = self._last is not None and _same(self._last, executing)
-        self._last = None if twice else executing
+        self._last = executing
         return executing, twice
 
     def stopped(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class EventLog:
         self._followers: list[Callable[[Event], None]] = []
         self._lost = 0
         self._torn = _ends_torn(self._path)
+        self._file: FileIO | None = None
 
     def emit(self, kind: str, **fields: Any) -> Event:
         """Append one event; its number is one above the last."""
@@ -70,17 +72,32 @@ class EventLog:
         return lambda: self._followers.remove(follower) if follower in self._followers else None
 
     def _write(self, event: Event) -> bool:
-        line = msgspec.json.encode(event) + b"\n"
+        line = (b"\n" if self._torn else b"") + msgspec.json.encode(event) + b"\n"
         try:
-            with self._path.open("ab", buffering=0) as file:
-                if file.tell() > self._bytes_max:
-                    self._path.replace(self._path.with_name(FILE_NAME + ".1"))
-                    return self._write(event)
-                written = file.write((b"\n" if self._torn else b"") + line)
+            if self._file is None:
+                self._file = self._path.open("ab", buffering=0)
+            elif self._file.tell() > self._bytes_max:
+                self._turn_over()
+            written = self._file.write(line)
         except OSError:
             return False
-        self._torn = written is not None and 0 < written < len(line)
+        self._torn = written < len(line)
         return not self._torn
+
+    def _turn_over(self) -> None:
+        """From here on a new file; the one before the last is gone. What fails is tried again at the next event."""
+        new = self._path.with_name(FILE_NAME + ".new").open("ab", buffering=0)
+        self._path.replace(self._path.with_name(FILE_NAME + ".1"))
+        self._path.with_name(FILE_NAME + ".new").replace(self._path)
+        assert self._file is not None
+        self._file.close()
+        self._file = new
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def read_events(folder: Path, since: int = 0) -> Iterator[Event]:
@@ -135,6 +152,7 @@ _SENTENCES = {
     "exited": "{name} {how}",
     "restarting": "{name} starts again {when} (attempt {attempt})",
     "killed": "{name} was killed: {reason}",
+    "sessions-ended": "the gateway's sessions ended",
     "aside": "room {room} is put aside: {reason}",
     "stopping": "stopping: {reason}",
     "stopped": "stopped",

@@ -8,14 +8,14 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from perdure.control import Channel, open_channel_socket
+from perdure.control import Channel, open_channel_fd
 from perdure.control_lines import NO_SERVER, no_server
 from perdure.errors import PerdureError, ProtocolError, StorageError, Unavailable
 from perdure.supervisor.backoff import Backoff
@@ -146,34 +146,35 @@ class Instance:
         """One incarnation, from its start to its end; nothing of it is left afterwards."""
         self.state, self._ready_s = State.STARTING, None
         incarnation = f"{self.name.partition('-')[0]}-{secrets.token_hex(8)}"
-        try:
-            boot = self._boot()
-        except StorageError as error:
-            self._events.emit("exited", name=self.name, how="could not be started", ordered=False, last=str(error))
-            return Exit(127)
-        ours, theirs = socket.socketpair()
-        values = {**boot.values, "name": self.name, "incarnation": incarnation, "control_fd": theirs.fileno()}
-        env = {**self._env, BOOT: msgspec.json.encode(values).decode(), "PYTHONUNBUFFERED": "1"}
-        self._env.pop("PERDURE_FAULT", None)
-        output_fd = self.output.open_pipe()
-        try:
-            fds = (*boot.fds, theirs.fileno())
-            process = self._processes.start(incarnation, self.command, env, fds, output_fd)
-        except OSError as error:
-            ours.close()
-            self._events.emit("exited", name=self.name, how=f"could not be started: {error}", ordered=False)
-            return Exit(127)
-        finally:
-            theirs.close()
-            os.close(output_fd)
+        with ExitStack() as opened:
+            try:
+                process = self._start(incarnation, opened)
+            except (OSError, StorageError) as error:
+                self._events.emit("exited", name=self.name, how=f"could not be started: {error}", ordered=False)
+                return Exit(127)
+            control_fd = self._ours.detach()
         self.process = process
         self._events.emit("starting", name=self.name, pid=process.pid, build=self.build)
-        await self._accompany(process, ours)
+        await self._accompany(process, control_fd)
         await self._processes.kill_descendants(of=incarnation)
         return await process.wait()
 
-    async def _accompany(self, process: Process, ours: socket.socket) -> None:
-        self._channel = channel = await open_channel_socket(ours, {}, self._notified)
+    def _start(self, incarnation: str, opened: ExitStack) -> Process:
+        """Start the process; `opened` closes what only it needs, and all of it when it cannot be started."""
+        boot = self._boot()
+        self._ours, theirs = socket.socketpair()
+        opened.enter_context(self._ours)
+        opened.enter_context(theirs)
+        output_fd = self.output.open_pipe()
+        opened.callback(os.close, output_fd)
+        values = {**boot.values, "name": self.name, "incarnation": incarnation, "control_fd": theirs.fileno()}
+        env = {**self._env, BOOT: msgspec.json.encode(values).decode(), "PYTHONUNBUFFERED": "1"}
+        process = self._processes.start(incarnation, self.command, env, (*boot.fds, theirs.fileno()), output_fd)
+        self._env.pop("PERDURE_FAULT", None)
+        return process
+
+    async def _accompany(self, process: Process, control_fd: int) -> None:
+        self._channel = channel = await open_channel_fd(control_fd, {}, self._notified)
         tasks = [asyncio.create_task(work) for work in (self._serve(channel), self._feel_pulse(process, channel))]
         exit = await process.wait()
         ordered = self._ordered.is_set()

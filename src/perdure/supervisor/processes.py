@@ -116,7 +116,12 @@ class Processes:
             pass_fds=fds,
             start_new_session=True,
         )
-        process = Process(incarnation, popen)
+        try:
+            process = Process(incarnation, popen)
+        except OSError:  # no descriptor is left for its pidfd: a process that cannot be watched must not run
+            popen.kill()
+            popen.wait()
+            raise
         self._children[process.pid] = process
         self._loop.add_reader(process.pidfd, self.reap)
         return process
@@ -203,14 +208,17 @@ async def kill_leftovers(state: Path, *, patience_s: float, deadline_s: float = 
 async def _kill_until_gone(chosen: Callable[[], list[Seen]], reap: Callable[[], None], deadline_s: float) -> list[int]:
     """Kill again and again: a process may have forked after it was looked at."""
     until_s = time.monotonic() + deadline_s
-    while left := chosen():
-        if time.monotonic() > until_s:
-            return [seen.pid for seen in left]
-        for seen in left:
-            _kill(seen)
+    while True:
+        try:
+            left = chosen()
+            for seen in left:
+                _kill(seen)
+        except OSError:  # no descriptor is left to look with; a moment later there may be one
+            left = None
+        if left == [] or time.monotonic() > until_s:
+            return [seen.pid for seen in left or ()]
         await asyncio.sleep(0.005)
         reap()
-    return []
 
 
 def _kill(seen: Seen) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 import perdure
 from perdure.config import load
-from perdure.control_lines import exit_code
+from perdure.control_lines import EXIT_INTERNAL, exit_code
 from perdure.errors import PerdureError
 from perdure.faults import Faults
 from perdure.store.files import StateDir
@@ -59,3 +59,6 @@ def main(order: str) -> int:
     except PerdureError as error:
         print(f"perdure: {error}", file=sys.stderr)  # noqa: T201 - the process ends with this
         return exit_code(error)
+    except OSError as error:
+        print(f"perdure: the server ended: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return EXIT_INTERNAL

@@ -49,6 +49,7 @@ HURRY_S = 2.0
 SLOT_LOOK_S = 0.25
 LEFTOVER_PATIENCE_S = 2.0
 STATUS_TIMEOUT_S = 1.0
+GREET_PATIENCE_S = 5.0
 TAIL_LINES_MAX = 40
 
 
@@ -113,6 +114,7 @@ class Supervisor:
 
     async def run(self) -> int:
         """Serve until a signal or `perdure stop`; returns the exit code."""
+        self._take_signals()
         settings = self._settings
         killed = await kill_leftovers(settings.state, patience_s=LEFTOVER_PATIENCE_S)
         if killed:
@@ -132,10 +134,10 @@ class Supervisor:
             self._listeners.close()
             folder.close()
             self._watch.close()
+            self._events.close()
 
     async def _serve(self, folder: SocketFolder, link: socket.socket, control: socket.socket) -> int:
         self._processes = Processes()
-        self._take_signals()
         (self._settings.state / "logs").mkdir(mode=0o700, exist_ok=True)
         self._add(GATEWAY, partial(self._boot_gateway, link))
         self._add(HOST, partial(self._boot_host, folder))
@@ -197,6 +199,8 @@ class Supervisor:
         if instance.name == HOST:
             self._fault("supervisor:host-died")
             self._count_death(exit)
+        else:
+            self._events.emit("sessions-ended", note="all players were disconnected, and may log in again")
         if not instance.was_ready and 0 < exit.code <= EXIT_TAKEN:
             self._failure = (exit.code, self._explain(instance, exit))
             return False
@@ -294,7 +298,10 @@ class Supervisor:
 
     async def _greet(self) -> None:
         for instance in self._instances.values():
-            await instance.ready.wait()
+            while not instance.ready.is_set():
+                await first_of(instance.ready.wait(), timeout_s=GREET_PATIENCE_S)
+                if not instance.ready.is_set():
+                    self._console.say(f"Still waiting for {instance.name}, which is {instance.state} …")
         settings = self._settings
         for line in greeting(settings.config, settings.state, self._build, self._listeners):
             self._console.say(plain(line))
