@@ -52,7 +52,7 @@ class EventLog:
         self._torn = _ends_torn(self._path)
         self._file: FileIO | None = None
 
-    def emit(self, kind: str, **fields: Any) -> Event:
+    def emit(self, kind: str, /, **fields: Any) -> Event:
         """Append one event; its number is one above the last."""
         if self._lost and self._write({"seq": self.seq, "at": self._now(), "kind": "events-lost", "count": self._lost}):
             self._lost = 0

@@ -301,7 +301,9 @@ class Supervisor:
             while not instance.ready.is_set():
                 await first_of(instance.ready.wait(), timeout_s=GREET_PATIENCE_S)
                 if not instance.ready.is_set():
-                    self._console.say(f"Still waiting for {instance.name}, which is {instance.state} …")
+                    self._console.say(
+                        f"Still waiting for {instance.name}, which is {instance.state}. Why: perdure events"
+                    )
         settings = self._settings
         for line in greeting(settings.config, settings.state, self._build, self._listeners):
             self._console.say(plain(line))
