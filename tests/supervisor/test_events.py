@@ -96,7 +96,7 @@ def test_a_full_disk_loses_lines_and_says_how_many(
 
 def test_a_strangers_text_is_bounded_and_may_not_pose_as_a_field(tmp_path: Path) -> None:
     """seq, at and kind are the log's own."""
-    event = log(tmp_path).emit("fault", **{"error": "x" * 10_000, "seq": 5, "at": "never", "kind": "x", "self": "y"})
+    event = log(tmp_path).emit("fault", error="x" * 10_000, seq=5, at="never", kind="x", self="y")
     assert (event["seq"], event["at"], event["kind"]) == (1, "2026-01-01T00:00:00.000Z", "fault")
     assert len(event["error"]) == TEXT_CHARS_MAX
 
