@@ -405,6 +405,33 @@ def test_a_gateway_says_who_it_is_first() -> None:
     assert [(link, type(message)) for link, message in gateway.says()] == [("A", GatewayHello)]
 
 
+def test_what_a_host_left_in_an_earlier_link_is_ignored() -> None:
+    """It connected again before the end of the old link was read: that link's announcement takes no route (FM-92)."""
+    gateway = entered()
+    gateway.receive("A", HostHello(1, 1, "host-1"))
+    gateway.receive("A2", HostHello(1, 1, "host-1"))
+    gateway.submit(ANN, Input("a"))
+    assert gateway.says() == []
+    assert gateway.up({ANN: (1, 0)}, link="A2") == [event(1, Input("a"))]
+    assert gateway.up({ANN: (1, 0)}, link="A") == []
+    gateway.lost("A")
+    gateway.submit(ANN, Input("b"))
+    assert gateway.says() == [("A2", event(2, Input("b")))]
+
+
+def test_a_link_that_ended_may_be_followed_by_another_of_the_same_name() -> None:
+    """Nothing is held against a link once its end was seen."""
+    gateway = entered()
+    for host in ("host-1", "host-1"):
+        gateway.receive("A", HostHello(1, 1, host))
+        assert gateway.up({ANN: (1, 0)}) == []
+        gateway.lost("A")
+    gateway.receive("B", HostHello(1, 1, "host-1"))
+    gateway.up({ANN: (1, 0)}, link="B")
+    gateway.submit(ANN, Input("a"))
+    assert [link for link, _ in gateway.says()] == ["B"]
+
+
 def test_a_host_of_another_version_or_with_a_gateways_message_is_refused() -> None:
     """Its link is closed (FM-97)."""
     gateway = Gateway()

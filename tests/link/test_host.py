@@ -314,6 +314,20 @@ def test_seats_wait_for_a_gateway_that_is_lost_and_end_when_it_is_dead() -> None
     assert host.run(host.gateway_dead("g")) == [Gone(ANN, 1)]
 
 
+def test_the_end_of_a_seat_that_had_to_wait_is_due_once_and_for_that_seat_only() -> None:
+    """While a room is paused its gateway may say twice that a seat is gone, and the player may come back (FM-88)."""
+    host = joined()
+    first, second = host.gone(SeatGone("hall", ANN, 1)), host.gone(SeatGone("hall", ANN, 1))
+    assert host.still_due(first[0])
+    host.run(first)
+    assert not host.still_due(second[0])
+    host.gets(0, JOIN, j=2)
+    assert not host.still_due(second[0])
+    host.gets(1, Input("go"), j=2)
+    assert not host.still_due(Gone(ANN, 2))
+    assert host.still_due(Mailed("x", 1, b""))
+
+
 def test_a_session_names_its_gateway_and_epoch() -> None:
     """GATEWAY.EPOCH.NUMBER."""
     assert gateway_of("gateway.12.7") == ("gateway", 12)

@@ -200,8 +200,8 @@ class Host:
         return not (running.paused or self._stalled)
 
     def _offer(self, running: Running, cause: Cause) -> None:
-        """Run `cause`, now or when the room runs on."""
-        self._when_open(running, lambda: self._run(running, cause))
+        """Run `cause`, now or when the room runs on, if it is still due then."""
+        self._when_open(running, lambda: self._run(running, cause) if running.end.still_due(cause) else None)
 
     def _when_open(self, running: Running, action: Callable[[], None]) -> None:
         if running.held or not self._may_run(running):

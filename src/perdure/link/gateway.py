@@ -92,6 +92,8 @@ class GatewayEnd:
         self.gateway, self.epoch, self.fallback = gateway, epoch, fallback
         self.sessions: dict[str, Presence] = {}
         self.routes: dict[str, Route] = {}
+        self._hosts: dict[str, Link] = {}
+        self._replaced: set[Link] = set()
         self._send, self._show, self._notify, self._over = send, show, notify, over
 
     # -- the players' side -------------------------------------------------------------------------
@@ -135,16 +137,23 @@ class GatewayEnd:
 
     def lost(self, link: Link) -> None:
         """The link is gone; what runs behind it is unknown until some host says."""
+        self._replaced.discard(link)
+        self._hosts = {host: known for host, known in self._hosts.items() if known != link}
+        self._no_route(link)
+
+    def _no_route(self, link: Link) -> None:
         for route in self.routes.values():
             if route.link == link:
                 route.link = None
 
     def receive(self, link: Link, message: Message) -> None:
-        """Follow the protocol.
+        """Follow the protocol. What is left in a link that its host has replaced by another is ignored.
 
         Raises:
             ProtocolError: The host broke it; close this link.
         """
+        if link in self._replaced:
+            return
         match message:
             case Out():
                 self._out(link, message)
@@ -152,10 +161,19 @@ class GatewayEnd:
                 self._ack(message)
             case RoomUp():
                 self._room_up(link, message)
-            case HostHello(lowest=lowest, highest=highest):
+            case HostHello(lowest=lowest, highest=highest, host=host):
                 agreed_version(lowest, highest)
+                self._host_hello(link, host)
             case _:
                 raise ProtocolError(f"a host sent {type(message).__name__}, which only gateways send")
+
+    def _host_hello(self, link: Link, host: str) -> None:
+        """A host that connects again has left its old link, whatever is still to be read from that."""
+        old = self._hosts.get(host)
+        self._hosts[host] = link
+        if old is not None and old != link:
+            self._no_route(old)
+            self._replaced.add(old)
 
     def _room_up(self, link: Link, up: RoomUp) -> None:
         """G4: take the route, then bring both sides' seats together."""

@@ -145,6 +145,16 @@ class HostEnd:
         """The gateway no longer has this seat: forget it, or return its end if the room still thinks it open."""
         return self._forgotten(gone.session, gone.j)
 
+    def still_due(self, cause: Cause) -> bool:
+        """Whether a cause that was returned here and had to wait is still to be run.
+
+        A seat may have ended twice over, or have been closed or replaced, while its room was paused.
+        """
+        if not isinstance(cause, Gone):
+            return True
+        seat = self.room.open.get(cause.session)
+        return seat is not None and seat.j == cause.j
+
     def ran(self, ran: Ran) -> None:
         """A callback ran: queue what its record releases. Call `durable` when the record is."""
         assert ran.record is not None
