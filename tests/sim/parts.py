@@ -210,10 +210,11 @@ def _freeze_room(end: HostEnd, records: list[bytes]) -> bytes:
 
 
 class FrozenGateway(msgspec.Struct, array_like=True):
-    """A gateway's end. Links are numbers of hosts."""
+    """A gateway's end. Links are numbers of hosts. `slow`: its players' sockets take text when they please."""
 
     name: str
     epoch: int
+    slow: bool
     sessions: dict[str, Presence]
     routes: dict[str, tuple[int, int, int | None]]
 
@@ -237,16 +238,17 @@ def look_gateway(value: bytes) -> FrozenGateway:
     return _frozen_gateway.decode(value)
 
 
-def new_gateway(name: str, epoch: int) -> bytes:
+def new_gateway(name: str, epoch: int, slow: bool) -> bytes:
     """A gateway without sessions."""
-    return _encode((name, epoch, {}, {}))
+    return _encode((name, epoch, slow, {}, {}))
 
 
 class _Gateway:
-    """A thawed gateway whose players' sockets take everything at once."""
+    """A thawed gateway."""
 
     def __init__(self, value: bytes) -> None:
         frozen = _frozen_gateway.decode(value)
+        self.slow = frozen.slow
         self.sent: list[tuple[int, bytes]] = []
         self.shown: list[tuple[str, int, int, str]] = []
         self.told: list[tuple[str, str]] = []
@@ -265,10 +267,10 @@ class _Gateway:
 
     def step(self) -> GatewayStep:
         end = self.end
-        for session, j, m, _ in self.shown:
+        for session, j, m, _ in () if self.slow else self.shown:
             end.shown(session, j, m)
         routes = {room: (route.epoch, route.branch, route.link) for room, route in end.routes.items()}
-        value = _encode((end.gateway, end.epoch, end.sessions, routes))
+        value = _encode((end.gateway, end.epoch, self.slow, end.sessions, routes))
         return GatewayStep(value, tuple(self.sent), tuple(self.shown), tuple(self.told), tuple(self.ended))
 
 
@@ -315,4 +317,13 @@ def player_types(value: bytes, session: str, line: str) -> GatewayStep:
         gateway.end.leave(session, "quit")
     else:
         gateway.end.submit(session, Input(line))
+    return gateway.step()
+
+
+@cache
+def player_reads(value: bytes, session: str) -> GatewayStep:
+    """A player's socket takes all text that waits for it."""
+    gateway = _Gateway(value)
+    presence = gateway.end.sessions[session]
+    gateway.end.shown(session, presence.j, presence.last)
     return gateway.step()

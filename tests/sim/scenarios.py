@@ -64,6 +64,14 @@ SMALL: Mapping[str, Scenario] = {
     "break and crash": Scenario(alone("a"), hosts=2, crashes=1, breaks=1),
     "break and move": Scenario(alone("a"), hosts=2, moves=1, breaks=1),
     "break and go": Scenario(alone("a", "go B", "b"), rooms=ONE_HOST, breaks=2),
+    # bases are stored between the records
+    "base and crashes": Scenario(alone("a"), hosts=3, crashes=2, bases=1),
+    "base, go, return and crash": Scenario(alone("go B", "go A"), rooms=ONE_HOST, hosts=2, crashes=1, bases=1),
+    "base and loss": Scenario(alone("a"), hosts=2, losses=1, bases=1),
+    # players read slowly
+    "slow and crash": Scenario(alone("a"), hosts=2, crashes=1, slow=True),
+    "slow, break and go": Scenario(alone("a", "go B"), rooms=ONE_HOST, breaks=1, slow=True),
+    "slow and loss": Scenario(alone("a"), hosts=2, losses=1, slow=True),
     # sessions end: 42,000
     "quit": Scenario(alone("a", "quit"), hosts=2, moves=1, crashes=1),
     "end": Scenario(alone("a", "end", "b"), hosts=2, crashes=1),
@@ -93,7 +101,7 @@ ENDLESS: Mapping[str, Scenario] = {
             Player("g.2.1", 2, "A", ("k", "go B", "l")),
         ),
         (("g", 1), ("h", 1), ("g", 2)),
-        TWO_HOSTS, hosts=9, crashes=5, moves=5, breaks=3,
+        TWO_HOSTS, hosts=9, crashes=5, moves=5, breaks=3, bases=5, slow=True,
     ),
     "everything, and losses": Scenario(
         (
@@ -102,7 +110,7 @@ ENDLESS: Mapping[str, Scenario] = {
             Player("g.2.1", 2, "B", ("k", "go A", "l")),
         ),
         (("g", 1), ("h", 1), ("g", 2)),
-        TWO_HOSTS, hosts=8, crashes=2, moves=3, losses=4, breaks=2,
+        TWO_HOSTS, hosts=8, crashes=2, moves=3, losses=4, breaks=2, bases=3, slow=True,
     ),
 }  # fmt: skip
 

@@ -49,6 +49,8 @@ class Scenario(NamedTuple):
         hosts: How many there are; those that run nothing at first can recover rooms and take moves.
         crashes, moves, losses, breaks: How many times a host dies, a room is captured for a move, a host dies and
             records are lost, a link between two that live breaks.
+        bases: How many times a base is stored while the room runs.
+        slow: Whether players' sockets take text when they please, not at once.
     """
 
     players: tuple[Player, ...]
@@ -59,6 +61,8 @@ class Scenario(NamedTuple):
     moves: int = 0
     losses: int = 0
     breaks: int = 0
+    bases: int = 0
+    slow: bool = False
 
 
 class At(NamedTuple):
@@ -109,7 +113,7 @@ class World(NamedTuple):
         stored: For each room, what is stored of it.
         up: [gateway][host], messages on their way to the host.
         down: [gateway][host], messages on their way to the gateway.
-        crashes, moves, losses, breaks: How many there have been.
+        crashes, moves, losses, breaks, bases: How many there have been.
     """
 
     typed: tuple[int, ...]
@@ -125,6 +129,7 @@ class World(NamedTuple):
     moves: int = 0
     losses: int = 0
     breaks: int = 0
+    bases: int = 0
 
 
 Label = tuple[object, ...]
@@ -227,7 +232,9 @@ class Model:
         return world
 
     def _connect(self, world: World, slot: int) -> World:
-        world = world._replace(gateways=put(world.gateways, slot, parts.new_gateway(*self.scenario.gateways[slot])))
+        world = world._replace(
+            gateways=put(world.gateways, slot, parts.new_gateway(*self.scenario.gateways[slot], self.scenario.slow))
+        )
         for host, alive in enumerate(world.alive):
             if alive:
                 world = self._connect_host(world, slot, host)
@@ -272,6 +279,9 @@ class Model:
         if world.moves < scenario.moves:
             for room in range(len(world.rooms)):
                 yield from self._capture(world, room)
+        if world.bases < scenario.bases:
+            for room in range(len(world.rooms)):
+                yield from self._base(world, room)
         if world.breaks < scenario.breaks:
             yield from self._break(world)
         for slot, (name, _) in enumerate(scenario.gateways):
@@ -283,9 +293,13 @@ class Model:
         for number, player in enumerate(self.scenario.players):
             typed = world.typed[number]
             value = world.gateways[player.gateway]
-            if typed == len(player.lines) or not value:
+            presence = parts.look_gateway(value).sessions.get(player.session) if value else None
+            if not value or presence is None:
                 continue
-            if player.session not in parts.look_gateway(value).sessions:
+            if presence.shown < presence.last:
+                step = parts.player_reads(value, player.session)
+                yield ("reads", player.session), self._gateway(world, player.gateway, step)
+            if typed == len(player.lines):
                 continue
             line = player.lines[typed]
             after = world._replace(typed=put(world.typed, number, typed + 1))
@@ -365,6 +379,15 @@ class Model:
                 ("capture: room", room, "at host", host, "for host", successor),
                 world._replace(rooms=put(world.rooms, room, after), moves=world.moves + 1),
             )
+
+    def _base(self, world: World, room: int) -> Iterator[Step]:
+        """Store a base, at a quiescent point."""
+        for host, at in enumerate(world.rooms[room]):
+            frozen = None if at is None or at.stage != "run" else parts.look(at.value)
+            if frozen is not None and not frozen.records:
+                stored = world.stored[room]._replace(base=(frozen.c, frozen.body))
+                after = world._replace(stored=put(world.stored, room, stored), bases=world.bases + 1)
+                yield ("base: room", room, "at host", host), after
 
     def _moving(self, world: World, room: int) -> Iterator[Step]:
         """Commit by the successor and abort by the old owner, each by compare-and-set."""
