@@ -408,11 +408,13 @@ class Host:
         waiting = running.waiting.pop(session, None)
         while waiting:
             seat = running.room.open.get(session)
-            if seat is not None and seat.outbox_bytes > OUTBOX_BYTES_FULL:
+            full = seat is not None and seat.outbox_bytes > OUTBOX_BYTES_FULL
+            if full or not self._may_run(running):
                 running.waiting[session] = waiting
+                if not full:  # before all that is held: later events of this session are among it
+                    running.held.appendleft(lambda: self._read_again(running, session))
                 return
-            link, sent = waiting.popleft()
-            self._when_open(running, lambda link=link, sent=sent: self._event(running, link, sent))  # type: ignore[misc]
+            self._event(running, *waiting.popleft())
 
     # -- mail and answers ----------------------------------------------------------------------------
 
@@ -436,7 +438,7 @@ class Host:
             seen = running.room.mail_seen.get(source, 0)
             if number == seen + 1:
                 self._run(running, Mailed(source, number, body))
-            elif number <= seen:
+            elif number <= seen and running.end.quiescent:  # else its record is pending, and acknowledges it later
                 self._mail_applied(source, running.room.id, number)
 
         return deliver
