@@ -177,7 +177,7 @@ class Host:
         room = running.room
         for gateway, (epoch, link) in self._gateways.items():
             for cause in running.end.gateway_up(gateway, epoch, link):
-                self._run(running, cause)
+                self._offer(running, cause)
         if not room.started and running.program.lifecycle.kind != "ephemeral":
             self._offer(running, Started())
         for id, request in list(room.requests.items()):
