@@ -3,7 +3,17 @@
 rooms      one running room: callback, record, journal, release
 host       all rooms of this process: the link, time, mail, questions, the operator's commands
 recovery   dead hosts' bases and records become running rooms again
-bases      rooms become stored bases while they run
-asks       questions to the outside
-guard      cuts a callback that exceeds its budget
+bases      process      puts a host together: stores, programs, link, control
+    host         all rooms of the process, and what happens to them
+    running      one running room, and what it holds back
+    taking       recovery, claim and first base of a room
+    recovery     what dead hosts' journals say
+    bases        sealed snapshots in the store
+    checkpoints  running rooms become bases
+    ledger       records become durable, then are released
+    agenda       when which room is due
+    mail         letters between rooms
+    asks         questions to the outside
+    links        the socket to the gateway
+    guard        cuts a callback that exceeds its budget
 """

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from typing import Any
 
 import uvloop
@@ -23,7 +24,7 @@ from perdure.slot import Slot
 from perdure.store.files import StateDir
 
 EXIT_FAILED = 70
-"""The journal failed: what is durable is true, a new host recovers it."""
+"""The journal failed, or the host itself did: what is durable is true, a new host recovers it."""
 
 
 async def serve(boot: dict[str, Any]) -> int:
@@ -37,9 +38,14 @@ async def serve(boot: dict[str, Any]) -> int:
             channel.notify(event)
 
     def fail(reason: str) -> None:
-        print(reason, file=sys.stderr, flush=True)
-        notify({"kind": "host-failed", "reason": reason})
+        sys.stderr.write(reason + "\n")
+        sys.stderr.flush()
         os._exit(EXIT_FAILED)  # nothing may be released any more, not by a task that happens to run yet
+
+    def unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error in the host itself: half a callback may be booked, so the journal is what is true."""
+        error = context.get("exception")
+        fail("".join(traceback.format_exception(error)) if error else str(context.get("message")))
 
     def end() -> None:
         if not stopped.done():
@@ -50,8 +56,9 @@ async def serve(boot: dict[str, Any]) -> int:
         loop.call_later(0.05, end)
         return {"stopped": True}
 
+    loop.set_exception_handler(unexpected)
     handlers: dict[str, Any] = {"stop": stop}
-    channel = await open_channel_fd(boot["control_fd"], handlers, lambda event: None)
+    channel = await open_channel_fd(boot["control_fd"], handlers, lambda _: None)
     state = StateDir.attach(boot["state"])
     process = HostProcess(
         config.load(boot["project"]), state,
@@ -76,7 +83,7 @@ def main() -> int:
     try:
         return uvloop.run(serve(boot))
     except PerdureError as error:
-        print(error, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{error}\n")
         return exit_code(error)
 
 

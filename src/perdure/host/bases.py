@@ -71,8 +71,8 @@ class Bases:
         )
         return Captured(header, room.capture())
 
-    def store(self, captured: Captured) -> BaseKey:
-        """Pack, seal and store durably; slow, for any thread. Returns the oldest base that is kept now.
+    def store(self, captured: Captured) -> tuple[BaseKey, BaseKey]:
+        """Pack, seal and store durably; slow, for any thread. Returns the oldest and the newest base that are kept.
 
         Raises:
             StorageError: It is not stored; the bases before it are untouched.
@@ -84,7 +84,7 @@ class Bases:
         keys = self._all(header.room)
         for old in keys[:-KEPT]:
             self._blobs.delete(base_key(header.room, *old))
-        return keys[-KEPT:][0]
+        return keys[-KEPT:][0], keys[-1]
 
     def newest(self, room: str, game: str, history: list[Owner]) -> tuple[Found | None, list[str]]:
         """The newest base of the room that verifies and belongs to its history, and why newer ones were refused."""

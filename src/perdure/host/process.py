@@ -16,10 +16,11 @@ from perdure.control import Handler
 from perdure.errors import ContractError, PeerError
 from perdure.games.python.load import load_game
 from perdure.host.bases import Bases
-from perdure.host.host import Host, Stores
+from perdure.host.host import Host
 from perdure.host.links import GatewayLink
 from perdure.host.recovery import DeadHosts
 from perdure.host.running import HostedProgram
+from perdure.host.taking import Stores
 from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone, agreed_version
 from perdure.logs import set_level
 from perdure.ports import FaultPoint
@@ -47,6 +48,12 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+def process_age_ms() -> float:
+    """How long ago this process was started, in steps of 10 ms."""
+    started_ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return round((time.clock_gettime(time.CLOCK_BOOTTIME) - started_ticks / os.sysconf("SC_CLK_TCK")) * 1e3, 1)
+
+
 class HostProcess:
     """A host with its stores, its link and its control methods.
 
@@ -69,7 +76,6 @@ class HostProcess:
         notify: Callable[[dict[str, Any]], None],
         stop: Callable[[str], None],
     ) -> None:
-        began_s = time.monotonic()
         self._loop, self._notify = loop, notify
         programs: dict[str, HostedProgram] = {name: load_game(config.game_path(name), name) for name in config.games}
         fault("host:boot")
@@ -86,12 +92,13 @@ class HostProcess:
         self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost)
         self._gateways: dict[str, asyncio.TimerHandle] = {}
         self._linked: str | None = None
-        self.recovery = self.host.take_rooms()
-        self.recovery |= {"rolled_back": 0, "first_ms": 0.0, "all_ms": round((time.monotonic() - began_s) * 1e3, 1)}
+        self.recovery: dict[str, Any] = {"rolled_back": 0, "first_ms": process_age_ms()}
+        self.recovery |= self.host.take_rooms()
 
     def start(self) -> None:
         """Serve: rooms run, the link connects."""
         self.host.start_rooms()
+        self.recovery["all_ms"] = process_age_ms()
         self._link.connect()
         self._notify({"kind": "recovered", **self.recovery})
 

@@ -8,7 +8,6 @@ concerns one room, which is put aside by name while all others go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from perdure.ports import Owner
 from perdure.room.machine import Guard, Room
 from perdure.room.program import Program
 from perdure.room.record import Record, decode_record
+from perdure.store.durable import UNFINISHED
 from perdure.store.journal import DeadJournal
 
 
@@ -56,12 +56,14 @@ class DeadHosts:
         self.journals: dict[str, DeadJournal] = {}
         self._lines: dict[str, dict[str, Line]] = {}
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if path.name != own:
+            if path.name != own and not path.name.startswith(UNFINISHED):
                 self._read(path)
 
     def _read(self, path: Path) -> None:
         journal = DeadJournal.claim(path)
         if journal is None:
+            if not path.exists():
+                return
             raise Unavailable(
                 f"the journal {path.name} belongs to a host that is alive. Its rooms stay with it.", op="host:recover"
             )
@@ -91,7 +93,7 @@ class DeadHosts:
                     return found.message
         return ""
 
-    def lost_history(self, room: str, owner: Owner, durability: str, boot_id: str) -> bool:
+    def lost_history(self, owner: Owner, durability: str, boot_id: str) -> bool:
         """Whether the owner's end may have cost acknowledged history, so that a new branch begins."""
         journal = self.journals.get(owner.host)
         if journal is None or journal.clean:
@@ -103,9 +105,13 @@ class DeadHosts:
                 return journal.boot_id != boot_id
         return True
 
-    def forget(self, unbased: Iterable[str]) -> None:
-        """Delete the journals in which none of the rooms `unbased` has a record."""
-        needed = {host for room in unbased for host in self._lines.get(room, {})}
+    def forget(self, based: set[str]) -> None:
+        """Delete the journals in which all rooms that have records are among `based`.
+
+        Raises:
+            StorageError: One could not be removed; it no longer counts as a journal.
+        """
+        needed = {host for room, lines in self._lines.items() if room not in based for host in lines}
         for host in self.journals.keys() - needed:
             self.journals.pop(host).delete()
             for lines in self._lines.values():
@@ -154,6 +160,8 @@ def recover(
         found.body, id, program, c=found.key.c, epoch=owner.epoch, branch=owner.branch, rooms=rooms, guard=guard
     )
     problem = _replay(room, entries, history) or dead.damage(id, owner)
+    if not problem and room.c < owner.from_c:
+        problem = f"records {room.c + 1} to {owner.from_c} are missing"
     if problem and not accept_damage:
         raise Damaged(f"room {id} is good up to callback {room.c}; {problem}")
     return Recovered(room, room.c - found.key.c, refused)

@@ -63,10 +63,12 @@ class Running:
         held: What waits for it to run on, in order.
         waiting: Session -> events that wait until the session's outbox has room again (H3).
         skip: The input that an operator lets it step over.
-        timer_s, wake_s, grace_s: When the host looks at it next for each of these (monotonic), 0 for not.
-        based_s: When its last base was begun.
-        records: Callbacks recorded since then; None while a base is being stored.
+        due_s: What the agenda has down for it -> when (monotonic).
+        based_s: When its last base was begun (monotonic).
+        records: Callbacks recorded since then.
+        basing: Whether a base is being stored.
         claimed_c: Callback number at which this host took it.
+        based: Whether a base of at least that callback is stored: dead hosts' records are not needed.
         faults: Callbacks that faulted here.
     """
 
@@ -76,9 +78,10 @@ class Running:
         self.held: deque[Callable[[], None]] = deque()
         self.waiting: dict[str, deque[tuple[object, EventSent]]] = {}
         self.skip: Identity | None = None
-        self.timer_s = self.wake_s = self.grace_s = self.based_s = 0.0
+        self.due_s: dict[str, float] = {}
+        self.based_s = 0.0
         self.records = 0
-        self.basing = False
+        self.basing = self.based = False
         self.claimed_c = room.c
         self.faults = 0
         self.ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)

@@ -252,11 +252,11 @@ class Room:
         self.handler: Handler = program.bind(id, self.tables)
 
     @classmethod
-    def new(cls, id: str, program: Program, *, seed: bytes, clock_us: int, epoch: int = 1, branch: int = 0,
+    def new(cls, id: str, program: Program, *, seed: bytes, clock_us: int, c: int = 0, epoch: int = 1, branch: int = 0,
             rooms: AbstractSet[str] = frozenset(), guard: Guard = unguarded) -> Room:  # fmt: skip
-        """A room that has not started. `seed` is 16 bytes of entropy."""
+        """A room that has not started, at callback c of its history. `seed` is 16 bytes of entropy."""
         meta = Meta(clock_us, seed, False, {}, {}, {}, {}, {}, {}, b"")
-        return cls(id, program, meta, {}, c=0, epoch=epoch, branch=branch, rooms=rooms, guard=guard)
+        return cls(id, program, meta, {}, c=c, epoch=epoch, branch=branch, rooms=rooms, guard=guard)
 
     @classmethod
     def restore(cls, body: Body, id: str, program: Program, *, c: int, epoch: int, branch: int,

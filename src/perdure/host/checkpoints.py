@@ -1,0 +1,109 @@
+"""Checkpoints: running rooms are stored as bases while they go on, so that recovery stays short."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from perdure.errors import StorageError
+from perdure.host.bases import BaseKey, Bases
+from perdure.host.recovery import DeadHosts
+from perdure.host.running import Running
+from perdure.ports import FaultPoint, Journal
+
+LOOK_EVERY_S = 1.0
+"""How often the rooms are looked through for bases that are due."""
+
+
+class Checkpoints:
+    """Stores the bases of a host's rooms, and lets go of the records that nobody needs any more."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        rooms: Mapping[str, Running],
+        bases: Bases,
+        journal: Journal,
+        dead: DeadHosts,
+        *,
+        fault: FaultPoint,
+        notify: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._loop, self._rooms = loop, rooms
+        self._bases, self._journal, self._dead = bases, journal, dead
+        self._fault, self._notify = fault, notify
+        self._packer = ThreadPoolExecutor(1, thread_name_prefix="perdure-base")
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Look after the rooms from now on."""
+        self._forget_dead()
+        self._look()
+
+    def store_now(self, running: Running) -> None:
+        """Store a base before anything else happens (a first one, or a last one before the room is put aside).
+
+        Raises:
+            StorageError: It is not stored.
+        """
+        self._stored(running, self._bases.store(self._bases.capture(running.room)))
+
+    async def close(self) -> None:
+        """Store a base of every room that changed since its last one, and stop."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for running in self._rooms.values():
+            if running.records and self._may(running):
+                captured = self._bases.capture(running.room)
+                await self._loop.run_in_executor(self._packer, self._bases.store, captured)
+        self._packer.shutdown()
+
+    def _look(self) -> None:
+        self._timer = self._loop.call_later(LOOK_EVERY_S, self._look)
+        now_s = time.monotonic()
+        for running in self._rooms.values():
+            late = now_s - running.based_s >= running.game.base_every_s
+            due = running.records and (late or running.records >= running.game.base_every_records)
+            if due and not running.basing and self._may(running):
+                self._begin(running, now_s)
+
+    def _may(self, running: Running) -> bool:
+        """At a quiescent point only: nothing runs, and nothing waits for the journal."""
+        return running.end.quiescent and running.game.durability != "none"
+
+    def _begin(self, running: Running, now_s: float) -> None:
+        running.based_s, running.records, running.basing = now_s, 0, True
+        captured = self._bases.capture(running.room)
+        self._fault("host:base-captured")
+        done = self._loop.run_in_executor(self._packer, self._bases.store, captured)
+        done.add_done_callback(lambda done: self._ended(running, done))
+
+    def _ended(self, running: Running, done: asyncio.Future[tuple[BaseKey, BaseKey]]) -> None:
+        running.basing = False
+        error = done.exception()
+        if error is None:
+            self._fault("host:base-stored")
+            self._stored(running, done.result())
+        else:  # the bases and records before are untouched; the next time that one is due it is tried again
+            running.records += 1
+            structlog.get_logger().error("base-failed", room=running.room.id, error=str(error))
+            self._notify({"kind": "base-failed", "room": running.room.id, "reason": str(error)})
+
+    def _stored(self, running: Running, kept: tuple[BaseKey, BaseKey]) -> None:
+        oldest, newest = kept
+        self._journal.based(running.room.id, oldest.c)
+        if not running.based and newest.c >= running.claimed_c:
+            running.based = True
+            self._forget_dead()
+
+    def _forget_dead(self) -> None:
+        """Delete the journals of dead hosts in which every room with a record runs here on a base of its own."""
+        try:
+            self._dead.forget({id for id, running in self._rooms.items() if running.based})
+        except StorageError as error:
+            structlog.get_logger().error("journal-kept", error=str(error))

@@ -1,0 +1,113 @@
+"""How a room becomes this host's: recovered, claimed, and grounded on a base."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from perdure.config import Config
+from perdure.host.bases import Bases
+from perdure.host.recovery import DeadHosts, Recovered, recover
+from perdure.host.running import HostedProgram, Running
+from perdure.link.host import HostEnd
+from perdure.link.messages import Message
+from perdure.ports import AsideList, Clock, FaultPoint, Journal, Owner, Owners
+from perdure.room.machine import Guard, Room
+
+FIRST_BASE_S = 1.0
+"""A recovered room gets a base this soon, so that the next recovery is short."""
+
+
+class Stores:
+    """What a host keeps things in. Owned by the process."""
+
+    def __init__(self, journal: Journal, owners: Owners, asides: AsideList, bases: Bases, dead: DeadHosts) -> None:
+        self.journal, self.owners, self.asides, self.bases, self.dead = journal, owners, asides, bases, dead
+
+
+class Taker:
+    """Takes rooms for one host incarnation.
+
+    Args:
+        entropy: Called with a number of bytes, for the seeds of new rooms.
+        boot_id: The machine's boot; another one than a dead host's means that power was lost.
+        send: What the rooms' ends of the link send with.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        programs: Mapping[str, HostedProgram],
+        stores: Stores,
+        *,
+        incarnation: str,
+        boot_id: str,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        guard: Guard,
+        fault: FaultPoint,
+        send: Callable[[object, Message], None],
+        notify: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._config, self._programs, self._stores = config, programs, stores
+        self._incarnation, self._boot_id = incarnation, boot_id
+        self._clock, self._entropy, self._guard = clock, entropy, guard
+        self._fault, self._send, self._notify = fault, send, notify
+        self._known = frozenset(config.rooms)
+
+    def take(self, id: str, *, accept_damage: bool = False) -> tuple[Running, int]:
+        """The room as it last was, now ours, and how many records were booked for that; a new room if it is new.
+
+        Raises:
+            Damaged, SchemaError: It cannot be recovered; the owner row is unchanged.
+            ClaimLost: Somebody else has it.
+        """
+        history = self._stores.owners.history(id)
+        owner = history[-1] if history else None
+        if owner is None:
+            return self._begin(id, None, c=0, branch=0), 0
+        lost = self._stores.dead.lost_history(
+            owner, self._config.games[self._config.rooms[id]].durability, self._boot_id
+        )
+        found = self._recover(id, history, accept_damage=accept_damage or lost)
+        self._fault("host:recover-read")
+        if found is None:
+            return self._begin(id, owner, c=owner.from_c, branch=owner.branch), 0
+        for refused in found.refused:
+            self._notify({"kind": "base-refused", "room": id, "reason": refused})
+        found.room.branch = owner.branch + (accept_damage or lost)
+        running = self._claim(found.room, owner)
+        running.records = found.records
+        running.based = not found.records and not found.refused
+        running.based_s = time.monotonic() + FIRST_BASE_S - running.game.base_every_s
+        return running, found.records
+
+    def take_anew(self, id: str, c: int) -> Running:
+        """The room with a new state, from callback c on, on a new branch of its history."""
+        owner = self._stores.owners.read(id)
+        return self._begin(id, owner, c=c, branch=owner.branch + 1 if owner else 0)
+
+    def _recover(self, id: str, history: list[Owner], *, accept_damage: bool) -> Recovered | None:
+        return recover(
+            id, self._programs[self._config.rooms[id]], history, self._stores.bases, self._stores.dead,
+            self._known, self._guard, accept_damage=accept_damage,
+        )  # fmt: skip
+
+    def _begin(self, id: str, owner: Owner | None, *, c: int, branch: int) -> Running:
+        """A new state; it begins with a base, so that its records have a ground."""
+        room = Room.new(
+            id, self._programs[self._config.rooms[id]], seed=self._entropy(16), clock_us=self._clock.now_us(),
+            c=c, branch=branch, rooms=self._known, guard=self._guard,
+        )  # fmt: skip
+        running = self._claim(room, owner)
+        self._stores.bases.store(self._stores.bases.capture(room))
+        running.based = True
+        return running
+
+    def _claim(self, room: Room, owner: Owner | None) -> Running:
+        row = self._stores.owners.claim(room.id, owner, self._incarnation, room.c, room.branch)
+        self._fault("host:recover-claimed")
+        room.epoch, room.branch = row.epoch, row.branch
+        game = self._config.rooms[room.id]
+        return Running(room, HostEnd(room, self._send), self._programs[game], self._config.games[game])
