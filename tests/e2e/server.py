@@ -1,0 +1,235 @@
+"""A real server: `perdure run` in a process of its own, how to ask it, and how to hurt it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from perdure.cli.client import Client
+from perdure.errors import PerdureError, Unavailable
+from perdure.supervisor.events import read_events
+
+ROOT = Path(__file__).parents[2]
+MUD = ROOT / "examples" / "mud"
+GAMES = Path(__file__).parent / "games"
+COMMAND = [sys.executable, "-P", "-c", "from perdure.cli import main; main()"]
+DEADLINE_S = 30.0
+LOOK_S = 0.01
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T | None], what: str, deadline_s: float = DEADLINE_S) -> T:
+    """Look again and again until `condition` is true; its value."""
+    until_s = time.monotonic() + deadline_s
+    while not (value := condition()):
+        assert time.monotonic() < until_s, f"{what} did not come about within {deadline_s:g} s"
+        time.sleep(LOOK_S)
+    return value
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def project(folder: Path, games: Mapping[str, Path], rooms: Mapping[str, str], login: str, **settings: object) -> Path:
+    """A project of these games, in `folder`; `settings` are keys of every game."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["[server]", 'name = "Test"', 'telnet = "127.0.0.1:0"']
+    for game, path in games.items():
+        lines += [f"[games.{game}]", f"path = {json.dumps(str(path))}"]
+        lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    lines += ["[rooms]", *(f'{room} = "{game}"' for room, game in rooms.items())]
+    lines += ["[login]", f'room = "{login}"']
+    (folder / "perdure.toml").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def mud(folder: Path, **settings: object) -> Path:
+    """The example, with other settings."""
+    return project(folder, {"mud": MUD / "mud"}, {"world": "mud", "arena": "mud"}, "world", **settings)
+
+
+def trouble(folder: Path) -> Path:
+    """The town, and a room where everything goes wrong. Players enter the town; others the trouble."""
+    games = {"trouble": GAMES / "trouble"}
+    return project(folder, games, {"pit": "trouble", "yard": "trouble"}, "pit")
+
+
+class Server:
+    """One `perdure run`, over all its starts.
+
+    Args:
+        folder: Short enough for sockets; gets the state, unless `state` names another.
+        project: What is run.
+        prefix: A command in front, such as ``unshare``.
+    """
+
+    def __init__(
+        self, folder: Path, project: Path = MUD, *, state: Path | None = None, prefix: Sequence[str] = ()
+    ) -> None:
+        self.project, self.prefix = project, list(prefix)
+        self.state = state or folder / "state"
+        self.output = folder / "output"
+        self.popen: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        """What starts it."""
+        run = ["run", str(self.project), "--telnet", "127.0.0.1:0", "--state", str(self.state)]
+        return [*self.prefix, *COMMAND, *run]
+
+    def start(self, fault: str = "", *, wait: bool = True, **options: Any) -> "Server":
+        """Start it, and wait until players may come."""
+        assert self.popen is None or self.popen.poll() is not None
+        self._since = max((event["seq"] for event in read_events(self.state)), default=0)
+        with self.output.open("ab") as output:
+            self.popen = subprocess.Popen(
+                self.command(),
+                **{"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, "env": environ(fault), **options},
+            )
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        """Until gateway and host serve."""
+        self.wait_event("ready", name="gateway")
+        self.wait_event("ready", name="host-1")
+
+    # --- asking ---
+
+    def ask(self, method: str, **params: Any) -> Any:
+        """A request on the control socket, as every command makes it."""
+
+        def answered() -> tuple[Any] | None:
+            with suppress(Unavailable), Client(self.state) as client:
+                return (client.request(method, params),)
+            return None
+
+        return wait_until(answered, f"an answer to {method}")[0]
+
+    def cli(self, *arguments: object, stdin: str = "") -> Done:
+        """A command of `perdure` on this server."""
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments), "--state", str(self.state)],
+            input=stdin, capture_output=True, text=True, timeout=DEADLINE_S, env=environ(), check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where players connect."""
+        host, port = self.ask("status")["listening"]["telnet"][0]
+        return host, port
+
+    def pid(self, name: str) -> int:
+        """The pid of a process, as `perdure status --json` has it."""
+
+        def found() -> int | None:
+            processes = self.ask("status")["processes"]
+            return next((p["pid"] for p in processes if p["name"] == name and p["state"] == "running"), None)
+
+        return wait_until(found, f"a running {name}")
+
+    def events(self, kind: str, **fields: object) -> list[dict[str, Any]]:
+        """The events of this kind since the last start."""
+        return [
+            event
+            for event in read_events(self.state, self._since)
+            if event["kind"] == kind and all(event.get(key) == value for key, value in fields.items())
+        ]
+
+    def wait_event(self, kind: str, count: int = 1, deadline_s: float = DEADLINE_S, **fields: object) -> dict[str, Any]:
+        """The newest such event, once there are `count`."""
+
+        def found() -> dict[str, Any] | None:
+            if len(events := self.events(kind, **fields)) >= count:
+                return events[-1]
+            if self.popen is not None and self.popen.poll() is not None:
+                raise AssertionError(f"the server ended while {kind} {fields} was awaited: {self.said()}")
+            return None
+
+        return wait_until(found, f"{count} × {kind} {fields}", deadline_s)
+
+    def said(self) -> str:
+        """What it printed."""
+        return self.output.read_text() if self.output.exists() else ""
+
+    # --- hurting ---
+
+    def kill(self, name: str) -> int:
+        """kill -9 the process of this name; its pid."""
+        pid = self.pid(name)
+        kill(pid)
+        return pid
+
+    def kill_host(self) -> None:
+        """kill -9 the host, and wait until another one serves."""
+        ready = len(self.events("ready", name="host-1"))
+        self.kill("host-1")
+        self.wait_event("ready", ready + 1, name="host-1")
+
+    # --- ending ---
+
+    def stop(self) -> int:
+        """SIGTERM, as a service manager does it; the exit code."""
+        assert self.popen is not None
+        assert self.popen.pid > 1
+        self.popen.terminate()
+        return self.popen.wait(DEADLINE_S)
+
+    def cleanup(self) -> None:
+        """Whatever was started is gone afterwards."""
+        if self.popen is None or self.popen.poll() is not None:
+            return
+        with suppress(PerdureError, OSError), Client(self.state) as client:
+            client.request("stop", {"now": True}, timeout_s=5.0)
+        with suppress(subprocess.TimeoutExpired):
+            self.popen.wait(10.0)
+        if self.popen.poll() is None:  # its children end themselves when it is gone
+            self.popen.kill()
+            self.popen.wait(DEADLINE_S)
+
+
+def kill(pid: int) -> None:
+    """kill -9."""
+    assert pid > 1
+    os.kill(pid, signal.SIGKILL)
+
+
+def environ(fault: str = "") -> dict[str, str]:
+    """The environment of a server: nothing of Perdure's but the fault."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
+    return clean | ({"PERDURE_FAULT": fault} if fault else {})
+
+
+@contextmanager
+def serving(folder: Path, project: Path = MUD, fault: str = "", **options: Any) -> Iterator[Server]:
+    """A server that runs inside the block, and is gone afterwards."""
+    server = Server(folder, project, **options)
+    try:
+        yield server.start(fault)
+    finally:
+        server.cleanup()
