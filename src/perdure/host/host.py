@@ -25,7 +25,7 @@ from perdure.host.ledger import Ledger
 from perdure.host.mail import Mail
 from perdure.host.recovery import Damaged
 from perdure.host.running import HostedProgram, Identity, Running
-from perdure.host.taking import Stores, Taker
+from perdure.host.taking import Stores, Taken, Taker
 from perdure.link.messages import EventSent, Message, OutAck, SeatGone
 from perdure.ports import Aside, Clock, FaultPoint
 from perdure.room.machine import Guard, Ran
@@ -96,8 +96,13 @@ class Host:
     def take_rooms(self) -> dict[str, Any]:
         """Recover and claim every configured room that is not aside. Returns what the report says of it."""
         asides = self._stores.asides.all()
-        records = sum(self._take(id) for id in self.config.rooms if id not in asides)
-        return {"rooms": len(self.rooms), "aside": sorted(self._stores.asides.all()), "records": records}
+        taken = [taken for id in self.config.rooms if id not in asides and (taken := self._take(id))]
+        return {
+            "rooms": len(taken),
+            "aside": sorted(self._stores.asides.all()),
+            "records": sum(each.records for each in taken),
+            "rolled_back": sum(each.rolled_back for each in taken),
+        }
 
     def start_rooms(self) -> None:
         """Let all rooms that were taken run: call once, when the loop runs."""
@@ -115,14 +120,15 @@ class Host:
         await self._checkpoints.close()
         self._ledger.close()
 
-    def _take(self, id: str, *, accept_damage: bool = False) -> int:
-        """Take one room; a room that cannot be taken is put aside. Returns how many records were booked."""
+    def _take(self, id: str, *, accept_damage: bool = False) -> Taken | None:
+        """Take one room; a room that cannot be taken is put aside."""
         try:
-            self.rooms[id], records = self._taker.take(id, accept_damage=accept_damage)
+            taken = self._taker.take(id, accept_damage=accept_damage)
         except (Damaged, SchemaError) as error:
             self._put_aside(Aside(id, str(error)))
-            return 0
-        return records
+            return None
+        self.rooms[id] = taken.running
+        return taken
 
     def _start(self, running: Running) -> None:
         """The room is ours: announce it, and take up what was in flight."""

@@ -92,11 +92,11 @@ class HostProcess:
         self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost)
         self._gateways: dict[str, asyncio.TimerHandle] = {}
         self._linked: str | None = None
-        self.recovery: dict[str, Any] = {"rolled_back": 0, "first_ms": process_age_ms()}
-        self.recovery |= self.host.take_rooms()
+        self.recovery: dict[str, Any] = self.host.take_rooms()
 
     def start(self) -> None:
         """Serve: rooms run, the link connects."""
+        self.recovery["first_ms"] = process_age_ms()
         self.host.start_rooms()
         self.recovery["all_ms"] = process_age_ms()
         self._link.connect()

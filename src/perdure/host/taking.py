@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from perdure.config import Config
 from perdure.host.bases import Bases
@@ -24,6 +24,19 @@ class Stores:
 
     def __init__(self, journal: Journal, owners: Owners, asides: AsideList, bases: Bases, dead: DeadHosts) -> None:
         self.journal, self.owners, self.asides, self.bases, self.dead = journal, owners, asides, bases, dead
+
+
+class Taken(NamedTuple):
+    """A room that is ours now.
+
+    Attributes:
+        records: How many were booked on top of its base.
+        rolled_back: Whether acknowledged history may be lost, so that a new branch began.
+    """
+
+    running: Running
+    records: int = 0
+    rolled_back: bool = False
 
 
 class Taker:
@@ -56,8 +69,8 @@ class Taker:
         self._fault, self._send, self._notify = fault, send, notify
         self._known = frozenset(config.rooms)
 
-    def take(self, id: str, *, accept_damage: bool = False) -> tuple[Running, int]:
-        """The room as it last was, now ours, and how many records were booked for that; a new room if it is new.
+    def take(self, id: str, *, accept_damage: bool = False) -> Taken:
+        """The room as it last was, now ours; a new room if it is new.
 
         Raises:
             Damaged, SchemaError: It cannot be recovered; the owner row is unchanged.
@@ -66,22 +79,23 @@ class Taker:
         history = self._stores.owners.history(id)
         owner = history[-1] if history else None
         if owner is None:
-            return self._begin(id, None, c=0, branch=0), 0
+            return Taken(self._begin(id, None, c=0, branch=0))
         lost = self._stores.dead.lost_history(
             owner, self._config.games[self._config.rooms[id]].durability, self._boot_id
         )
         found = self._recover(id, history, accept_damage=accept_damage or lost)
         self._fault("host:recover-read")
         if found is None:
-            return self._begin(id, owner, c=owner.from_c, branch=owner.branch), 0
+            return Taken(self._begin(id, owner, c=owner.from_c, branch=owner.branch))
         for refused in found.refused:
             self._notify({"kind": "base-refused", "room": id, "reason": refused})
-        found.room.branch = owner.branch + (accept_damage or lost)
+        rolled_back = accept_damage or lost
+        found.room.branch = owner.branch + rolled_back
         running = self._claim(found.room, owner)
         running.records = found.records
         running.based = not found.records and not found.refused
         running.based_s = time.monotonic() + FIRST_BASE_S - running.game.base_every_s
-        return running, found.records
+        return Taken(running, found.records, rolled_back)
 
     def take_anew(self, id: str, c: int) -> Running:
         """The room with a new state, from callback c on, on a new branch of its history."""

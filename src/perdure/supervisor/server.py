@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,6 +64,15 @@ class Keeper(Protocol):
     def put(self, aside: Aside) -> None: ...
 
 
+TOLD = {
+    "aside": "This part of the world is held after a fault, until an operator has looked at it. "
+    "What you type is kept. Type quit to leave.",
+    "resumed": "This part of the world goes on.",
+    "discarded": "This part of the world begins anew.",
+}
+"""What players in a room are told of an event that concerns it."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What a supervisor is started with.
 
@@ -107,6 +117,7 @@ class Supervisor:
         self._now = asyncio.Event()
         self._failure: tuple[int, str] | None = None
         self._instances: dict[str, Instance] = {}
+        self._telling: set[asyncio.Task[None]] = set()
         self._listeners = Listeners()
         self._watch = DeathWatch()
         self._build = self._newest_build()
@@ -142,6 +153,7 @@ class Supervisor:
         self._add(GATEWAY, partial(self._boot_gateway, link))
         self._add(HOST, partial(self._boot_host, folder))
         self._events.emit("started", version=perdure.__version__, pid=os.getpid())
+        self._events.follow(self._tell_players)
         self._control = ControlSocket(self._handlers(), self._events)
         await self._control.open(control)
         running = [asyncio.create_task(instance.run()) for instance in self._instances.values()]
@@ -308,6 +320,18 @@ class Supervisor:
         for line in greeting(settings.config, settings.state, self._build, self._listeners):
             self._console.say(plain(line))
         self._events.follow(self._say_event)
+
+    def _tell_players(self, event: Event) -> None:
+        """Players in a room that an operator must look at read so, and when it is over."""
+        text = TOLD.get(event["kind"])
+        if text is not None:
+            telling = asyncio.create_task(self._tell(event["room"], text))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+
+    async def _tell(self, room: str, text: str) -> None:
+        with suppress(PerdureError):  # a gateway that is not there has no players to tell
+            await self._instances[GATEWAY].ask("notice", {"room": room, "text": text})
 
     def _say_event(self, event: Event) -> None:
         if event["kind"] != "stopped":

@@ -10,6 +10,9 @@ from perdure.games.python.collect import Command
 from perdure.games.python.marks import ROLES
 from perdure.games.python.patterns import Token, tokens
 
+QUIT = ("quit", "Leave the game.")
+"""The one word that the gateway takes for itself; players look for it in the game's help."""
+
 
 class Words:
     """The commands of a game, by the words that they begin with."""
@@ -40,8 +43,9 @@ class Words:
 
     def _help(self, player: Player, words: tuple[str, ...]) -> str:
         if not words:
-            mine = sorted({c.pattern.usage: c.help for c in self._commands.values() if _may(player, c)}.items())
-            width = max((len(usage) for usage, _ in mine), default=0)
+            usages = {c.pattern.usage: c.help for c in self._commands.values() if _may(player, c)}
+            mine = [*sorted(usages.items()), QUIT]
+            width = max(len(usage) for usage, _ in mine)
             return "\n".join(["You can type:", *(f"  {u:{width}}  {text}".rstrip() for u, text in mine)])
         command = self._commands.get(words)
         if command is None or not _may(player, command):
