@@ -8,6 +8,7 @@ a thread that packs a large room never holds the interpreter for long.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
@@ -99,9 +100,10 @@ def sections(body: Body) -> Iterator[bytes]:
     """The body as length-prefixed sections, in order; joined they are what `read_body` reads."""
     yield _framed(_encoder.encode(body.meta))
     for name, rows in body.tables.items():
-        items = list(rows.items())
-        for start in range(0, max(len(items), 1), CHUNK_ROWS):
-            yield _framed(_encoder.encode((name, items[start : start + CHUNK_ROWS])))
+        items = iter(rows.items())
+        yield _framed(_encoder.encode((name, list(islice(items, CHUNK_ROWS)))))
+        while chunk := list(islice(items, CHUNK_ROWS)):
+            yield _framed(_encoder.encode((name, chunk)))
 
 
 def read_body(data: bytes | Iterable[bytes]) -> Body:
