@@ -6,7 +6,8 @@ import pytest
 
 from perdure.link.host import HostEnd, gateway_of
 from perdure.link.messages import Ack, EventSent, Message, Out, OutAck, RoomUp, SeatGone
-from perdure.room.machine import Callback, Room
+from perdure.room.callback import Callback
+from perdure.room.machine import Room
 from perdure.room.record import Cause, End, Event, EventBody, Go, Gone, Input, Join, Leave, Mailed, Output, Text, Who
 from perdure.room.seats import Stage
 from perdure.room.tables import Table

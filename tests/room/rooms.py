@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from perdure.room.machine import Callback, Ran, Room
+from perdure.room.callback import Callback
+from perdure.room.machine import Ran, Room
 from perdure.room.program import Lifecycle
 from perdure.room.record import Cause, Event, Input, Join, Leave, Resize, Who
 from perdure.room.tables import Row, Table, TableSpec

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure.errors import SchemaError
-from perdure.room.machine import STALE_TIMERS_MAX, Callback, Room
+from perdure.room.callback import Callback
+from perdure.room.machine import STALE_TIMERS_MAX, Room
 from perdure.room.program import Overrun, Refusal
 from perdure.room.record import (
     Answered,

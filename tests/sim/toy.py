@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from perdure.room.machine import Callback
+from perdure.room.callback import Callback
 from perdure.room.program import Lifecycle, Refusal
 from perdure.room.record import Cause, End, Event, Go, Input, Join, Leave, Text
 from perdure.room.tables import Row, Table, TableSpec

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from perdure.errors import ContractError
+from perdure.room.callback import Callback
 from perdure.room.program import Handler, Program, Refusal
 from perdure.room.record import (
     Answered,
@@ -46,7 +45,7 @@ from perdure.room.record import (
     digest,
     encode_record,
 )
-from perdure.room.seats import Seat, through
+from perdure.room.seats import Seat
 from perdure.room.tables import Cells, Change, Table
 from perdure.snapshot.body import Body, Meta
 
@@ -67,14 +66,6 @@ _request_decoder = msgspec.msgpack.Decoder(Request)
 def unguarded(function: Callable[[], None], budget_s: float) -> None:  # noqa: ARG001  (a guard's signature)
     """A guard that lets every callback take its time."""
     function()
-
-
-def _leaving(cause: Cause) -> str | None:
-    """The session whose seat ends with this callback."""
-    match cause:
-        case Event(session=session, body=Leave()) | Gone(session=session):
-            return session
-    return None
 
 
 def _checked(record: Record) -> bytes:
@@ -123,85 +114,6 @@ class Ran(msgspec.Struct):
     sent: list[Sent] = []
     effects: list[tuple[str, int, bytes]] = []
     error: BaseException | None = None
-
-
-class Callback:
-    """What a game may do, and see, during one callback. Not valid after it.
-
-    Attributes:
-        room, cause, c, now_us: Which room, what caused it, its number, the room's clock.
-        timer: What was set, when the cause is `TimerFired`.
-        request: What was asked, when the cause is `Answered`.
-    """
-
-    def __init__(self, room: Room, cause: Cause) -> None:
-        self._room = room
-        self.cause = cause
-        self.room = room.id
-        self.c = room.c + 1
-        self.now_us = room.now_us
-        self.timer, self.request = room.fired, room.answered
-        self._leaving = _leaving(cause)
-        self.outputs: list[tuple[list[str], Output]] = []
-        self.timers: dict[str, Timer | None] = {}
-        self.requests: list[tuple[int, Request]] = []
-        self.effects: list[tuple[str, bytes]] = []
-
-    @property
-    def seats(self) -> Mapping[str, Seat]:
-        """The open seats, by session."""
-        return self._room.open
-
-    @property
-    def rooms(self) -> AbstractSet[str]:
-        """Ids of all rooms that this server knows."""
-        return self._room.rooms
-
-    @cached_property
-    def random(self) -> random.Random:
-        """Randomness that depends on nothing but the room's seed, the callback's number and its time."""
-        seed = hashlib.blake2b(self._room.seed + _encode((self.c, self.now_us)), digest_size=16).digest()
-        return random.Random(seed)
-
-    def output(self, sessions: Sequence[str], output: Output) -> None:
-        """Give the same output to the open seats among `sessions`. Go, refused and end close them.
-
-        A seat that is leaving closes by itself: go, refused and end do not reach it.
-        """
-        seats = self._room.open
-        present = [session for session in sessions if session in seats]
-        if type(output) is Text:
-            if present:
-                self.outputs.append((present, output))
-            return
-        for session in present:
-            if session == self._leaving:
-                continue
-            self.outputs.append(([session], through(output, seats[session].applied)))
-            del self._room.open[session]
-
-    def set_timer(self, due_us: int, handler: str, args: bytes = b"\x90", *, id: str = "", every_us: int = 0) -> str:
-        """Set timer `id` (replacing one of that id), or one with an id of its own. Returns the id."""
-        id = id or f"{self.c}.{len(self.timers)}"
-        self.timers[id] = Timer(due_us, handler, args, every_us)
-        return id
-
-    def cancel_timer(self, id: str) -> bool:
-        """Forget timer `id`. Returns whether it was set."""
-        known = self.timers[id] is not None if id in self.timers else id in self._room.timers
-        if known:
-            self.timers[id] = None
-        return known
-
-    def ask(self, request: Request) -> int:
-        """Ask the outside; the answer comes as a callback with the id returned here."""
-        id = (self.c << 16) + len(self.requests)
-        self.requests.append((id, request))
-        return id
-
-    def effect(self, service: str, body: bytes) -> None:
-        """Hand `body` to a service, exactly once, after this callback is durable. ``room:ID`` is mail to a room."""
-        self.effects.append((service, body))
 
 
 class Room:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
+from perdure.room.callback import Callback
 from perdure.room.record import Cause
 from perdure.room.tables import Table, TableSpec
-
-if TYPE_CHECKING:
-    from perdure.room.machine import Callback
 
 
 class Lifecycle(msgspec.Struct, frozen=True):

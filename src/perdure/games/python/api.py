@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Literal, NoReturn, Protocol, TypeVar,
 import msgspec
 
 from perdure.games.python.marks import Event
-from perdure.room.machine import Callback
+from perdure.room.callback import Callback
 from perdure.room.program import Refusal
 from perdure.room.record import End, Go, Text, Who
 

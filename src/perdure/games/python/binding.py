@@ -20,7 +20,7 @@ from perdure.games.python.marks import Event
 from perdure.games.python.patterns import Token, Unfit
 from perdure.games.python.plain import encode_plain
 from perdure.games.python.words import Words
-from perdure.room.machine import Callback
+from perdure.room.callback import Callback
 from perdure.room.program import Overrun
 from perdure.room.record import (
     Answered,
