@@ -80,8 +80,9 @@ class FileBlobs:
 
     def list(self, prefix: str) -> list[str]:
         top = self._path(prefix) if prefix.strip("/") else self._folder
+        start = len(os.path.join(self._folder, ""))
         return sorted(
-            Path(place, name).relative_to(self._folder).as_posix()
+            os.path.join(place, name)[start:]
             for place, _, files in os.walk(top)
             for name in files
             if not name.startswith(UNFINISHED)

@@ -276,6 +276,9 @@ class Binding:
     def _send_notices(self) -> None:
         """Tell admins what was disabled. What was sent in a callback that was undone is sent again."""
         del self._notices[: self._notices_sent]
+        self._notices_sent = 0
+        if not self._notices:
+            return
         admins = [session for session, seat in self.callback.seats.items() if seat.who.role == "admin"]
         for notice in self._notices:
             self.callback.output(admins, Text(notice + "\n"))
