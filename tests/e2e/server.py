@@ -73,9 +73,8 @@ def mud(folder: Path, **settings: object) -> Path:
 
 
 def trouble(folder: Path) -> Path:
-    """The town, and a room where everything goes wrong. Players enter the town; others the trouble."""
-    games = {"trouble": GAMES / "trouble"}
-    return project(folder, games, {"pit": "trouble", "yard": "trouble"}, "pit")
+    """Two rooms where everything can go wrong. Players enter the pit, and `go yard`."""
+    return project(folder, {"trouble": GAMES / "trouble"}, {"pit": "trouble", "yard": "trouble"}, "pit")
 
 
 class Server:
@@ -172,6 +171,11 @@ class Server:
             return None
 
         return wait_until(found, f"{count} × {kind} {fields}", deadline_s)
+
+    def wait_next_host(self) -> None:
+        """Until a host has died and another one serves."""
+        died = self.wait_event("exited", name="host-1")
+        wait_until(lambda: any(e["seq"] > died["seq"] for e in self.events("ready", name="host-1")), "the next host")
 
     def said(self) -> str:
         """What it printed."""

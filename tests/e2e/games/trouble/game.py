@@ -15,6 +15,12 @@ class Count(Row):
     n: int = 0
 
 
+class Text(Row):
+    """Something that takes space."""
+
+    text: str
+
+
 def sleepy(seconds: float) -> float:
     """Blocks, where blocking is allowed."""
     time.sleep(seconds)
@@ -23,15 +29,20 @@ def sleepy(seconds: float) -> float:
 
 class Trouble(Game):
     counts: Table[Count]
+    texts: Table[Text]
     budget_s = 0.5
 
     def join(self, player: Player) -> None:
-        player.tell(f"Trouble awaits, {player}.")
+        player.tell(f"Trouble awaits in the {self.room.id}, {player}.")
 
     @command("say TEXT")
     def speak(self, player: Player, text: str) -> None:
         player.tell(f'You say, "{text}"')
         self.say(f'{player} says, "{text}"', but=player)
+
+    @command("go ROOM", help="Walks into another room.")
+    def walk(self, player: Player, room: str) -> None:
+        player.go(room)
 
     @command("count", help="Counts up, and keeps the count.")
     def count(self, player: Player) -> None:
@@ -93,6 +104,12 @@ class Trouble(Game):
     def deep(self, player: Player) -> None:
         self.spoil()
         self.deep(player)
+
+    @command("fill COUNT", help="Keeps so many rows of a kilobyte.")
+    def fill(self, player: Player, count: int) -> None:
+        for number in range(count):
+            self.texts[str(number)] = Text(f"{number}" * 1000)
+        player.tell(f"Kept {len(self.texts)}.")
 
     @command("flood COUNT", help="Says so many lines.")
     def flood(self, player: Player, count: int) -> None:
