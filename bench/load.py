@@ -1,0 +1,215 @@
+"""The load client: many players of one server, in a process of its own.
+
+It reads orders from its standard input, one JSON object per line, and answers each with one line. Plain
+epoll and sockets: what it costs itself is measured beside the server, so it is kept small.
+
+A player's lines hold ``=NUMBER;`` and the server's answer repeats that; so each answer is checked to be
+the next one: not lost, not doubled, not out of order.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from bench.report import Spread
+
+ANSWER = re.compile(rb"=(\d+);")
+WAIT_S = 60.0
+
+
+class Player:
+    """One connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.data = b""
+        self.sent = self.answered = self.wrong = 0
+        self.sent_s = self.answered_s = 0.0
+
+    def say(self, verb: str) -> None:
+        """Send the next numbered line."""
+        self.sent += 1
+        self.sent_s = time.monotonic()
+        self.sock.sendall(b"%s =%d;\r\n" % (verb.encode(), self.sent))
+
+    def read(self) -> int:
+        """Take what has come; how many right answers it held."""
+        data = self.sock.recv(65536)
+        if not data:
+            raise RuntimeError("the server closed a player's connection")
+        self.data += data
+        end = right = 0
+        for found in ANSWER.finditer(self.data):
+            end = found.end()
+            if int(found[1]) == self.answered + 1:
+                self.answered += 1
+                right += 1
+            else:
+                self.wrong += 1
+        self.data = self.data[end:]
+        if right:
+            self.answered_s = time.monotonic()
+        return right
+
+
+class Load:
+    """All players of this process; the methods are the orders."""
+
+    def __init__(self) -> None:
+        self.players: list[Player] = []
+        self._by_fd: dict[int, Player] = {}
+        self._epoll = select.epoll()
+
+    def connect(self, port: int, count: int, guests: bool) -> None:
+        """Connect that many more players, and log them in as guests."""
+        for _ in range(count):
+            sock = socket.create_connection(("127.0.0.1", port), WAIT_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            player = Player(sock)
+            self.players.append(player)
+            self._by_fd[sock.fileno()] = player
+            self._epoll.register(sock, select.EPOLLIN)
+            if guests:
+                sock.sendall(b"guest\r\n")
+        if guests:
+            self.everybody_sees("in r0", count)
+
+    def everybody_sees(self, text: str, count: int) -> None:
+        """Wait until the last `count` players have seen the text."""
+        unseen = set(self.players[-count:])
+        self._until(lambda player: bool(player.read()), lambda: not unseen, lambda player: _seen(player, text, unseen))
+
+    def spread_out(self) -> None:
+        """Send player number N to room rN, and wait until it is there."""
+        here = set(self.players)
+        for number, player in enumerate(self.players):
+            if number:
+                player.sock.sendall(b"go r%d\r\n" % number)
+            else:
+                here.discard(player)
+        rooms = {player: f"in r{number}" for number, player in enumerate(self.players)}
+        self._until(lambda player: bool(player.read()), lambda: not here, lambda p: _seen(p, rooms[p], here))
+
+    def converse(self, verb: str, seconds: float) -> dict[str, Any]:
+        """Everybody speaks, waits for the answer, speaks again; how often, and how long the answers took."""
+        waits_s: list[float] = []
+        deadline = time.monotonic() + seconds
+        process = psutil.Process()
+        before, began_s = process.cpu_times(), time.monotonic()
+        for player in self.players:
+            player.say(verb)
+        count = 0
+        while (now_s := time.monotonic()) < deadline:
+            for fd, _ in self._epoll.poll(1.0):
+                player = self._by_fd[fd]
+                if player.read():
+                    waits_s.append(player.answered_s - player.sent_s)
+                    count += 1
+                    player.say(verb)
+        after, passed_s = process.cpu_times(), now_s - began_s
+        self._until(lambda player: bool(player.read()), lambda: all(p.answered == p.sent for p in self.players))
+        spread = Spread.of(waits_s or [0.0])
+        spent_s = after.user + after.system - before.user - before.system
+        return {
+            "per_s": count / passed_s,
+            "client_core": spent_s / passed_s,
+            "p10_s": spread.low,
+            "p50_s": spread.median,
+            "p90_s": spread.high,
+            "p99_s": spread.p99,
+            "wrong": sum(player.wrong for player in self.players),
+        }
+
+    def say(self, verb: str) -> None:
+        """Everybody says one line; nobody waits."""
+        for player in self.players:
+            player.say(verb)
+
+    def answers(self) -> dict[str, Any]:
+        """Wait until everything that was said is answered; when that was, on the monotonic clock."""
+        late = self._until(lambda p: bool(p.read()), lambda: all(p.answered == p.sent for p in self.players))
+        times = sorted(player.answered_s for player in self.players)
+        return {
+            "times_s": times,
+            "lost": sum(player.sent - player.answered for player in self.players),
+            "wrong": sum(player.wrong for player in self.players),
+            "complete": not late,
+        }
+
+    def _until(
+        self,
+        read: Callable[[Player], bool],
+        done: Callable[[], bool],
+        then: Callable[[Player], None] = lambda _: None,
+    ) -> bool:
+        """Read until done; True if that took too long."""
+        deadline = time.monotonic() + WAIT_S
+        while not done():
+            if time.monotonic() > deadline:
+                return True
+            for fd, _ in self._epoll.poll(1.0):
+                read(self._by_fd[fd])
+                then(self._by_fd[fd])
+        return False
+
+
+def _seen(player: Player, text: str, unseen: set[Player]) -> None:
+    if (text + "\r\n").encode() in player.data:
+        player.data = b""
+        unseen.discard(player)
+
+
+class LoadClient:
+    """The load client as the measurement sees it; a context manager."""
+
+    def __enter__(self) -> LoadClient:
+        command = [sys.executable, "-m", "bench.load"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
+
+    def order(self, what: str, **arguments: Any) -> Any:
+        """Give an order and wait for its answer."""
+        self.begin(what, **arguments)
+        return self.result()
+
+    def begin(self, what: str, **arguments: Any) -> None:
+        """Give an order."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([what, arguments]).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def result(self) -> Any:
+        """The answer to the oldest order without one."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("the load client ended")
+        return json.loads(line)
+
+
+def main() -> None:
+    """Follow orders until there are no more."""
+    load = Load()
+    for line in sys.stdin:
+        what, arguments = json.loads(line)
+        print(json.dumps(getattr(load, what)(**arguments)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
