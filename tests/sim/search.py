@@ -59,9 +59,8 @@ def search(scenario: Scenario, *, states_max: int = 10_000_000) -> Found:
     return Found(len(origins), ends)
 
 
-def walk(scenario: Scenario, seed: int, *, trouble: float = 0.08, steps_max: int = 5_000) -> Found:
+def walk(scenario: Scenario, chance: random.Random, *, trouble: float = 0.08, steps_max: int = 5_000) -> Found:
     """One random execution, to its end."""
-    chance = random.Random(seed)
     model = Model(scenario)
     world = model.first()
     labels: list[Label] = []
@@ -77,7 +76,7 @@ def walk(scenario: Scenario, seed: int, *, trouble: float = 0.08, steps_max: int
             model.check(world)
     except (Violation, AssertionError, LookupError, TypeError, ValueError) as error:
         return Found(len(labels), 0, _told(labels, last=_last(model, world), error=error), complete=False)
-    return Found(steps_max, 0, f"seed {seed}: still going on after {steps_max} steps", complete=False)
+    return Found(steps_max, 0, f"still going on after {steps_max} steps", complete=False)
 
 
 def _execution(origins: dict[World, tuple[World | None, Label]], world: World) -> list[Label]:
