@@ -26,6 +26,15 @@ class PerdureError(Exception):
     """Base of all errors that Perdure raises on purpose."""
 
 
+def one_line(error: BaseException) -> str:
+    """An error of foreign code in a line that can be stored and shown: its type, and what it says of itself."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}".encode("utf-8", "replace").decode()
+    except BaseException:  # noqa: BLE001  (the edge to foreign code: its __str__ may raise anything)
+        return name
+
+
 class ContractError(PerdureError):
     """The caller broke the contract."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from perdure.errors import one_line
 from perdure.room.record import Answered, Request
 
 THREADS_MAX = 8
@@ -28,6 +29,7 @@ class Asks:
         self._loop, self._answer = loop, answer
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="perdure-ask")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def ask(self, room: str, id: int, request: Request, resolve: Callable[[str], Callable[..., Any]]) -> None:
         """Begin to work on a request. `resolve` finds its function by name, and may raise."""
@@ -41,6 +43,7 @@ class Asks:
 
     def close(self) -> None:
         """Stop working; what is in flight is asked again, or answered `interrupted`, by the next host."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -55,8 +58,12 @@ class Asks:
             return Answered(id, "ok", msgspec.msgpack.encode(value))
         except TimeoutError:
             return Answered(id, "timeout")
-        except Exception as error:  # noqa: BLE001  (the edge to the author's function: its error is the answer)
-            return Answered(id, "error", msgspec.msgpack.encode(f"{type(error).__name__}: {error}"))
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # the edge to the author's function: even its sys.exit() is an answer
+            if self._closed:
+                raise
+            return Answered(id, "error", msgspec.msgpack.encode(one_line(error)))
 
     async def _call(self, function: Callable[..., Any], args: list[Any]) -> Any:
         if inspect.iscoroutinefunction(function):

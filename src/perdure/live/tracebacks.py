@@ -30,9 +30,16 @@ def _lines(error: BaseException, texts: Mapping[str, str], seen: set[int]) -> It
         yield from frames
     if isinstance(error, SyntaxError):
         yield f'  File "{error.filename}", line {error.lineno}'
-    name = type(error).__qualname__
-    yield f"{name}: {error}" if str(error) else name
+    yield _said(error)
     yield from getattr(error, "__notes__", ())
+
+
+def _said(error: BaseException) -> str:
+    name = type(error).__qualname__
+    try:
+        return f"{name}: {error}" if str(error) else name
+    except Exception:  # noqa: BLE001  (the edge to game code: an author's __str__ may raise, too)
+        return name
 
 
 def _frames(frame: TracebackType | None, texts: Mapping[str, str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from perdure.errors import ContractError
+from perdure.errors import ContractError, one_line
 from perdure.room.callback import Callback
 from perdure.room.program import Handler, Program, Refusal
 from perdure.room.record import (
@@ -55,6 +55,9 @@ Guard = Callable[[Callable[[], None], float], None]
 STALE_TIMERS_MAX = 64
 """Replaced and cancelled timers that may stay in the queue of due ones before it is made anew."""
 
+BRANCH_NUMBERS = 1 << 32
+"""How many numbers of effects each branch of a room's history has for itself."""
+
 Sent = tuple[Output, list[tuple[str, int, int]]]
 """An output and the (session, j, m) that it goes to."""
 
@@ -78,14 +81,6 @@ def _checked(record: Record) -> bytes:
 def _storable(text: str) -> str:
     """`text` without what UTF-8 cannot say (lone surrogates)."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _one_line(error: BaseException) -> str:
-    """What is recorded of a game's error."""
-    try:
-        return _storable(f"{type(error).__name__}: {error}")
-    except Exception:  # noqa: BLE001  (the edge to game code: an author's __str__ may raise, too)
-        return type(error).__name__
 
 
 class Effects:
@@ -249,7 +244,7 @@ class Room:
                 outputs.append(([session], Text(text + "\n")))
             case Gone(session=session, reason=reason) if reason:
                 outputs.append(([session], End(reason)))
-        faulted = "" if error is None else _one_line(error)
+        faulted = "" if error is None else one_line(error)
         record = Record(
             self.id, self.epoch, self.branch, self.c + 1, self.now_us, cause,
             outputs=outputs, faulted=faulted, previous=self.last_digest,
@@ -299,7 +294,7 @@ class Room:
                 self._set_timer(id, timer)
         self.requests.update(record.requests)
         sent = [(output, self._book_output(sessions, output)) for sessions, output in record.outputs]
-        effects = [(service, self._book_effect(service, body), body) for service, body in record.effects]
+        effects = [(service, self._book_effect(service, body, record.branch), body) for service, body in record.effects]
         self._finish(record.cause, record.faulted)
         return Ran(record, data, sent, effects)
 
@@ -312,10 +307,10 @@ class Room:
                 self.open.pop(session, None)
         return numbered
 
-    def _book_effect(self, service: str, body: bytes) -> int:
+    def _book_effect(self, service: str, body: bytes, branch: int) -> int:
         effects = self.effects.setdefault(service, Effects())
-        number = effects.next_number
-        effects.next_number += 1
+        number = max(effects.next_number, branch * BRANCH_NUMBERS + 1)  # above all that a lost history may have sent
+        effects.next_number = number + 1
         effects.pending.append((number, body))
         return number
 
@@ -365,8 +360,8 @@ class Room:
 
     def acknowledge_effect(self, service: str, number: int) -> None:
         """The service has applied its effects up to `number`."""
-        effects = self.effects[service]
-        effects.pending = [(n, body) for n, body in effects.pending if n > number]
+        if effects := self.effects.get(service):  # a room that was discarded since knows nothing of them
+            effects.pending = [(n, body) for n, body in effects.pending if n > number]
 
     def state_hash(self) -> str:
         """Hash of tables, timers, clock and seed (not: outboxes), as 32 hex digits."""
