@@ -67,6 +67,7 @@ class Running:
         based_s: When its last base was begun (monotonic).
         records: Callbacks recorded since then.
         basing: Whether a base is being stored.
+        released: Service -> number of its last effect that is durable, and on its way.
         claimed_c: Callback number at which this host took it.
         based: Whether a base of at least that callback is stored: dead hosts' records are not needed.
         faults: Callbacks that faulted here.
@@ -82,6 +83,7 @@ class Running:
         self.based_s = 0.0
         self.records = 0
         self.basing = self.based = False
+        self.released = {service: effects.next_number - 1 for service, effects in room.effects.items()}
         self.claimed_c = room.c
         self.faults = 0
         self.ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
