@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import time
 from collections.abc import Callable
 
 from perdure.host.running import Running
@@ -39,16 +38,16 @@ class Agenda:
         room, lifecycle = running.room, running.program.lifecycle
         due = room.next_due
         if due is not None:
-            due_s = time.monotonic() + max(0.0, (due[0] - self._clock.now_us()) / 1e6)
+            due_s = self._loop.time() + max(0.0, (due[0] - self._clock.now_us()) / 1e6)
             if "timers" not in running.due_s or due_s < running.due_s["timers"] - SLOT_S:
                 self._put(due_s, "timers", running)
         if lifecycle.wake_hz and room.started and "wake" not in running.due_s:
-            self._put(time.monotonic() + 1 / lifecycle.wake_hz, "wake", running)
+            self._put(self._loop.time() + 1 / lifecycle.wake_hz, "wake", running)
         if lifecycle.kind == "ephemeral":
             if room.open or not room.started:
                 running.due_s.pop("grace", None)
             elif "grace" not in running.due_s:
-                self._put(time.monotonic() + lifecycle.grace_s, "grace", running)
+                self._put(self._loop.time() + lifecycle.grace_s, "grace", running)
 
     def _put(self, due_s: float, what: str, running: Running) -> None:
         """Enter; an earlier entry for the same is void from here."""
@@ -65,17 +64,17 @@ class Agenda:
             if self._alarm[0] <= due_s:
                 return
             self._alarm[1].cancel()
-        slots = max(0, -(-(due_s - time.monotonic()) // SLOT_S))
+        slots = max(0, -(-(due_s - self._loop.time()) // SLOT_S))
         self._alarm = (due_s, self._loop.call_later(slots * SLOT_S, self._ring))
 
     def _ring(self) -> None:
         self._alarm = None
-        now_s = time.monotonic()
+        now_s = self._loop.time()
         while self._entries and self._entries[0][0] <= now_s:
             due_s, _, what, running = heapq.heappop(self._entries)
             if running.due_s.get(what) == due_s:
                 del running.due_s[what]
-                if what == "wake":  # one that would be late is left out, not made up for
+                if what == "wake" and running.room.started:  # one that would be late is left out, not made up for
                     self._put(max(due_s + 1 / running.program.lifecycle.wake_hz, now_s), what, running)
                 self._due[what](running)
         self._set_alarm()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +13,7 @@ from perdure.errors import StorageError
 from perdure.host.bases import BaseKey, Bases
 from perdure.host.recovery import DeadHosts
 from perdure.host.running import Running
-from perdure.ports import FaultPoint, Journal
+from perdure.ports import FaultPoint, Journal, Owners
 
 LOOK_EVERY_S = 1.0
 """How often the rooms are looked through for bases that are due."""
@@ -30,15 +29,17 @@ class Checkpoints:
         bases: Bases,
         journal: Journal,
         dead: DeadHosts,
+        owners: Owners,
         *,
         fault: FaultPoint,
         notify: Callable[[dict[str, Any]], None],
     ) -> None:
         self._loop, self._rooms = loop, rooms
-        self._bases, self._journal, self._dead = bases, journal, dead
+        self._bases, self._journal, self._dead, self._owners = bases, journal, dead, owners
         self._fault, self._notify = fault, notify
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="perdure-base")
         self._timer: asyncio.TimerHandle | None = None
+        self._storing: set[asyncio.Future[tuple[BaseKey, BaseKey]]] = set()
 
     def start(self) -> None:
         """Look after the rooms from now on."""
@@ -53,19 +54,30 @@ class Checkpoints:
         """
         self._stored(running, self._bases.store(self._bases.capture(running.room)))
 
-    async def close(self) -> None:
-        """Store a base of every room that changed since its last one, and stop."""
+    async def close(self) -> bool:
+        """Store a base of every room that changed since its last one, and stop.
+
+        Returns:
+            Whether every room that keeps no records in the journal is stored.
+        """
         if self._timer is not None:
             self._timer.cancel()
+        await self._stored_all()
         for running in self._rooms.values():
             if running.records and self._may(running):
-                captured = self._bases.capture(running.room)
-                await self._loop.run_in_executor(self._packer, self._bases.store, captured)
+                self._begin(running, self._loop.time())
+        await self._stored_all()
         self._packer.shutdown()
+        return not any(running.records and running.game.durability == "checkpoint" for running in self._rooms.values())
+
+    async def _stored_all(self) -> None:
+        """Wait until the bases that are on their way are stored and counted, or have failed."""
+        while self._storing:
+            await asyncio.wait(self._storing)
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(LOOK_EVERY_S, self._look)
-        now_s = time.monotonic()
+        now_s = self._loop.time()
         for running in self._rooms.values():
             late = now_s - running.based_s >= running.game.base_every_s
             due = running.records and (late or running.records >= running.game.base_every_records)
@@ -81,10 +93,12 @@ class Checkpoints:
         captured = self._bases.capture(running.room)
         self._fault("host:base-captured")
         done = self._loop.run_in_executor(self._packer, self._bases.store, captured)
+        self._storing.add(done)
         done.add_done_callback(lambda done: self._ended(running, done))
 
     def _ended(self, running: Running, done: asyncio.Future[tuple[BaseKey, BaseKey]]) -> None:
         running.basing = False
+        self._storing.discard(done)
         error = done.exception()
         if error is None:
             self._fault("host:base-stored")
@@ -104,6 +118,6 @@ class Checkpoints:
     def _forget_dead(self) -> None:
         """Delete the journals of dead hosts in which every room with a record runs here on a base of its own."""
         try:
-            self._dead.forget({id for id, running in self._rooms.items() if running.based})
+            self._dead.forget({id for id, running in self._rooms.items() if running.based}, self._owners.rooms())
         except StorageError as error:
             structlog.get_logger().error("journal-kept", error=str(error))

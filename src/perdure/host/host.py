@@ -11,13 +11,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from perdure.config import Config
-from perdure.errors import ContractError, SchemaError, StorageError
+from perdure.errors import ContractError, SchemaError, StorageError, one_line
 from perdure.host.agenda import Agenda
 from perdure.host.asks import Asks
 from perdure.host.checkpoints import Checkpoints
@@ -75,6 +74,7 @@ class Host:
         self._stores, self._clock = stores, clock
         self._slot, self._fault, self._notify = slot, fault, notify
         self._log = structlog.get_logger()
+        self._unstored: dict[str, Running] = {}
         self._gateways: dict[str, tuple[int, object]] = {}
         self._proved = False
         self._taker = Taker(
@@ -85,7 +85,7 @@ class Host:
             stores.journal, loop, durable=self._durable, went_on=self._pump_all, notify=notify, failed=stop
         )
         self._checkpoints = Checkpoints(
-            loop, self.rooms, stores.bases, stores.journal, stores.dead, fault=fault, notify=notify
+            loop, self.rooms, stores.bases, stores.journal, stores.dead, stores.owners, fault=fault, notify=notify
         )
         self._agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
         self._mail = Mail(loop, self.rooms, self._deliver)
@@ -117,8 +117,7 @@ class Host:
         for running in self.rooms.values():
             running.paused = True
         await self._ledger.settled()
-        await self._checkpoints.close()
-        self._ledger.close()
+        self._ledger.close(based=await self._checkpoints.close())
 
     def _take(self, id: str, *, accept_damage: bool = False) -> Taken | None:
         """Take one room; a room that cannot be taken is put aside."""
@@ -150,8 +149,10 @@ class Host:
         """Until an operator decides. A room that ran leaves a base, for its records are in this host's own journal."""
         running = self.rooms.get(aside.room)
         if running is not None:
-            with suppress(StorageError):  # then its last base and this journal hold it, once this host is gone
+            try:
                 self._checkpoints.store_now(running)
+            except StorageError:  # its last base and this journal hold it; here it goes on when it can be stored
+                self._unstored[aside.room] = running
             del self.rooms[aside.room]
             running.due_s.clear()
         since_us = self._clock.now_us()
@@ -161,7 +162,8 @@ class Host:
     # -- callbacks ---------------------------------------------------------------------------------
 
     def _may_run(self, running: Running) -> bool:
-        return not (running.paused or self._ledger.stalled)
+        ours = self.rooms.get(running.room.id) is running
+        return ours and not (running.paused or self._ledger.stalled)
 
     def _when_open(self, running: Running, action: Callable[[], None]) -> None:
         """Do `action` now, or when the room may run and what is held before it was done."""
@@ -222,9 +224,10 @@ class Host:
             self._proved = True
             self._notify({"kind": "durable"})
         self._end_slow_readers(running, ran)
-        self._agenda.plan(running)
         if ran.error is not None:
             self._faulted(running, record.cause, ran.error)
+        if self.rooms.get(room.id) is running:
+            self._agenda.plan(running)
 
     def _fault_of(self, ran: Ran) -> None:
         """The fault points of particular records."""
@@ -240,7 +243,7 @@ class Host:
     def _faulted(self, running: Running, cause: Cause, error: BaseException) -> None:
         """The traceback goes to the log; a room that cannot even start goes aside."""
         running.faults += 1
-        room, what = running.room, f"{type(error).__name__}: {error}"
+        room, what = running.room, one_line(error)
         traceback = running.program.traceback(error)
         self._log.error("fault", room=room.id, cause=repr(cause), error=what, traceback=traceback)
         self._notify({"kind": "fault", "room": room.id, "callback": room.c, "error": what})
@@ -412,6 +415,7 @@ class Host:
 
         Raises:
             ContractError: It is not aside, or the same input would stop the server again, or it is aside at once.
+            StorageError: It ran here, and its last state still cannot be stored; it stays aside.
         """
         aside = self._stores.asides.all().get(id)
         if aside is None:
@@ -422,10 +426,13 @@ class Host:
                 f"Room {id} was put aside because of an input: {aside.reason}. That input is still first in line. "
                 f"Mend the game if you like, then: perdure room resume {id} --skip-input"
             )
-        self._stores.asides.remove(id)
+        if id in self._unstored:
+            self._checkpoints.store_now(self._unstored[id])
+            del self._unstored[id]
         self._take(id, accept_damage=not by_input and not skip_input)
         if id not in self.rooms:
             raise ContractError(f"Room {id} is still aside: {self._stores.asides.all()[id].reason}")
+        self._stores.asides.remove(id)
         running = self.rooms[id]
         if skip_input:
             running.skip = Identity(aside.c, aside.session, aside.j, aside.n)
@@ -441,12 +448,12 @@ class Host:
         """
         if id not in self.config.rooms:
             raise ContractError(f"There is no room {id}. There are: {', '.join(sorted(self.config.rooms))}.")
-        self._stores.asides.remove(id)
-        old = self.rooms.pop(id, None)
+        old = self.rooms.pop(id, None) or self._unstored.pop(id, None)
         owner = self._stores.owners.read(id)
         if old is not None:
             old.due_s.clear()
         self.rooms[id] = self._taker.take_anew(id, old.room.c if old else owner.from_c if owner else 0)
+        self._stores.asides.remove(id)
         self._start(self.rooms[id])
         self._notify({"kind": "discarded", "room": id})
         return self.rooms[id]

@@ -52,19 +52,20 @@ class Ledger:
         self._journal, self._loop = journal, loop
         self._durable, self._went_on, self._notify, self._failed = durable, went_on, notify, failed
         self._stalled: deque[Entry] = deque()
+        self._over = False
         self._unsynced: list[Entry] = []
         self._syncing: asyncio.Future[None] | None = None
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="perdure-sync")
 
     @property
     def stalled(self) -> bool:
-        """Whether a record waits for space on the disk: no callback may run."""
-        return bool(self._stalled)
+        """Whether a record waits for space on the disk, or the journal failed: no callback may run."""
+        return self._over or bool(self._stalled)
 
     def write(self, running: Running, ran: Ran) -> None:
         """Make the record as durable as its game asks; `durable` is called then, perhaps before this returns."""
         if running.game.durability in ("process", "power") and not self._append(running, ran):
-            if not self._stalled:
+            if not self.stalled:
                 self._loop.call_later(RETRY_S, self._retry)
             self._stalled.append((running, ran))
             return
@@ -75,10 +76,14 @@ class Ledger:
         while self._syncing is not None:
             await asyncio.wait([self._syncing])
 
-    def close(self) -> None:
-        """An ordered stop: nothing needs recovery, unless a record did not fit."""
+    def close(self, *, based: bool) -> None:
+        """An ordered stop: nothing needs recovery, unless a record did not fit or `based` is false.
+
+        Args:
+            based: Whether every room whose records are not in the journal has a base.
+        """
         self._syncer.shutdown()
-        self._journal.close(clean=not self._stalled)
+        self._journal.close(clean=based and not self.stalled)
 
     def _append(self, running: Running, ran: Ran) -> bool:
         assert ran.record is not None
@@ -86,12 +91,18 @@ class Ledger:
             self._journal.append(running.room.id, ran.record.c, ran.data)
         except StorageError as error:
             if not error.retry:
-                self._failed(f"The journal failed: {error}")
+                self._fail(error)
             elif not self._stalled:
                 structlog.get_logger().error("journal-full", error=str(error))
                 self._notify({"kind": "journal-full", "reason": f"{error} Players wait, and lose nothing."})
             return False
         return True
+
+    def _fail(self, error: BaseException) -> None:
+        """Nothing is released any more: what the journal holds now is what a new host recovers."""
+        if not self._over:
+            self._over = True
+            self._failed(f"The journal failed: {error}")
 
     def _written(self, running: Running, ran: Ran) -> None:
         if running.game.durability == "power":
@@ -104,7 +115,8 @@ class Ledger:
         while self._stalled:
             running, ran = self._stalled[0]
             if not self._append(running, ran):
-                self._loop.call_later(RETRY_S, self._retry)
+                if not self._over:
+                    self._loop.call_later(RETRY_S, self._retry)
                 return
             self._stalled.popleft()
             self._written(running, ran)
@@ -112,7 +124,7 @@ class Ledger:
         self._went_on()
 
     def _sync(self) -> None:
-        if self._syncing is None and self._unsynced:
+        if self._syncing is None and self._unsynced and not self._over:
             group, self._unsynced = self._unsynced, []
             self._syncing = self._loop.run_in_executor(self._syncer, self._journal.sync)
             self._syncing.add_done_callback(lambda done: self._synced(group, done))
@@ -120,7 +132,8 @@ class Ledger:
     def _synced(self, group: list[Entry], done: asyncio.Future[None]) -> None:
         self._syncing = None
         if error := done.exception():
-            self._failed(f"The journal failed: {error}")
+            self._fail(error)
+        if self._over:
             return
         for running, ran in group:
             self._durable(running, ran)

@@ -24,7 +24,7 @@ class GatewayLink:
     """One connection to the gateway at `path`, made again whenever it is lost.
 
     Args:
-        received: Called with (link, message).
+        received: Called with (link, message); raises `PeerError` for one that no gateway may send.
         lost: Called with the link when its connection is gone.
     """
 
@@ -107,15 +107,21 @@ class GatewayLink:
             self._broken()
             return
         except PeerError as error:
-            structlog.get_logger().error("link", error=str(error))
-            self._broken()
+            self._refused(error)
             return
         if not data:
             self._broken()
             return
-        for message in messages:
-            if self._socket is not None:
-                self._received(self, message)
+        try:
+            for message in messages:
+                if self._socket is not None:
+                    self._received(self, message)
+        except PeerError as error:
+            self._refused(error)
+
+    def _refused(self, error: PeerError) -> None:
+        structlog.get_logger().error("link", error=str(error))
+        self._broken()
 
     def _broken(self) -> None:
         self._drop()

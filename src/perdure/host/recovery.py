@@ -8,6 +8,7 @@ concerns one room, which is put aside by name while all others go on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,17 +81,16 @@ class DeadHosts:
         return {at: entry for line in self._lines.get(room, {}).values() for at, entry in line.entries.items()}
 
     def damage(self, room: str, owner: Owner) -> str:
-        """Damage that may have swallowed the room's last record; "" for none.
+        """Damage that may have swallowed the room's last record under its last owner; "" for none.
 
-        A hole before a good record of the room shows in the chain of records instead.
+        A hole before a good record of the room shows in the chain of records instead, and one at the end of an
+        earlier ownership as records that are missing before `owner.from_c`.
         """
         crc = google_crc32c.value(room.encode())
-        lasts = {host: line.last for host, line in self._lines.get(room, {}).items()}
-        lasts.setdefault(owner.host, -1)
-        for host, last in lasts.items():
-            for found in self.journals[host].damage if host in self.journals else ():
-                if last < found.position and found.room_crc in (None, crc):
-                    return found.message
+        line = self._lines.get(room, {}).get(owner.host)
+        for found in self.journals[owner.host].damage if owner.host in self.journals else ():
+            if (line is None or line.last < found.position) and found.room_crc in (None, crc):
+                return found.message
         return ""
 
     def lost_history(self, owner: Owner, durability: str, boot_id: str) -> bool:
@@ -105,13 +105,19 @@ class DeadHosts:
                 return journal.boot_id != boot_id
         return True
 
-    def forget(self, based: set[str]) -> None:
-        """Delete the journals in which all rooms that have records are among `based`.
+    def forget(self, based: set[str], owners: Mapping[str, Owner]) -> None:
+        """Delete the journals that only rooms among `based` could still need.
+
+        Others may need their records, or, without a record of their own, to know how their last owner ended.
+
+        Args:
+            owners: Every room that was ever owned, with its current row.
 
         Raises:
             StorageError: One could not be removed; it no longer counts as a journal.
         """
         needed = {host for room, lines in self._lines.items() if room not in based for host in lines}
+        needed |= {owner.host for room, owner in owners.items() if room not in based}
         for host in self.journals.keys() - needed:
             self.journals.pop(host).delete()
             for lines in self._lines.values():
@@ -125,11 +131,13 @@ class Recovered(NamedTuple):
         room: Of the last owner's epoch and branch.
         records: How many records were booked on top of the base.
         refused: Why newer bases could not be used.
+        damage: What is wrong with the history beyond, where that was accepted; "" for nothing.
     """
 
     room: Room
     records: int
     refused: list[str]
+    damage: str
 
 
 def recover(
@@ -164,7 +172,7 @@ def recover(
         problem = f"records {room.c + 1} to {owner.from_c} are missing"
     if problem and not accept_damage:
         raise Damaged(f"room {id} is good up to callback {room.c}; {problem}")
-    return Recovered(room, room.c - found.key.c, refused)
+    return Recovered(room, room.c - found.key.c, refused, problem)
 
 
 def _replay(room: Room, entries: dict[tuple[int, int], Entry], history: list[Owner]) -> str:

@@ -89,7 +89,7 @@ class Taker:
             return Taken(self._begin(id, owner, c=owner.from_c, branch=owner.branch))
         for refused in found.refused:
             self._notify({"kind": "base-refused", "room": id, "reason": refused})
-        rolled_back = accept_damage or lost
+        rolled_back = lost or bool(found.damage)
         found.room.branch = owner.branch + rolled_back
         running = self._claim(found.room, owner)
         running.records = found.records
