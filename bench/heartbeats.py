@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+
+import uvloop
 
 from bench.processes import Cpu, lone_host
 from bench.projects import project
 from bench.report import Goal, Report, main, number
 
 WAKE_HZ = 20
+TIMERS = 1000
 ROWS_WOKEN = 3
 GOAL_ROOMS = 200
 KEPT_UP = 0.98
@@ -25,6 +29,24 @@ def woken(rooms: int, seconds: float, rows: int) -> tuple[float, float]:
         return (after - before) / passed_s / rooms, cpu.shares()["host"]
 
 
+def one_timer_each(seconds: float) -> float:
+    """Share of a core of 1,000 callbacks of the loop that do nothing, each with a timer of its own."""
+
+    async def spin() -> float:
+        loop = asyncio.get_running_loop()
+
+        def ring() -> None:
+            loop.call_later(1 / WAKE_HZ, ring)
+
+        for number_ in range(TIMERS):
+            loop.call_later(number_ / TIMERS / WAKE_HZ, ring)
+        before, began = time.process_time(), time.monotonic()
+        await asyncio.sleep(seconds)
+        return (time.process_time() - before) / (time.monotonic() - began)
+
+    return uvloop.run(spin())
+
+
 def _callbacks(rooms: list[dict[str, int]]) -> int:
     return sum(room["callback"] for room in rooms)
 
@@ -34,6 +56,8 @@ def measure(short: bool) -> Report:
     seconds = 2.0 if short else 5.0
     rows, kept = [], 0
     figures: dict[str, float] = {}
+    timers = one_timer_each(seconds)
+    rows.append([f"{TIMERS:,} empty timers", f"{WAKE_HZ}", f"{timers:.2f}", number(timers / TIMERS / WAKE_HZ * 1e6)])
     idle = woken(GOAL_ROOMS, seconds, 0)[1]
     rows.append([f"{GOAL_ROOMS} rooms, nothing changed", "(not recorded)", f"{idle:.2f}",
                  number(idle / GOAL_ROOMS / WAKE_HZ * 1e6)])  # fmt: skip
@@ -43,13 +67,13 @@ def measure(short: bool) -> Report:
             kept = max(kept, rooms)
         rows.append([f"{rooms} rooms", f"{per_s:.2f}", f"{core:.2f}", number(core / (rooms * per_s) * 1e6)])
         figures |= {f"rooms_{rooms}_wakes_per_s": per_s, f"rooms_{rooms}_core": core}
-    figures |= {"rooms_kept_up": kept, "idle_core": idle}
+    figures |= {"rooms_kept_up": kept, "idle_core": idle, "timers_core": timers}
     return Report(
         "heartbeats",
         f"Python rooms at {WAKE_HZ} Hz, each wake changing {ROWS_WOKEN} rows of a kilobyte",
         ["", "wakes/s of a room", "of a core", "µs of a core each"],
         rows,
-        f"{GOAL_ROOMS} rooms that wake and change nothing, which writes no record.",
+        f"{TIMERS:,} timers of the loop that do nothing; {GOAL_ROOMS} rooms that wake and change nothing.",
         [Goal("G19", f"Python rooms at {WAKE_HZ} Hz on one core", f"≥ {GOAL_ROOMS}", f"{kept}", kept >= GOAL_ROOMS)],
         [
             "One host process with its journal, durability `process`, no players.",
