@@ -51,7 +51,8 @@ def run(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
     }
     # Becomes the supervisor instead of starting it: same pid and terminal, and none of this command's memory.
     command = [sys.executable, "-P", "-m", "perdure.supervisor", msgspec.json.encode(order).decode()]
-    sys.stdout.flush()
+    if sys.stdout is not None:  # closed from the start, when nobody is there to read
+        sys.stdout.flush()
     os.execv(sys.executable, command)
 
 
