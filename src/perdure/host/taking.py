@@ -116,7 +116,7 @@ class Taker:
         )  # fmt: skip
         running = self._claim(room, owner)
         self._stores.bases.store(self._stores.bases.capture(room))
-        running.based = True
+        running.based, running.based_s = True, time.monotonic()
         return running
 
     def _claim(self, room: Room, owner: Owner | None) -> Running:

@@ -1,0 +1,357 @@
+"""Recovery: what dead hosts left becomes rooms again; whatever is not certain concerns one room, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from perdure.errors import Unavailable
+from perdure.host.recovery import DeadHosts
+from perdure.link.gateway import HISTORY_LOST
+from perdure.ports import Aside, Owner
+from perdure.room.machine import Room
+from perdure.room.record import Event, Input, Join, Started, Who, decode_record
+from perdure.store.journal import DeadJournal, SegmentJournal
+from perdure.store.segments import FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, Good, walk
+from tests.host.hosting import ANN, BOB, Gateway, Life, Toy, World, began
+
+
+def lived(world: World, *lines: str) -> tuple[Gateway, list[str]]:
+    """A host in which Ann typed these lines, killed; her gateway, and the hall's diary."""
+    life, gateway = began(world)
+    gateway.type(*lines)
+    diary = life.diary()
+    life.crash()
+    return gateway, diary
+
+
+def segment(world: World, host: str = "host-1") -> Path:
+    return world.folder / "journal" / host / "000001.seg"
+
+
+def places(world: World, host: str = "host-1") -> list[tuple[int, int]]:
+    """(start, end) of the good frames of a journal, in order."""
+    found, start = [], SEGMENT_HEADER_BYTES
+    for frame in walk(segment(world, host).read_bytes()):
+        assert isinstance(frame, Good)
+        found.append((start, frame.end))
+        start = frame.end
+    return found
+
+
+def overwrite(path: Path, start: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(data)
+
+
+def flip(path: Path, at: int) -> None:
+    overwrite(path, at, bytes([path.read_bytes()[at] ^ 0xFF]))
+
+
+def reason(life: Life, room: str = "hall") -> str:
+    return life.owners.all()[room].reason
+
+
+def test_a_killed_host_is_recovered_from_base_and_records(tmp_path: Path) -> None:
+    """Everything that was acknowledged is there, without a base beyond the first."""
+    world = World(tmp_path)
+    gateway, diary = lived(world, "one", "two")
+    with world.life() as life:
+        assert life.diary() == diary == ["start", f"join {ANN}", "one", "two"]
+        assert (life.report["records"], life.report["rolled_back"], life.report["aside"]) == (4, 0, [])
+        gateway.connect(life)
+        gateway.type("three")
+        assert gateway.read[ANN] == [f"join {ANN}", "one", "two", "three"]
+        assert gateway.notices == []
+
+
+def test_the_second_and_the_fifth_recovery_are_as_the_first(tmp_path: Path) -> None:
+    """(FM-30, FM-89) Each life adds its lines, and nothing is lost or doubled."""
+    world = World(tmp_path)
+    gateway, _ = lived(world, "life 1")
+    for number in range(2, 6):
+        with world.life() as life:
+            gateway.connect(life)
+            gateway.type(f"life {number}")
+            assert life.diary()[2:] == [f"life {each}" for each in range(1, number + 1)]
+            assert life.running().room.epoch == number
+    assert gateway.read[ANN][1:] == [f"life {each}" for each in range(1, 6)]
+
+
+def test_a_torn_tail_is_cut(tmp_path: Path) -> None:
+    """(FM-74) The half-written last record was never acknowledged; the gateway sends its event again."""
+    world = World(tmp_path)
+    _, diary = lived(world, "one", "two")
+    start, end = places(world)[-1]
+    overwrite(segment(world), start + (end - start) // 2, bytes(end - start))
+    with world.life() as life:
+        assert life.diary() == diary[:-1]
+        assert life.report["aside"] == []
+
+
+def test_a_damaged_record_puts_its_room_aside_and_no_other(tmp_path: Path) -> None:
+    """(FM-74) A flip in the middle is never cut silently; the neighbour goes on."""
+    world = World(tmp_path, {"hall": "toy", "yard": "toy"})
+    life, gateway = began(world)
+    gateway.join(BOB, "yard")
+    gateway.type("one", "two")
+    gateway.type("here", session=BOB)
+    life.crash()
+    records = [decode_record(frame) for frame in _records(world)]
+    position = next(at for at, record in enumerate(records) if record.room == "hall" and record.c == 3)
+    flip(segment(world), places(world)[position][1] - 3)
+    with world.life() as life:
+        assert life.report["aside"] == ["hall"]
+        assert "good up to callback 2" in reason(life)
+        assert "record 3 is missing, and record 4 is there" in reason(life)
+        assert life.diary("yard")[-1] == "here"
+        assert life.owners.read("hall") == Owner(1, "host-1", 0, 0)
+
+
+def test_damage_behind_the_last_record_of_a_room_counts_for_it_by_name(tmp_path: Path) -> None:
+    """(FM-74) The header of the lost frame names the hall: the yard, whose last record is before it, goes on."""
+    world = World(tmp_path, {"hall": "toy", "yard": "toy"})
+    life, gateway = began(world)
+    gateway.join(BOB, "yard")
+    gateway.type("last of the yard", session=BOB)
+    gateway.type("lost")
+    gateway.join("g.1.3", "yard")
+    life.crash()
+    lost = next(at for at, data in enumerate(_records(world)) if b"lost" in data)
+    flip(segment(world), places(world)[lost][1] - 3)
+    with world.life() as life:
+        assert life.report["aside"] == ["hall"]
+
+
+def test_nameless_damage_counts_for_every_room_that_may_have_lost_its_last_record(tmp_path: Path) -> None:
+    """(FM-74) Without its header nobody knows whose record it was: only the room with a good one behind is safe."""
+    world = World(tmp_path, {"hall": "toy", "yard": "toy", "void": "toy"})
+    life, gateway = began(world)
+    gateway.join(BOB, "yard")
+    gateway.type("lost")
+    gateway.type("behind it", session=BOB)
+    life.crash()
+    lost = next(at for at, data in enumerate(_records(world)) if b"lost" in data)
+    overwrite(segment(world), places(world)[lost][0], b"\xff" * FRAME_HEADER_BYTES)
+    with world.life() as life:
+        assert life.report["aside"] == ["hall", "void"]
+        assert life.diary("yard")[-1] == "behind it"
+
+
+def test_damage_that_an_operator_accepted_is_not_held_against_the_room_again(tmp_path: Path) -> None:
+    """(FM-89) The damaged journal may still be there at the next crash; the new owner's own says how it ended."""
+    world = World(tmp_path, {"hall": "toy", "yard": "toy"})
+    life, gateway = began(world)
+    gateway.type("lost")
+    gateway.join(BOB, "yard")
+    life.crash()
+    lost = next(at for at, data in enumerate(_records(world)) if b"lost" in data)
+    overwrite(segment(world), places(world)[lost][0], b"\xff" * FRAME_HEADER_BYTES)
+    with world.life() as life:
+        assert life.report["aside"] == ["hall"]
+        life.call(lambda: life.host.resume("hall", skip_input=False))
+        life.crash()
+    with world.life() as life:
+        assert life.report["aside"] == []
+        assert life.running().room.branch == 1
+
+
+def test_a_record_that_does_not_follow_is_damage(tmp_path: Path) -> None:
+    """Each record carries the digest of the one before: one that another history wrote is not booked."""
+    world = World(tmp_path)
+    lived(world, "one")
+    other = Room.new("hall", Toy(), seed=bytes(16), clock_us=1)
+    for cause in (Started(), Event(ANN, 1, 0, Join(Who(ANN, ANN))), Event(ANN, 1, 1, Input("x"))):
+        other.run(cause, 1)
+    foreign = other.run(Event(ANN, 1, 2, Input("foreign")), 1)
+    journal = SegmentJournal(world.folder / "journal" / "host-0", "host-0", "boot-1")
+    journal.append("hall", 4, foreign.data)
+    journal.close()
+    with world.life() as life:
+        assert life.report["aside"] == ["hall"]
+        assert "record 4 does not follow" in reason(life)
+
+
+def test_records_beyond_the_next_claim_are_void(tmp_path: Path) -> None:
+    """What an owner appended after its successor had begun does not count."""
+    world = World(tmp_path)
+    life, gateway = began(world)
+    gateway.type("counts")
+    rival = world.owners()
+    rival.claim("hall", rival.read("hall"), "host-9", life.running().room.c, 0)
+    rival.close()
+    gateway.type("void")
+    assert life.diary()[-1] == "void"
+    life.crash()
+    with world.life() as life:
+        assert life.diary()[-1] == "counts"
+        assert life.report["aside"] == []
+
+
+def test_a_history_that_ends_before_the_last_claim_is_damage(tmp_path: Path) -> None:
+    """The journal from which the last owner had begun is gone, and its first base was not stored."""
+    world = World(tmp_path)
+    lived(world, "one")
+    world.life(start=False).crash()
+    gone = next(path for path in world.journals() if path.name == "host-1")
+    gone.rename(tmp_path / "elsewhere")
+    with world.life() as life:
+        assert "records 1 to 3 are missing" in reason(life)
+
+
+def test_an_unreadable_newest_base_falls_back_to_the_one_before(tmp_path: Path) -> None:
+    """(FM-71, FM-91) The journal reaches back to the older base, so nothing is lost; the refusal is said."""
+    world = World(tmp_path, base_every_records=2)
+    life, gateway = began(world)
+    gateway.type("one", "two")
+    life.advance(2)
+    life.until(lambda: len(world.bases("hall")) == 2)
+    gateway.type("three")
+    diary = life.diary()
+    life.crash()
+    newest = world.bases("hall")[-1]
+    flip(newest, newest.stat().st_size // 2)
+    with world.life() as life:
+        assert life.diary() == diary
+        assert life.report["records"] == 5
+        assert "base-refused" in life.kinds()
+        gateway.connect(life)
+        assert gateway.notices == []
+
+
+def test_a_room_without_any_readable_base_goes_aside(tmp_path: Path) -> None:
+    """(FM-71) Records without a ground are not booked on an empty room."""
+    world = World(tmp_path)
+    lived(world, "one")
+    (only,) = world.bases("hall")
+    only.write_bytes(only.read_bytes()[:-1])
+    with world.life() as life:
+        assert "no base of room hall can be read" in reason(life)
+
+
+@pytest.mark.parametrize(
+    ("durability", "power_lost", "clean", "branch"),
+    [
+        ("power", False, False, 0),
+        ("power", True, False, 0),
+        ("process", False, False, 0),
+        ("process", True, False, 1),
+        ("process", True, True, 0),
+        ("checkpoint", False, False, 1),
+        ("checkpoint", False, True, 0),
+        ("none", False, False, 1),
+    ],
+)
+def test_a_branch_rises_when_acknowledged_history_may_be_lost(
+    tmp_path: Path, durability: str, power_lost: bool, clean: bool, branch: int
+) -> None:
+    """After a loss of power under `process`, after any crash under `checkpoint` and `none`; never aside for that."""
+    world = World(tmp_path, durability=durability)
+    life, gateway = began(world)
+    gateway.type("one")
+    life.until(lambda: gateway.unacknowledged == 0)
+    if clean:
+        life.stop()
+    life.crash()
+    world.boot_id = "boot-2" if power_lost else world.boot_id
+    with world.life() as life:
+        assert life.running().room.branch == branch
+        assert (life.report["rolled_back"], life.report["aside"]) == (branch, [])
+        gateway.connect(life)
+        assert (ANN, HISTORY_LOST) in gateway.notices if branch else gateway.notices == []
+        gateway.type("on")
+        life.until(lambda: gateway.read[ANN][-1] == "on")
+
+
+def test_a_hole_after_a_loss_of_power_begins_a_branch_and_is_not_damage(tmp_path: Path) -> None:
+    """(FM-94) Pages reach the disk in any order: what lies beyond the hole was not promised."""
+    world = World(tmp_path)
+    gateway, diary = lived(world, "one", "two", "three")
+    start, end = places(world)[3]
+    overwrite(segment(world), start, bytes(end - start))
+    world.boot_id = "boot-2"
+    with world.life() as life:
+        assert (life.report["rolled_back"], life.report["aside"]) == (1, [])
+        assert life.diary() == diary[:3]
+        gateway.connect(life)
+        gateway.type("on")
+        assert gateway.read[ANN][-1] == "on"
+
+
+def test_a_living_host_is_not_robbed(tmp_path: Path) -> None:
+    """The lock of a living host's journal is held: nobody recovers its rooms."""
+    world = World(tmp_path)
+    with world.life(), pytest.raises(Unavailable, match="host-1 belongs to a host that is alive"):
+        DeadHosts(tmp_path / "journal", "host-2")
+
+
+def test_unfinished_and_own_folders_are_passed_over(tmp_path: Path) -> None:
+    """(FM-36) A folder that a host was just making, or removing, holds nothing that counts."""
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    (folder / ".new-host-3").mkdir()
+    (folder / "host-2").mkdir()
+    SegmentJournal(folder / "host-1", "host-1", "boot-1").close()
+    (folder / "host-1").rename(folder / ".new-gone-host-1")
+    assert DeadHosts(folder, "host-2").journals == {}
+    assert DeadHosts(tmp_path / "nowhere", "host-2").journals == {}
+
+
+# -- which journals are kept ----------------------------------------------------------------------------
+
+
+def test_journals_are_deleted_when_all_their_rooms_have_bases(tmp_path: Path) -> None:
+    """The next recovery is short, and the folder does not grow with every crash."""
+    world = World(tmp_path)
+    lived(world, "one")
+    with world.life() as life:
+        assert [path.name for path in world.journals()] == ["host-1", "host-2"]
+        life.advance(2)
+        life.until(lambda: [path.name for path in world.journals()] == ["host-2"])
+        diary = life.diary()
+    with world.life() as life:
+        assert life.diary() == diary
+
+
+def test_journals_of_rooms_that_are_not_configured_any_more_are_kept(tmp_path: Path) -> None:
+    """A room that comes back into the configuration is as it was."""
+    world = World(tmp_path, {"hall": "toy", "yard": "toy"})
+    life, gateway = began(world)
+    gateway.join(BOB, "yard")
+    gateway.type("kept", session=BOB)
+    life.crash()
+    del world.rooms["yard"]
+    with world.life() as life:
+        life.advance(3)
+        life.until(lambda: len(world.bases("hall")) == 2)
+        assert "host-1" in [path.name for path in world.journals()]
+    world.rooms["yard"] = "toy"
+    with world.life() as life:
+        assert life.diary("yard")[-1] == "kept"
+
+
+@pytest.mark.parametrize("durability", ["process", "checkpoint"])
+def test_journals_of_rooms_aside_are_kept(tmp_path: Path, durability: str) -> None:
+    """A room aside may need its records, or to know how its last owner ended; other rooms do not decide that."""
+    world = World(tmp_path, {"hall": "toy", "yard": "toy"}, durability=durability)
+    lived(world, "one")
+    owners = world.owners()
+    owners.put(Aside("hall", "it killed two hosts", 4, ANN, 1, 2))
+    owners.close()
+    with world.life() as life:
+        life.advance(3)
+        life.until(lambda: life.running("yard").based)
+        life.settle()
+        assert "host-1" in [path.name for path in world.journals()]
+        life.call(lambda: life.host.resume("hall", skip_input=True))
+        assert life.running().room.branch == (durability == "checkpoint")
+        assert ("one" in life.diary()) == (durability == "process")
+
+
+def _records(world: World, host: str = "host-1") -> list[bytes]:
+    dead = DeadJournal.claim(world.folder / "journal" / host)
+    assert dead is not None
+    dead.close()
+    return dead.records()
