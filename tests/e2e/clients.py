@@ -220,6 +220,19 @@ def players(
         yield clients
 
 
+def mark(client: Client) -> None:
+    """Do something in the mud that a new character has not done."""
+    client.command("go north", "The Leaking Ladle")
+    client.command("drop apple", "You drop the apple.")
+
+
+def find_mark(client: Client) -> None:
+    """The character who comes in is as it was marked."""
+    client.wait_for("The Leaking Ladle")
+    client.command("inventory", "You carry nothing.")
+    client.command("look", "On the ground: an apple.")
+
+
 _said = re.compile(r'(?:You say|(\w+) says), "(.*)"')
 
 

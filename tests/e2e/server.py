@@ -112,6 +112,12 @@ class Server:
             self.wait_ready()
         return self
 
+    def start_with(self, run: Callable[[list[str]], object]) -> None:
+        """Let `run` start it, in whatever place that is, and wait until players may come."""
+        self._since = 0
+        run(self.command())
+        self.wait_ready()
+
     def wait_ready(self) -> None:
         """Until gateway and host serve."""
         self.wait_event("ready", name="gateway")
@@ -204,12 +210,26 @@ class Server:
         self.popen.terminate()
         return self.popen.wait(DEADLINE_S)
 
+    def crash(self) -> None:
+        """kill -9 the supervisor; the others end themselves."""
+        assert self.popen is not None
+        kill(self.popen.pid)
+        self.wait_gone()
+
+    def wait_gone(self) -> None:
+        """Until no process of it is there any more."""
+        assert self.popen is not None
+        self.popen.wait(DEADLINE_S)
+        pids = [event["pid"] for event in self.events("starting")]
+        wait_until(lambda: not any(map(alive, pids)), "the end of gateway and host")
+
     def cleanup(self) -> None:
         """Whatever was started is gone afterwards."""
-        if self.popen is None or self.popen.poll() is not None:
-            return
         with suppress(PerdureError, OSError), Client(self.state) as client:
             client.request("stop", {"now": True}, timeout_s=5.0)
+            client.wait_end(10.0)
+        if self.popen is None or self.popen.poll() is not None:
+            return
         with suppress(subprocess.TimeoutExpired):
             self.popen.wait(10.0)
         if self.popen.poll() is None:  # its children end themselves when it is gone

@@ -11,8 +11,8 @@ import pytest
 
 from perdure.faults import POINTS
 from tests.e2e.checker import check
-from tests.e2e.clients import Client, LineClient, players
-from tests.e2e.server import DEADLINE_S, ROOT, Server, alive, kill, mud, serving, wait_until
+from tests.e2e.clients import LineClient, find_mark, mark, players
+from tests.e2e.server import DEADLINE_S, ROOT, Server, kill, mud, serving, wait_until
 from tests.e2e.talk import talking
 
 PLAYED = [
@@ -167,39 +167,16 @@ def played_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with serving(tmp_path_factory.mktemp("played")) as server:
         with players(server.address, 1) as (ada,):
             mark(ada)
-            kill_all(server)
+            server.crash()
         return server.state
 
 
-def kill_all(server: Server) -> None:
-    """kill -9 the supervisor; the others end themselves."""
-    assert server.popen is not None
-    kill(server.popen.pid)
-    wait_gone(server)
-
-
-def wait_gone(server: Server) -> None:
-    """Until no process of the server is there any more."""
-    assert server.popen is not None
-    server.popen.wait(DEADLINE_S)
-    pids = [event["pid"] for event in server.events("starting")]
-    wait_until(lambda: not any(map(alive, pids)), "the end of gateway and host")
-
-
-def mark(client: Client) -> None:
-    """Do something that a new character has not done."""
-    client.command("go north", "The Leaking Ladle")
-    client.command("drop apple", "You drop the apple.")
-
-
-def find_mark(server: Server) -> None:
-    """Log in again, and find the character as it was marked."""
+def comes_back(server: Server) -> None:
+    """Ada logs in again, and finds her character as it was marked."""
     client = LineClient("Ada", server.address)
     try:
         client.log_in("connect")
-        client.wait_for("The Leaking Ladle")
-        client.command("inventory", "You carry nothing.")
-        client.command("look", "On the ground: an apple.")
+        find_mark(client)
     finally:
         client.close()
 
@@ -209,7 +186,7 @@ def test_a_recovery_that_dies_is_done_again(tmp_path: Path, played_state: Path, 
     """Crash table, *during a recovery by H*: the next claimer does the same again (FM-31, FM-93)."""
     shutil.copytree(played_state, tmp_path / "state", ignore=shutil.ignore_patterns("*.sock"))
     with serving(tmp_path, fault=fault) as server:
-        find_mark(server)
+        comes_back(server)
         server.wait_event("exited", name="host-1")
 
 
@@ -223,7 +200,7 @@ def test_a_claim_that_cannot_be_written_ends_the_start(tmp_path: Path, played_st
         assert server.popen.wait(DEADLINE_S) == 1
         assert "arranged at fault point" in server.said()
         server.start()
-        find_mark(server)
+        comes_back(server)
     finally:
         server.cleanup()
 
@@ -233,15 +210,15 @@ def test_a_stop_that_dies_loses_nothing(tmp_path: Path, played_state: Path, faul
     """The bases of a clean stop are missing; the journal has it all (FM-19, FM-55)."""
     shutil.copytree(played_state, tmp_path / "state", ignore=shutil.ignore_patterns("*.sock"))
     with serving(tmp_path, fault=fault) as server:
-        find_mark(server)
+        comes_back(server)
         assert server.popen is not None
         server.popen.terminate()
         server.wait_event("stopping")
         server.popen.terminate()  # a second order leaves a host that hangs two seconds
         server.popen.wait(DEADLINE_S)
-        wait_gone(server)
+        server.wait_gone()
         server.start()
-        find_mark(server)
+        comes_back(server)
 
 
 @cases(GATEWAY)
@@ -258,7 +235,7 @@ def test_a_gateway_that_dies_ends_sessions_and_nothing_else(tmp_path: Path, faul
         late.close()
         server.wait_event("sessions-ended")
         server.wait_event("ready", count=2, name="gateway")
-        find_mark(server)
+        comes_back(server)
         assert not server.events("exited", name="host-1")
 
 
@@ -294,11 +271,11 @@ def test_a_supervisor_that_dies_takes_the_others_with_it_and_loses_nothing(
     """Host and gateway end themselves; the next start takes everything over (FM-53)."""
     shutil.copytree(played_state, tmp_path / "state", ignore=shutil.ignore_patterns("*.sock"))
     with serving(tmp_path, fault=fault) as server:
-        find_mark(server)
+        comes_back(server)
         server.kill("host-1")
-        wait_gone(server)
+        server.wait_gone()
         server.start()
-        find_mark(server)
+        comes_back(server)
 
 
 def test_a_join_that_is_not_durable_is_sent_again(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ SEED = int(os.environ.get("PERDURE_SEED", "1"))
 def test_three_kills_cost_nobody_a_line(tmp_path: Path, move: bool) -> None:
     """Ten players, three kills: no disconnect, every line once and in order for every listener (FM-95)."""
     with serving(tmp_path) as server, players(server.address, 10) as clients:
-        with talking(clients, move=move) as talk:
+        with talking(clients, move=move, pause_s=0.03) as talk:
             for _ in range(3):
-                talk.go_on(rounds=15)
+                talk.go_on(rounds=12)
                 server.kill_host()
-            talk.go_on(rounds=15)
+            talk.go_on(rounds=12)
         report = talk.report()
         assert not report.complaints
         assert report.gap_s <= GAP_S_MAX, report

@@ -105,9 +105,10 @@ class Trouble(Game):
         self.spoil()
         self.deep(player)
 
-    @command("fill COUNT", help="Keeps so many rows of a kilobyte.")
+    @command("fill COUNT", help="Keeps so many more rows of some kilobytes.")
     def fill(self, player: Player, count: int) -> None:
-        for number in range(count):
+        kept = len(self.texts)
+        for number in range(kept, kept + count):
             self.texts[str(number)] = Text(f"{number}" * 1000)
         player.tell(f"Kept {len(self.texts)}.")
 
