@@ -65,9 +65,9 @@ def measure(short: bool) -> Report:
     return Report(
         "recovery",
         f"kill -9 of the host, rooms of {KIB} KiB with a player each, in s: median (10th–90th percentile)",
-        ["rooms", "first answer", "all rooms", "of it, taking them", "first start"],
+        ["rooms", "first answer", "all rooms", "of it, the new host's", "first start"],
         rows,
-        "a server with one room: the boot of a host and of its game, without rooms to recover.",
+        "a server with one room: seeing the death, and the boot of a host with its game.",
         [
             Goal("G11", "inputs lost, doubled or out of order", "0", f"{lost + wrong}", lost + wrong == 0),
             Goal("G11", f"{size}: first answer, without a standby", f"≤ {GOAL_FIRST_S} s",
@@ -78,7 +78,7 @@ def measure(short: bool) -> Report:
         [
             "Everybody types before the kill, while it happens and after it; the time is from the kill to the answer",
             f"of the last of these lines, as the players' sockets see it. {repeats} kills for each size.",
-            "Taking rooms: the new host reads the journals, restores and claims every room.",
+            "Of it, the new host's: from its start as a process until it has taken every room.",
         ],
         figures,
     )  # fmt: skip
