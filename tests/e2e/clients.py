@@ -14,6 +14,7 @@ import telnetlib3
 from tests.e2e.server import DEADLINE_S, wait_until
 
 PASSWORD = "open sesame"
+_said = re.compile(r'(?:You say|(\w+) says), "(.*)"')
 IAC, SB, SE, NEGOTIATIONS = 255, 250, 240, frozenset((251, 252, 253, 254))
 
 
@@ -37,18 +38,18 @@ class Strip:
         text = bytearray()
         for byte in data:
             match self._state, byte:
-                case "text", 255:
+                case "text", _ if byte == IAC:
                     self._state = "iac"
                 case "text", _:
                     text.append(byte)
-                case "iac", 250:
+                case "iac", _ if byte == SB:
                     self._state = "sub"
                 case "iac", _ if byte in NEGOTIATIONS:
                     self._state = "option"
-                case "iac", 255:
+                case "iac", _ if byte == IAC:
                     text.append(byte)
                     self._state = "text"
-                case "sub", 255:
+                case "sub", _ if byte == IAC:
                     self._state = "sub-iac"
                 case "sub-iac", _:
                     self._state = "text" if byte == SE else "sub"
@@ -65,6 +66,7 @@ class Client:
     Attributes:
         name: Its player's.
         sent, seen: All lines, in order.
+        heard: The (speaker, text) of all speech among them.
         closed_s: When the other side ended the connection; None while it is open.
     """
 
@@ -72,6 +74,7 @@ class Client:
         self.name = name
         self.sent: list[Line] = []
         self.seen: list[Line] = []
+        self.heard: list[tuple[str, str]] = []
         self.closed_s: float | None = None
         self.left = False
         self._rest = ""
@@ -90,7 +93,11 @@ class Client:
     def _saw(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")
         now_s = time.monotonic()
-        self.seen += (Line(now_s, line.rstrip("\r")) for line in lines)
+        for line in lines:
+            line = line.rstrip("\r")
+            self.seen.append(Line(now_s, line))
+            if match := _said.fullmatch(line):
+                self.heard.append((match[1] or self.name, match[2]))
 
     def _ended(self) -> None:
         if not self.left:
@@ -233,16 +240,7 @@ def find_mark(client: Client) -> None:
     client.command("look", "On the ground: an apple.")
 
 
-_said = re.compile(r'(?:You say|(\w+) says), "(.*)"')
-
-
-def heard(client: Client) -> list[tuple[str, str]]:
-    """The (speaker, text) of all speech that a client saw."""
-    found = (_said.fullmatch(line.text) for line in list(client.seen))
-    return [(match[1] or client.name, match[2]) for match in found if match]
-
-
 def wait_heard(clients: Sequence[Client], count: int, condition: Callable[[], bool] = lambda: True) -> None:
     """Wait until every client heard `count` lines of speech, its own included. No failure if not: see the checker."""
     with suppress(AssertionError):
-        wait_until(lambda: condition() and all(len(heard(client)) >= count for client in clients), "all speech")
+        wait_until(lambda: condition() and all(len(client.heard) >= count for client in clients), "all speech")

@@ -8,7 +8,7 @@ from itertools import count
 from random import Random
 
 from tests.e2e.checker import Hears, Report, check, everybody
-from tests.e2e.clients import Client, heard, wait_heard
+from tests.e2e.clients import Client, wait_heard
 from tests.e2e.server import wait_until
 
 MOVES = ("arena", "say a{}", "out", "say w{}")
@@ -88,7 +88,7 @@ class Talk:
 
 def own_echoes(client: Client) -> int:
     """How often a client heard itself."""
-    return sum(speaker == client.name for speaker, _ in heard(client))
+    return sum(speaker == client.name for speaker, _ in list(client.heard))
 
 
 @contextmanager

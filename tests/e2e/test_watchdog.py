@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.checker import GAP_S_MAX
-from tests.e2e.clients import Client, heard, players
+from tests.e2e.clients import Client, players
 from tests.e2e.server import Server, serving, trouble
 from tests.e2e.talk import talking
 
@@ -26,7 +26,7 @@ def pit_and_yard(folder: Path, fault: str = "") -> Iterator[tuple[Server, Client
 
 def own(client: Client) -> list[str]:
     """What a client heard itself say."""
-    return [text for speaker, text in heard(client) if speaker == client.name]
+    return [text for speaker, text in client.heard if speaker == client.name]
 
 
 def test_a_command_over_its_budget_is_cut_and_undone(tmp_path: Path) -> None:
