@@ -6,7 +6,7 @@ implementation raises `StorageError` (nothing of the operation is visible) unles
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -36,6 +36,15 @@ class Owner(msgspec.Struct, array_like=True, frozen=True):
     branch: int
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """One room to be taken: see `Owners.claim`."""
+
+    room: str
+    expected: Owner | None
+    from_c: int
+    branch: int
+
+
 class Owners(Protocol):
     """Owner rows: who may run which room. Durable and atomic between processes."""
 
@@ -56,6 +65,14 @@ class Owners(Protocol):
 
         Raises:
             ClaimLost: The row is not `expected`; it is unchanged.
+        """
+        ...
+
+    def claim_all(self, claims: Sequence[Claim], host: str) -> list[Owner]:
+        """Take all of these rooms or none, in one durable step; the new rows, in the order of `claims`.
+
+        Raises:
+            ClaimLost: A row is another than expected; all are unchanged.
         """
         ...
 

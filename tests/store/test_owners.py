@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, multiple, rule
 
 from perdure.errors import ClaimLost, ConfigError, StorageError
-from perdure.ports import Aside, Owner
+from perdure.ports import Aside, Claim, Owner
 from perdure.store.owners import SqliteOwners
 from tests.store.faulty import Child, Faults
 
@@ -35,6 +35,18 @@ def test_a_claim_raises_the_epoch_and_keeps_the_history(path: Path) -> None:
     assert owners.read("a") == second
     assert owners.history("a") == [first, second]
     assert owners.rooms() == {"a": second, "b": other}
+
+
+def test_many_rooms_are_claimed_together_or_not_at_all(path: Path) -> None:
+    """A host that recovers takes its rooms in one transaction; if one is somebody else's by now, none is taken."""
+    owners = SqliteOwners(path)
+    first = owners.claim("a", None, "host-1", 0, 0)
+    with pytest.raises(ClaimLost, match="'a'"):
+        owners.claim_all([Claim("b", None, 0, 0), Claim("a", None, 5, 0)], "host-2")
+    assert owners.rooms() == {"a": first}
+    rows = owners.claim_all([Claim("b", None, 0, 0), Claim("a", first, 5, 1)], "host-2")
+    assert rows == [Owner(1, "host-2", 0, 0), Owner(2, "host-2", 5, 1)]
+    assert owners.rooms() == {"a": rows[1], "b": rows[0]}
 
 
 def test_a_claim_by_whoever_has_not_seen_the_last_one_is_lost(path: Path) -> None:

@@ -9,11 +9,12 @@ that only rise.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from perdure.errors import ClaimLost
 from perdure.faults import no_fault
-from perdure.ports import Aside, FaultPoint, Owner
+from perdure.ports import Aside, Claim, FaultPoint, Owner
 from perdure.store.database import Database
 
 _VERSION = 1
@@ -34,7 +35,7 @@ class SqliteOwners:
 
     Args:
         path: The file; every process of the server opens it for itself.
-        fault: Asked before each claim commits.
+        fault: Asked before each claim, or group of claims, commits.
     """
 
     def __init__(self, path: Path, fault: FaultPoint = no_fault) -> None:
@@ -79,19 +80,19 @@ class SqliteOwners:
             ClaimLost: The row is another by now; it is unchanged.
             StorageError: The row is unchanged, unless the disk failed during the commit itself: read it.
         """
-        claimed = Owner(expected.epoch + 1 if expected else 1, host, from_c, branch)
+        return self.claim_all([Claim(room, expected, from_c, branch)], host)[0]
+
+    def claim_all(self, claims: Sequence[Claim], host: str) -> list[Owner]:
+        """Take all of these rooms or none, in one transaction: one wait for the disk instead of one for each.
+
+        Returns:
+            The new rows, in the order of `claims`.
+        Raises:
+            ClaimLost: A row is another by now; all are unchanged.
+            StorageError: As `claim`.
+        """
         with self._database.write("claim") as cursor:
-            current = _current(cursor, room)
-            if current != expected:
-                raise ClaimLost(
-                    f"Room {room!r} belongs to {_described(current)}, not to {_described(expected)} any more. "
-                    "It is unchanged. Drop this copy of the room.",
-                    op="store:owner-commit",
-                )
-            cursor.execute(
-                "INSERT INTO owner (room, epoch, host, from_c, branch) VALUES (?, ?, ?, ?, ?)",
-                (room, claimed.epoch, host, from_c, branch),
-            )
+            claimed = [_claim(cursor, claim, host) for claim in claims]
             self._fault("store:owner-commit")
         return claimed
 
@@ -132,6 +133,22 @@ class SqliteOwners:
 def _current(cursor: sqlite3.Cursor, room: str) -> Owner | None:
     row = cursor.execute(_CURRENT, (room,)).fetchone()
     return Owner(*row) if row else None
+
+
+def _claim(cursor: sqlite3.Cursor, claim: Claim, host: str) -> Owner:
+    current = _current(cursor, claim.room)
+    if current != claim.expected:
+        raise ClaimLost(
+            f"Room {claim.room!r} belongs to {_described(current)}, not to {_described(claim.expected)} any more. "
+            "It is unchanged. Drop this copy of the room.",
+            op="store:owner-commit",
+        )
+    claimed = Owner(current.epoch + 1 if current else 1, host, claim.from_c, claim.branch)
+    cursor.execute(
+        "INSERT INTO owner (room, epoch, host, from_c, branch) VALUES (?, ?, ?, ?, ?)",
+        (claim.room, claimed.epoch, host, claim.from_c, claim.branch),
+    )
+    return claimed
 
 
 def _described(owner: Owner | None) -> str:

@@ -16,11 +16,12 @@ from __future__ import annotations
 import random
 import sys
 from collections import deque
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from perdure.errors import ClaimLost, StorageError
 from perdure.faults import POINTS
-from perdure.ports import Owner
+from perdure.ports import Claim, Owner
 
 M = TypeVar("M")
 
@@ -69,13 +70,22 @@ class SimOwners:
         Raises:
             ClaimLost: The row is not `expected`; it is unchanged.
         """
-        row = self.read(room)
-        if row != expected:
-            raise ClaimLost(f"room {room} belongs to {row}, not {expected}", op="store:owner-commit")
+        return self.claim_all([Claim(room, expected, from_c, branch)], host)[0]
+
+    def claim_all(self, claims: Sequence[Claim], host: str) -> list[Owner]:
+        """Take all of these rooms or none.
+
+        Raises:
+            ClaimLost: A row is not as expected; all are unchanged.
+        """
+        for claim in claims:
+            if (row := self.read(claim.room)) != claim.expected:
+                raise ClaimLost(f"room {claim.room} belongs to {row}, not {claim.expected}", op="store:owner-commit")
         self._world.fault("store:owner-commit")
-        claimed = Owner(1 if row is None else row.epoch + 1, host, from_c, branch)
-        self._rows.setdefault(room, []).append(claimed)
-        return claimed
+        rows = [Owner(1 if c.expected is None else c.expected.epoch + 1, host, c.from_c, c.branch) for c in claims]
+        for claim, row in zip(claims, rows, strict=True):
+            self._rows.setdefault(claim.room, []).append(row)
+        return rows
 
 
 class SimBlobs:
