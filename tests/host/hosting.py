@@ -309,11 +309,11 @@ class Life:
             self.crash()
             raise
 
-    def taker(self, guard: Guard = unguarded) -> Taker:
+    def taker(self, entropy: Callable[[int], bytes] = os.urandom) -> Taker:
         """Another one that takes rooms for this incarnation, from what was read when it began."""
         return Taker(
             self.world.config(), self.world.games, self.stores, incarnation=self.name, boot_id=self.world.boot_id,
-            clock=self.clock, entropy=os.urandom, guard=guard, fault=self.faults, send=self._send,
+            clock=self.clock, entropy=entropy, guard=unguarded, fault=self.faults, send=self._send,
             notify=self.events.append,
         )  # fmt: skip
 
@@ -360,6 +360,10 @@ class Life:
             self.loop.advance(min(seconds, step_s))
             seconds -= step_s
             self.settle(5)
+
+    def pass_until(self, condition: Callable[[], object]) -> None:
+        """Let time pass until `condition` holds."""
+        self.until(lambda: condition() or self.loop.advance(0.1))
 
     def stop(self) -> None:
         """A clean stop."""
@@ -525,4 +529,5 @@ def began(world: World, faults: Faults | None = None) -> tuple[Life, Gateway]:
     life, gateway = world.life(faults=faults), Gateway()
     gateway.connect(life)
     gateway.join()
+    life.until(lambda: gateway.unacknowledged == 0)
     return life, gateway
