@@ -24,7 +24,7 @@ from perdure.host.ledger import Ledger
 from perdure.host.mail import Mail
 from perdure.host.recovery import Damaged
 from perdure.host.running import HostedProgram, Identity, Running
-from perdure.host.taking import Stores, Taken, Taker
+from perdure.host.taking import Ready, Stores, Taker
 from perdure.link.messages import EventSent, Message, OutAck, SeatGone
 from perdure.ports import Aside, Clock, FaultPoint
 from perdure.room.machine import Guard, Ran
@@ -96,7 +96,9 @@ class Host:
     def take_rooms(self) -> dict[str, Any]:
         """Recover and claim every configured room that is not aside. Returns what the report says of it."""
         asides = self._stores.asides.all()
-        taken = [taken for id in self.config.rooms if id not in asides and (taken := self._take(id))]
+        ready = [ready for id in self.config.rooms if id not in asides and (ready := self._look(id))]
+        taken = self._taker.claim(ready)
+        self.rooms.update({each.running.room.id: each.running for each in taken})
         return {
             "rooms": len(taken),
             "aside": sorted(self._stores.asides.all()),
@@ -119,15 +121,13 @@ class Host:
         await self._ledger.settled()
         self._ledger.close(based=await self._checkpoints.close())
 
-    def _take(self, id: str, *, accept_damage: bool = False) -> Taken | None:
-        """Take one room; a room that cannot be taken is put aside."""
+    def _look(self, id: str, *, accept_damage: bool = False) -> Ready | None:
+        """A room that can be claimed; one that cannot be recovered is put aside."""
         try:
-            taken = self._taker.take(id, accept_damage=accept_damage)
+            return self._taker.look(id, accept_damage=accept_damage)
         except (Damaged, SchemaError) as error:
             self._put_aside(Aside(id, str(error)))
             return None
-        self.rooms[id] = taken.running
-        return taken
 
     def _start(self, running: Running) -> None:
         """The room is ours: announce it, and take up what was in flight."""
@@ -429,11 +429,11 @@ class Host:
         if id in self._unstored:
             self._checkpoints.store_now(self._unstored[id])
             del self._unstored[id]
-        self._take(id, accept_damage=not by_input and not skip_input)
-        if id not in self.rooms:
+        ready = self._look(id, accept_damage=not by_input and not skip_input)
+        if ready is None:
             raise ContractError(f"Room {id} is still aside: {self._stores.asides.all()[id].reason}")
+        running = self.rooms[id] = self._taker.claim([ready])[0].running
         self._stores.asides.remove(id)
-        running = self.rooms[id]
         if skip_input:
             running.skip = Identity(aside.c, aside.session, aside.j, aside.n)
         self._start(running)

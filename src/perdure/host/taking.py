@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from perdure.config import Config
@@ -12,7 +12,7 @@ from perdure.host.recovery import DeadHosts, Recovered, recover
 from perdure.host.running import HostedProgram, Running
 from perdure.link.host import HostEnd
 from perdure.link.messages import Message
-from perdure.ports import AsideList, Clock, FaultPoint, Journal, Owner, Owners
+from perdure.ports import AsideList, Claim, Clock, FaultPoint, Journal, Owner, Owners
 from perdure.room.machine import Guard, Room
 
 FIRST_BASE_S = 1.0
@@ -24,6 +24,21 @@ class Stores:
 
     def __init__(self, journal: Journal, owners: Owners, asides: AsideList, bases: Bases, dead: DeadHosts) -> None:
         self.journal, self.owners, self.asides, self.bases, self.dead = journal, owners, asides, bases, dead
+
+
+class Ready(NamedTuple):
+    """A room that can be claimed.
+
+    Attributes:
+        owner: Its owner row as it was read; None for a room that nobody ever owned.
+        found: What was recovered; None for a new state.
+        rolled_back: Whether acknowledged history may be lost, so that a new branch begins.
+    """
+
+    room: Room
+    owner: Owner | None
+    found: Recovered | None = None
+    rolled_back: bool = False
 
 
 class Taken(NamedTuple):
@@ -70,58 +85,68 @@ class Taker:
         self._known = frozenset(config.rooms)
 
     def take(self, id: str, *, accept_damage: bool = False) -> Taken:
-        """The room as it last was, now ours; a new room if it is new.
-
-        Raises:
-            Damaged, SchemaError: It cannot be recovered; the owner row is unchanged.
-            ClaimLost: Somebody else has it.
-        """
-        history = self._stores.owners.history(id)
-        owner = history[-1] if history else None
-        if owner is None:
-            return Taken(self._begin(id, None, c=0, branch=0))
-        lost = self._stores.dead.lost_history(
-            owner, self._config.games[self._config.rooms[id]].durability, self._boot_id
-        )
-        found = self._recover(id, history, accept_damage=accept_damage or lost)
-        self._fault("host:recover-read")
-        if found is None:
-            return Taken(self._begin(id, owner, c=owner.from_c, branch=owner.branch))
-        for refused in found.refused:
-            self._notify({"kind": "base-refused", "room": id, "reason": refused})
-        rolled_back = lost or bool(found.damage)
-        found.room.branch = owner.branch + rolled_back
-        running = self._claim(found.room, owner)
-        running.records = found.records
-        running.based = not found.records and not found.refused
-        running.based_s = time.monotonic() + FIRST_BASE_S - running.game.base_every_s
-        return Taken(running, found.records, rolled_back)
+        """The room as it last was, now ours. Raises what `look` and `claim` raise."""
+        return self.claim([self.look(id, accept_damage=accept_damage)])[0]
 
     def take_anew(self, id: str, c: int) -> Running:
         """The room with a new state, from callback c on, on a new branch of its history."""
         owner = self._stores.owners.read(id)
-        return self._begin(id, owner, c=c, branch=owner.branch + 1 if owner else 0)
+        return self.claim([self._new(id, owner, c=c, branch=owner.branch + 1 if owner else 0)])[0].running
 
-    def _recover(self, id: str, history: list[Owner], *, accept_damage: bool) -> Recovered | None:
-        return recover(
+    def look(self, id: str, *, accept_damage: bool = False) -> Ready:
+        """The room as it last was, or as it begins if it is new; not ours yet.
+
+        Raises:
+            Damaged, SchemaError: It cannot be recovered.
+        """
+        history = self._stores.owners.history(id)
+        owner = history[-1] if history else None
+        if owner is None:
+            return self._new(id, None, c=0, branch=0)
+        lost = self._stores.dead.lost_history(
+            owner, self._config.games[self._config.rooms[id]].durability, self._boot_id
+        )
+        found = recover(
             id, self._programs[self._config.rooms[id]], history, self._stores.bases, self._stores.dead,
-            self._known, self._guard, accept_damage=accept_damage,
+            self._known, self._guard, accept_damage=accept_damage or lost,
         )  # fmt: skip
+        self._fault("host:recover-read")
+        if found is None:
+            return self._new(id, owner, c=owner.from_c, branch=owner.branch)
+        rolled_back = lost or bool(found.damage)
+        found.room.branch = owner.branch + rolled_back
+        return Ready(found.room, owner, found, rolled_back)
 
-    def _begin(self, id: str, owner: Owner | None, *, c: int, branch: int) -> Running:
-        """A new state; it begins with a base, so that its records have a ground."""
+    def claim(self, rooms: Sequence[Ready]) -> list[Taken]:
+        """Become the owner of all of these, in one durable step.
+
+        Raises:
+            ClaimLost: Somebody else has one of them; none is ours.
+        """
+        claims = [Claim(ready.room.id, ready.owner, ready.room.c, ready.room.branch) for ready in rooms]
+        rows = self._stores.owners.claim_all(claims, self._incarnation)
+        self._fault("host:recover-claimed")
+        return [self._taken(ready, row) for ready, row in zip(rooms, rows, strict=True)]
+
+    def _new(self, id: str, owner: Owner | None, *, c: int, branch: int) -> Ready:
         room = Room.new(
             id, self._programs[self._config.rooms[id]], seed=self._entropy(16), clock_us=self._clock.now_us(),
             c=c, branch=branch, rooms=self._known, guard=self._guard,
         )  # fmt: skip
-        running = self._claim(room, owner)
-        self._stores.bases.store(self._stores.bases.capture(room))
-        running.based, running.based_s = True, time.monotonic()
-        return running
+        return Ready(room, owner)
 
-    def _claim(self, room: Room, owner: Owner | None) -> Running:
-        row = self._stores.owners.claim(room.id, owner, self._incarnation, room.c, room.branch)
-        self._fault("host:recover-claimed")
+    def _taken(self, ready: Ready, row: Owner) -> Taken:
+        room, found = ready.room, ready.found
         room.epoch, room.branch = row.epoch, row.branch
         game = self._config.rooms[room.id]
-        return Running(room, HostEnd(room, self._send), self._programs[game], self._config.games[game])
+        running = Running(room, HostEnd(room, self._send), self._programs[game], self._config.games[game])
+        if found is None:  # a new state begins with a base, so that its records have a ground
+            self._stores.bases.store(self._stores.bases.capture(room))
+            running.based, running.based_s = True, time.monotonic()
+            return Taken(running)
+        for refused in found.refused:
+            self._notify({"kind": "base-refused", "room": room.id, "reason": refused})
+        running.records = found.records
+        running.based = not found.records and not found.refused
+        running.based_s = time.monotonic() + FIRST_BASE_S - running.game.base_every_s
+        return Taken(running, found.records, ready.rolled_back)
