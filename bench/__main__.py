@@ -25,7 +25,7 @@ import msgspec
 import psutil
 
 from bench.processes import end
-from bench.report import Report, as_markdown, as_text, goals_as_markdown
+from bench.report import Report, as_markdown, as_text, goals_as_markdown, unwind_on_sigterm
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
@@ -107,6 +107,7 @@ def main() -> int:
         parser.error(f"no measurement is called {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
     if arguments.write and arguments.names:
         parser.error("--write measures everything, so that all figures are of one machine and one day")
+    unwind_on_sigterm()
     where, deadline = machine(), time.monotonic() + ALL_S
     print(where, file=sys.stderr, flush=True)
     names, reports = arguments.names or MEASUREMENTS, []

@@ -124,9 +124,14 @@ def main(measure: Callable[[bool], Report]) -> None:
     parser.add_argument("--full", action="store_true", help="more repetitions and larger sizes")
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _stop)  # so that what was started for the measurement is ended with it
+    unwind_on_sigterm()
     report = measure(not arguments.full)
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n" if arguments.json else as_text(report))
+
+
+def unwind_on_sigterm() -> None:
+    """Let SIGTERM unwind this process, so that what it started is ended with it."""
+    signal.signal(signal.SIGTERM, _stop)
 
 
 def _stop(signum: int, _frame: object) -> NoReturn:
