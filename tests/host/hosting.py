@@ -24,7 +24,8 @@ from perdure.host.running import Running
 from perdure.host.taking import Stores, Taker
 from perdure.link.gateway import GatewayEnd
 from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone
-from perdure.room.machine import Callback, Guard, unguarded
+from perdure.room.callback import Callback
+from perdure.room.machine import Guard, unguarded
 from perdure.room.program import Lifecycle
 from perdure.room.record import (
     Answered,
@@ -363,7 +364,12 @@ class Life:
 
     def pass_until(self, condition: Callable[[], object]) -> None:
         """Let time pass until `condition` holds."""
-        self.until(lambda: condition() or self.loop.advance(0.1))
+
+        def passed() -> bool:
+            self.loop.advance(0.1)
+            return bool(condition())
+
+        self.until(passed)
 
     def stop(self) -> None:
         """A clean stop."""
@@ -396,7 +402,7 @@ class Life:
         self.over = True
         for task in asyncio.all_tasks(self.loop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            task.get_coro().close()  # type: ignore[union-attr]
+            task.get_coro().close()
         for pool in (self.host._ledger._syncer, self.host._checkpoints._packer, self.host._asks._threads):
             pool.shutdown(wait=True, cancel_futures=True)
         self.loop.close()

@@ -105,7 +105,7 @@ def test_a_question_that_takes_too_long_is_answered_with_a_timeout(tmp_path: Pat
 
 
 def test_after_a_crash_a_question_is_asked_again_or_answered_as_interrupted(tmp_path: Path) -> None:
-    """(FM-28) What may be asked twice is; for the rest, nobody can know. Both are answered once, also by the third host."""
+    """(FM-28) What may be asked twice is; for the rest, nobody can know. Each gets one answer, from any host."""
     world = World(tmp_path)
     gate = threading.Event()
     world.toy.functions["it"] = gate.wait

@@ -144,7 +144,9 @@ def test_a_clean_stop_with_a_full_disk_is_no_clean_one(tmp_path: Path) -> None:
         assert life.diary()[2:] == ["first"]
 
 
-@pytest.mark.parametrize(("durability", "point"), [("process", "store:append"), ("power", "store:append"), ("power", "store:sync")])
+@pytest.mark.parametrize(
+    ("durability", "point"), [("process", "store:append"), ("power", "store:append"), ("power", "store:sync")]
+)
 def test_after_a_final_error_nothing_is_released_even_if_the_disk_recovers(
     tmp_path: Path, durability: str, point: str
 ) -> None:

@@ -83,7 +83,9 @@ def test_recovering_again_and_again_doubles_nothing(tmp_path: Path) -> None:
         assert gateway.read[ANN] == [f"join {ANN}", "one", "two", "three"]
 
 
-@pytest.mark.parametrize("point", ["store:owner-commit", "host:recover-claimed", "store:blob-write", "store:blob-rename"])
+@pytest.mark.parametrize(
+    "point", ["store:owner-commit", "host:recover-claimed", "store:blob-write", "store:blob-rename"]
+)
 def test_a_new_room_whose_first_host_dies_while_it_is_made_is_made_by_the_next(tmp_path: Path, point: str) -> None:
     """(FM-31) Between the claim and the first base there is nothing to lose, and nothing that blocks."""
     world = World(tmp_path)
