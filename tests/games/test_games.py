@@ -341,6 +341,28 @@ def test_a_command_that_keeps_failing_is_disabled(perdure):
     assert info["bell"].faults == 0
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Curse(Game):
+    @command("curse")
+    def curse(self, player: Player) -> None:
+        """Say what cannot be said."""
+        raise Unspeakable
+
+
+def test_an_error_that_cannot_be_shown_is_a_fault_like_any_other(perdure):
+    """An author's __str__ may raise: the player, the admins and the log read of it all the same."""
+    room = perdure.room(Curse, keep_faults=True)
+    ada, root = room.join("Ada"), room.join("Root", role="admin")
+    ada.types("curse", "curse", "curse")
+    assert "It is disabled now." in ada.lines[-1]
+    assert root.sees("The last error: Unspeakable")
+    assert room.program.traceback(room.faults[0]).endswith("Unspeakable")
+
+
 @pytest.mark.parametrize(
     ("what", "advice"),
     [

@@ -176,7 +176,7 @@ def test_a_clean_stop_waits_for_the_base_that_is_on_its_way(tmp_path: Path) -> N
     faults.gates["store:blob-write"] = gate.wait
     gateway.type("one")
     life.advance(2 * LOOK_EVERY_S)
-    assert life.running().basing
+    assert "host:base-captured" in faults.passed
     gateway.type("two")
     threading.Timer(0.05, gate.set).start()
     life.stop()

@@ -29,3 +29,13 @@ def test_causes_are_shown_first():
     error = ValueError("b")
     error.__cause__ = KeyError("a")
     assert format_error(error, {}).split() == ["KeyError:", "'a'", "which", "led", "to:", "ValueError:", "b"]
+
+
+def test_an_error_that_cannot_be_shown_is_named():
+    """An author's __str__ may raise, too."""
+
+    class Unspeakable(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert format_error(Unspeakable(), {}).endswith("Unspeakable")

@@ -473,6 +473,18 @@ def test_effects_are_numbered_by_service_until_acknowledged() -> None:
     assert again(room, game).run(Mailed("b", 1, b""), 0).effects[0] == ("a", 3, b"1")
 
 
+def test_a_new_branch_numbers_its_effects_above_all_that_a_lost_history_may_have_sent() -> None:
+    """What a service has seen of the lost ones is not taken for these (FM-94); redo gives the same numbers."""
+    room, game = a_room(lambda callback, cause, things: callback.effect("a", b"x"))
+    assert room.run(Started(), 0).effects[0][1] == 1
+    room.branch, before = 2, again(room, game)
+    ran = room.run(Wake(), 0)
+    assert (ran.effects[0][1], room.run(Wake(), 0).effects[0][1]) == (2 * 2**32 + 1, 2 * 2**32 + 2)
+    assert ran.record is not None
+    before.replay(ran.record, ran.data)
+    assert before.effects["a"].pending == [(1, b"x"), (2 * 2**32 + 1, b"x")]
+
+
 def test_mail_is_remembered_by_its_number() -> None:
     """So that mail sent again is recognised, after a movement as well."""
     room, game = a_room()

@@ -6,13 +6,12 @@ line, and the intervals for which timers were set. So both survive what the room
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
 
-from perdure.errors import GameError
+from perdure.errors import GameError, one_line
 from perdure.games.python.api import Answer, Game, Module, Player, Room
 from perdure.games.python.collect import Collected, Command, Part
 from perdure.games.python.health import FAULTS_MAX, Health
@@ -129,7 +128,7 @@ class Binding:
         line = f"{what} {took}. Nothing of it was kept, and the failure was reported."
         if self._blamed and self._health.book(self._blamed, self._now_us):
             notice = f"{self._blamed} failed {FAULTS_MAX} times and is disabled until its code changes."
-            self._notices.append(f"[notice] {notice} The last error: {_one_line(error)}")
+            self._notices.append(f"[notice] {notice} The last error: {_shown(error)}")
             line += " It is disabled now."
         return line
 
@@ -365,10 +364,8 @@ class Binding:
         self._questions.pop(player._session, None)
 
 
-def _one_line(error: BaseException) -> str:
-    """An error in a line that can be shown, whatever its message holds."""
-    text = "".join(traceback.format_exception_only(error)).strip().partition("\n")[0]
-    return text[:LINE_MAX].encode("utf-8", "replace").decode()
+def _shown(error: BaseException) -> str:
+    return one_line(error).partition("\n")[0][:LINE_MAX]
 
 
 def _answer(cause: Answered) -> Answer[Any]:
