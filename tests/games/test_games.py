@@ -359,6 +359,7 @@ def test_an_error_that_cannot_be_shown_is_a_fault_like_any_other(perdure):
     ada, root = room.join("Ada"), room.join("Root", role="admin")
     ada.types("curse", "curse", "curse")
     assert "It is disabled now." in ada.lines[-1]
+    ada.types("something else")
     assert root.sees("The last error: Unspeakable")
     assert room.program.traceback(room.faults[0]).endswith("Unspeakable")
 
