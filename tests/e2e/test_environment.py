@@ -6,25 +6,29 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pexpect
 import pytest
 
 from tests.e2e.clients import PASSWORD, Client, LineClient, find_mark, mark, players
-from tests.e2e.server import DEADLINE_S, GAMES, Server, mud, project, serving, trouble, wait_until
+from tests.e2e.server import DEADLINE_S, GAMES, Server, kill, mud, project, serving, trouble, wait_until
 from tests.e2e.talk import talking
 
 TROUBLE = {"trouble": GAMES / "trouble"}
 GOODBYE = "The server is stopping. Your character is saved."
 
 
-def again(server: Server, name: str = "Ada") -> Client:
-    """A player logs in again."""
+@contextmanager
+def again(server: Server, name: str = "Ada") -> Iterator[Client]:
+    """A player who logs in again, and drops the connection afterwards."""
     client = LineClient(name, server.address)
-    client.log_in("connect")
-    return client
+    try:
+        client.log_in("connect")
+        yield client
+    finally:
+        client.close()
 
 
 @pytest.fixture
@@ -125,9 +129,8 @@ def test_ctrl_c_saves_and_says_goodbye(server: Server) -> None:
         assert screen.wait() == 0
         server.start()
         assert server.ask("status")["last_recovery"]["records"] == 0  # nothing was only queued (FM-19)
-        client = again(server)
-        find_mark(client)
-        client.close()
+        with again(server) as client:
+            find_mark(client)
     finally:
         screen.close(force=True)
 
@@ -154,11 +157,40 @@ def test_a_character_persists_over_quit_stop_and_crash(server: Server) -> None:
 
 def comes_back(server: Server) -> None:
     """Ada logs in, finds her character as it was marked, and leaves."""
-    client = again(server)
-    find_mark(client)
+    with again(server) as client:
+        find_mark(client)
+        leave(client)
+
+
+@pytest.mark.parametrize(
+    "victims", [["gateway", "host-1"], pytest.param(["gateway"], marks=pytest.mark.soak)], ids="-and-".join
+)
+def test_a_character_who_walks_is_neither_lost_nor_doubled(server: Server, victims: list[str]) -> None:
+    """Killed at any point of the way between two rooms, it is in one of them, with what it carried (FM-27, FM-95)."""
+    server.start()
+    with players(server.address, 1) as (ada,):
+        leave(ada)
+    for deaths in (1, 2, 3):
+        with again(server) as client:
+            client.wait_for("Exits:")
+            for number in range(40):
+                client.send(("arena", "out")[number % 2])
+            client.wait_for("The Arena")
+            for victim in victims:
+                kill(server.pid(victim))
+            client.wait_closed()
+        server.wait_event("ready", count=1 + deaths, name="gateway")
+        with again(server) as client:
+            client.wait_for("Exits:")
+            client.command("inventory", "You carry an apple.")
+            client.command("coins", "You have 10 coins.")
+            leave(client)
+
+
+def leave(client: Client) -> None:
+    """Quit, and wait until the server has let go."""
     client.send("quit")
     client.wait_closed()
-    client.close()
 
 
 def test_a_dropped_player_comes_back_to_the_same_session(server: Server) -> None:
@@ -169,12 +201,11 @@ def test_a_dropped_player_comes_back_to_the_same_session(server: Server) -> None
         wait_until(lambda: "link-dead" in stages(server), "Ada's dead link")
         server.kill_host()
         bob.command("say are you there", "You say")
-        client = again(server)
-        client.wait_for("Welcome back, Ada.")
-        client.wait_for('Bob says, "are you there"')
-        client.command("say yes", 'You say, "yes"')
-        bob.wait_for('Ada says, "yes"')
-        client.close()
+        with again(server) as client:
+            client.wait_for("Welcome back, Ada.")
+            client.wait_for('Bob says, "are you there"')
+            client.command("say yes", 'You say, "yes"')
+            bob.wait_for('Ada says, "yes"')
 
 
 def stages(server: Server) -> list[str]:
@@ -192,10 +223,9 @@ def test_a_killed_gateway_ends_its_sessions_and_the_rooms_know(server: Server) -
     server.wait_event("sessions-ended")
     server.wait_event("ready", count=2, name="gateway")
     wait_until(lambda: sum(room["seats"] for room in server.ask("rooms")) == 0, "empty rooms")
-    client = again(server)
-    find_mark(client)
-    client.command("who", "1 here in the world: Ada.")
-    client.close()
+    with again(server) as client:
+        find_mark(client)
+        client.command("who", "1 here in the world: Ada.")
     assert not server.events("exited", name="host-1")
 
 
@@ -248,9 +278,8 @@ def test_a_signal_while_it_starts_ends_it(server: Server) -> None:
     server.popen.send_signal(signal.SIGTERM)
     assert server.popen.wait(DEADLINE_S) == 0
     server.start()
-    client = again(server)
-    find_mark(client)
-    client.close()
+    with again(server) as client:
+        find_mark(client)
 
 
 # --- the disk ---
@@ -298,6 +327,39 @@ def test_a_full_disk_stops_nobody_for_ever(tmp_path: Path, small_disk: Path) -> 
         server.cleanup()
 
 
+def test_a_host_that_dies_while_the_disk_is_full_comes_back(tmp_path: Path, small_disk: Path) -> None:
+    """Not a byte is left: hosts are tried again and again, players wait, and then it goes on (FM-35)."""
+    server = Server(tmp_path, trouble(tmp_path / "p"), state=small_disk / "state")
+    try:
+        server.start()
+        with players(server.address, 2, "Trouble awaits") as (ada, bob):
+            ada.command("count", "Count: 1.")
+            filler = small_disk / "filler"
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(1 << 12))
+            bob.command("say full", "You say")
+            dying = server.pid("host-1")
+            kill(dying)
+            ada.send("count")
+            bob.send("say waits")
+            wait_until(lambda: host_pid(server) not in (dying, None), "another host")
+            wait_until(lambda: host_pid(server) is None, "its end")
+            filler.unlink()
+            ada.wait_for("Count: 2.")
+            bob.wait_for('You say, "waits"')
+            assert "No space left on device" in server.cli("events", "-n", "1000", "--json").out
+        assert server.stop() == 0
+    finally:
+        server.cleanup()
+
+
+def host_pid(server: Server) -> int | None:
+    """Of the host that runs or starts just now, if any."""
+    pid: int | None = next(p["pid"] for p in server.ask("status")["processes"] if p["name"] == "host-1")
+    return pid
+
+
 def test_state_larger_than_any_pipe_is_recovered(tmp_path: Path) -> None:
     """Megabytes of rows, bases taken beside them and kills in between: a callback is in whole or not (FM-18, FM-34)."""
     folder = tmp_path / "p"
@@ -335,14 +397,13 @@ def test_a_damaged_segment_puts_its_room_aside(tmp_path: Path) -> None:
         (aside,) = server.cli("rooms", "--aside", "--json").json
         assert (aside["room"], aside["n"]) == ("yard", -1)
         assert "room yard is good up to callback" in aside["reason"]
-        bob = again(server, "Bob")
-        bob.command("count", "Count: 2.")
-        resumed = server.cli("room", "resume", "yard", "--json")
-        assert resumed.code == 0, resumed.err
-        assert resumed.json["branch"] == 1
-        bob.command("go yard", "Trouble awaits in the yard")
-        bob.command("count", "Count: 2.")
-        bob.close()
+        with again(server, "Bob") as bob:
+            bob.command("count", "Count: 2.")
+            resumed = server.cli("room", "resume", "yard", "--json")
+            assert resumed.code == 0, resumed.err
+            assert resumed.json["branch"] == 1
+            bob.command("go yard", "Trouble awaits in the yard")
+            bob.command("count", "Count: 2.")
 
 
 def flip(server: Server, text: bytes) -> None:
