@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -39,7 +40,9 @@ class Checkpoints:
         self._fault, self._notify = fault, notify
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="perdure-base")
         self._timer: asyncio.TimerHandle | None = None
+        self._due: deque[Running] = deque()
         self._storing: set[asyncio.Future[tuple[BaseKey, BaseKey]]] = set()
+        self._newly_based = False
 
     def start(self) -> None:
         """Look after the rooms from now on."""
@@ -62,6 +65,7 @@ class Checkpoints:
         """
         if self._timer is not None:
             self._timer.cancel()
+        self._due.clear()
         await self._stored_all()
         for running in self._rooms.values():
             if running.records and self._may(running):
@@ -78,18 +82,28 @@ class Checkpoints:
     def _look(self) -> None:
         self._timer = self._loop.call_later(LOOK_EVERY_S, self._look)
         now_s = self._loop.time()
-        for running in self._rooms.values():
-            late = now_s - running.based_s >= running.game.base_every_s
-            due = running.records and (late or running.records >= running.game.base_every_records)
-            if due and not running.basing and self._may(running):
-                self._begin(running, now_s)
+        self._due = deque(running for running in self._rooms.values() if self._is_due(running, now_s))
+        self._begin_next()
+
+    def _is_due(self, running: Running, now_s: float) -> bool:
+        late = now_s - running.based_s >= running.game.base_every_s
+        return bool(running.records) and (late or running.records >= running.game.base_every_records)
+
+    def _begin_next(self) -> None:
+        """One room at a time, each in a turn of its own: captured together they would hold up everybody."""
+        while self._due and not self._storing:
+            running = self._due.popleft()
+            if self._rooms.get(running.room.id) is running and self._may(running):
+                self._begin(running, self._loop.time())
+        if self._newly_based and not self._storing:
+            self._forget_dead()
 
     def _may(self, running: Running) -> bool:
         """At a quiescent point only: nothing runs, and nothing waits for the journal."""
         return running.end.quiescent and running.game.durability != "none"
 
     def _begin(self, running: Running, now_s: float) -> None:
-        running.based_s, running.records, running.basing = now_s, 0, True
+        running.based_s, running.records = now_s, 0
         captured = self._bases.capture(running.room)
         self._fault("host:base-captured")
         done = self._loop.run_in_executor(self._packer, self._bases.store, captured)
@@ -97,7 +111,6 @@ class Checkpoints:
         done.add_done_callback(lambda done: self._ended(running, done))
 
     def _ended(self, running: Running, done: asyncio.Future[tuple[BaseKey, BaseKey]]) -> None:
-        running.basing = False
         self._storing.discard(done)
         error = done.exception()
         if error is None:
@@ -107,16 +120,17 @@ class Checkpoints:
             running.records += 1
             structlog.get_logger().error("base-failed", room=running.room.id, error=str(error))
             self._notify({"kind": "base-failed", "room": running.room.id, "reason": str(error)})
+        self._begin_next()
 
     def _stored(self, running: Running, kept: tuple[BaseKey, BaseKey]) -> None:
         oldest, newest = kept
         self._journal.based(running.room.id, oldest.c)
         if not running.based and newest.c >= running.claimed_c:
-            running.based = True
-            self._forget_dead()
+            running.based = self._newly_based = True
 
     def _forget_dead(self) -> None:
         """Delete the journals of dead hosts in which every room with a record runs here on a base of its own."""
+        self._newly_based = False
         try:
             self._dead.forget({id for id, running in self._rooms.items() if running.based}, self._owners.rooms())
         except StorageError as error:

@@ -66,7 +66,6 @@ class Running:
         due_s: What the agenda has down for it -> when (monotonic).
         based_s: When its last base was begun (monotonic).
         records: Callbacks recorded since then.
-        basing: Whether a base is being stored.
         released: Service -> number of its last effect that is durable, and on its way.
         claimed_c: Callback number at which this host took it.
         based: Whether a base of at least that callback is stored: dead hosts' records are not needed.
@@ -82,7 +81,7 @@ class Running:
         self.due_s: dict[str, float] = {}
         self.based_s = 0.0
         self.records = 0
-        self.basing = self.based = False
+        self.based = False
         self.released = {service: effects.next_number - 1 for service, effects in room.effects.items()}
         self.claimed_c = room.c
         self.faults = 0
