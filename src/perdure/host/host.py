@@ -110,6 +110,7 @@ class Host:
         """Let all rooms that were taken run: call once, when the loop runs."""
         for running in list(self.rooms.values()):
             self._start(running)
+        self._mail.post_again()
         self._checkpoints.start()
 
     async def close(self) -> None:
@@ -142,7 +143,6 @@ class Host:
                 self._asks.ask(room.id, id, request, running.program.resolve)
             else:
                 self._asks.interrupted(room.id, id)
-        self._mail.post_again()
         self._agenda.plan(running)
 
     def _put_aside(self, aside: Aside) -> None:
@@ -437,6 +437,7 @@ class Host:
         if skip_input:
             running.skip = Identity(aside.c, aside.session, aside.j, aside.n)
         self._start(running)
+        self._mail.post_again()
         self._notify({"kind": "resumed", "room": id, "skipped": skip_input})
         return running
 
@@ -455,5 +456,6 @@ class Host:
         self.rooms[id] = self._taker.take_anew(id, old.room.c if old else owner.from_c if owner else 0)
         self._stores.asides.remove(id)
         self._start(self.rooms[id])
+        self._mail.post_again()
         self._notify({"kind": "discarded", "room": id})
         return self.rooms[id]
