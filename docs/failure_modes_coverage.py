@@ -58,9 +58,7 @@ def with_tests(page: str) -> str:
         files = "<br>".join(f"`{name}`" for name in covered.get(number, [])) or "–"
         return f'| <span id="fm-{number}">FM-{number}</span> | {text} | {files} |'
 
-    page = page.replace(
-        "| line | what goes wrong |\n|---|---|", "| line | what goes wrong | tests |\n|---|---|---|"
-    )
+    page = page.replace("| line | what goes wrong |\n|---|---|", "| line | what goes wrong | tests |\n|---|---|---|")
     return LINE.sub(row, page)
 
 
