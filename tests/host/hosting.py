@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -189,6 +190,13 @@ class LoopClock:
 
     def now_us(self) -> int:
         return NOON_US + round((self._loop.time() - self._start_s) * 1e6)
+
+
+class Gate(threading.Event):
+    """Holds a thread up until it is set; not for ever, so that a test that fails ends."""
+
+    def wait(self, timeout: float | None = DEADLINE_S) -> bool:
+        return super().wait(timeout)
 
 
 class Died(SystemExit):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.host.hosting import ANN, Unspeakable, World, began
+from tests.host.hosting import ANN, Gate, Unspeakable, World, began
 
 
 def raising() -> None:
@@ -89,7 +89,7 @@ def test_a_function_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_a_question_that_takes_too_long_is_answered_with_a_timeout(tmp_path: Path, blocking: bool) -> None:
     """And what its function says later is nobody's."""
     world = World(tmp_path)
-    gate = threading.Event()
+    gate = Gate()
     never = asyncio.Event()
     world.toy.functions["it"] = gate.wait if blocking else never.wait
     life, gateway = began(world)
@@ -107,7 +107,7 @@ def test_a_question_that_takes_too_long_is_answered_with_a_timeout(tmp_path: Pat
 def test_after_a_crash_a_question_is_asked_again_or_answered_as_interrupted(tmp_path: Path) -> None:
     """(FM-28) What may be asked twice is; for the rest, nobody can know. Each gets one answer, from any host."""
     world = World(tmp_path)
-    gate = threading.Event()
+    gate = Gate()
     world.toy.functions["it"] = gate.wait
     life, gateway = began(world)
     gateway.type("ask it", "again it")
@@ -129,7 +129,7 @@ def test_after_a_crash_a_question_is_asked_again_or_answered_as_interrupted(tmp_
 def test_a_clean_stop_does_not_wait_for_answers(tmp_path: Path) -> None:
     """They are the next host's."""
     world = World(tmp_path)
-    gate = threading.Event()
+    gate = Gate()
     world.toy.functions["it"] = gate.wait
     life, gateway = began(world)
     gateway.type("again it")

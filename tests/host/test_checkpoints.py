@@ -12,7 +12,7 @@ from perdure.host.bases import Bases
 from perdure.host.checkpoints import LOOK_EVERY_S
 from perdure.store.blobs import FileBlobs
 from perdure.store.journal import DeadJournal
-from tests.host.hosting import ANN, KEYS, NOON_US, Died, Faults, Gateway, World, began
+from tests.host.hosting import ANN, KEYS, NOON_US, Died, Faults, Gate, Gateway, World, began
 
 
 class Noon:
@@ -54,7 +54,7 @@ def test_a_base_is_stored_earlier_after_many_records(tmp_path: Path) -> None:
 def test_no_base_is_taken_while_a_record_waits_for_the_disk(tmp_path: Path) -> None:
     """(FM-18) A base ahead of the journal would hold what was never acknowledged: only quiescent rooms are captured."""
     world = World(tmp_path, base_every_s=0.5, durability="power")
-    gate, faults = threading.Event(), Faults()
+    gate, faults = Gate(), Faults()
     life, gateway = began(world, faults)
     with life:
         faults.gates["store:sync"] = gate.wait
@@ -71,7 +71,7 @@ def test_no_base_is_taken_while_a_record_waits_for_the_disk(tmp_path: Path) -> N
 def test_a_base_is_the_room_as_it_was_captured(tmp_path: Path) -> None:
     """(FM-18) What happens while it is packed is not in it; the header's hash is that of its contents."""
     world = World(tmp_path, base_every_s=0.5)
-    gate, faults = threading.Event(), Faults()
+    gate, faults = Gate(), Faults()
     life, gateway = began(world, faults)
     with life:
         faults.gates["store:blob-write"] = gate.wait
@@ -171,7 +171,7 @@ def test_a_clean_stop_stores_what_changed_and_the_next_host_needs_nothing_else(t
 def test_a_clean_stop_waits_for_the_base_that_is_on_its_way(tmp_path: Path) -> None:
     """(FM-19) The old process leaves when its state is stored, not when that was ordered."""
     world = World(tmp_path, base_every_s=0.5, durability="checkpoint")
-    gate, faults = threading.Event(), Faults()
+    gate, faults = Gate(), Faults()
     life, gateway = began(world, faults)
     faults.gates["store:blob-write"] = gate.wait
     gateway.type("one")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import threading
 from pathlib import Path
 
 import pytest
 
 from perdure.host.ledger import RETRY_S
-from tests.host.hosting import ANN, Faults, Gateway, Life, World, began
+from tests.host.hosting import ANN, Faults, Gate, Gateway, Life, World, began
 
 
 def test_process_releases_at_once_and_never_syncs(tmp_path: Path) -> None:
@@ -24,7 +23,7 @@ def test_process_releases_at_once_and_never_syncs(tmp_path: Path) -> None:
 
 def test_power_releases_only_after_the_sync_and_commits_in_groups(tmp_path: Path) -> None:
     """(H2, I3) While one sync runs the next group gathers: it is released as one, in order."""
-    gate, faults = threading.Event(), Faults()
+    gate, faults = Gate(), Faults()
     life, gateway = began(World(tmp_path, durability="power"), faults)
     with life:
         faults.gates["store:sync"] = gate.wait
@@ -49,7 +48,7 @@ def test_power_releases_only_after_the_sync_and_commits_in_groups(tmp_path: Path
 def test_what_power_released_survives_and_what_waited_is_sent_again(tmp_path: Path) -> None:
     """A kill while the disk is slow: the gateway's tail holds what nobody acknowledged."""
     world = World(tmp_path, durability="power")
-    gate, faults = threading.Event(), Faults()
+    gate, faults = Gate(), Faults()
     life, gateway = began(world, faults)
     faults.gates["store:sync"] = gate.wait
     gateway.type("in flight")
@@ -69,7 +68,7 @@ def test_a_full_disk_holds_everything_and_it_goes_on_in_order_and_once(tmp_path:
     faults = Faults()
     life, gateway = began(world, faults)
     with life:
-        answer = threading.Event()
+        answer = Gate()
         world.toy.functions["slow"] = answer.wait
         gateway.type("timer 2", "ask slow")
         gateway.join("g.1.2", "yard")

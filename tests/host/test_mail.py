@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from perdure.config import Game
+from perdure.link.messages import EventSent
 from perdure.ports import Aside
-from tests.host.hosting import BOB, Died, Faults, Gateway, Life, World
+from perdure.room.record import Input
+from tests.host.hosting import ANN, BOB, Died, Faults, Gate, Gateway, Life, World
 
 ROOMS = {"hall": "toy", "yard": "toy"}
 POINTS = [
@@ -81,7 +82,7 @@ def test_mail_to_a_paused_room_waits_in_order(tmp_path: Path, durability: str) -
 def test_mail_is_not_carried_before_its_record_is_durable(tmp_path: Path) -> None:
     """(H2) Not either when another room comes back meanwhile, and everything unacknowledged is carried again."""
     world = World(tmp_path, {**ROOMS, "void": "toy"}, durability="power")
-    gate, faults = threading.Event(), Faults()
+    gate, faults = Gate(), Faults()
     life, gateway = begun(world, faults)
     with life:
         faults.gates["store:sync"] = gate.wait
@@ -120,15 +121,15 @@ def test_what_its_target_missed_is_not_overtaken_by_a_newer_letter(tmp_path: Pat
     owners.put(Aside("yard", "it killed two hosts", 3, BOB, 1, 1))
     owners.close()
     with world.life() as life:
-        gateway.connect(life)
+        wire = gateway.connect(life)
         gateway.type("mail yard 1")
 
         def at_once() -> None:
-            life.host._mail.post_again()  # as if the letter had just been posted
+            life.host.receive(wire, EventSent("hall", 2, ANN, 1, 2, Input("mail yard 2")))
             life.host.resume("yard", skip_input=True)
 
         life.call(at_once)
-        assert letters(life) == ["mail hall 1"]
+        assert letters(life) == ["mail hall 1", "mail hall 2"]
 
 
 def test_mail_goes_on_after_its_target_was_discarded(tmp_path: Path) -> None:
