@@ -1,9 +1,6 @@
 """The process that runs rooms: a shell around the room machine and the host's end of the link.
 
-rooms      one running room: callback, record, journal, release
-host       all rooms of this process: the link, time, mail, questions, the operator's commands
-recovery   dead hosts' bases and records become running rooms again
-bases      process      puts a host together: stores, programs, link, control
+    process      puts a host together: stores, programs, link, control
     host         all rooms of the process, and what happens to them
     running      one running room, and what it holds back
     taking       recovery, claim and first base of a room
