@@ -17,7 +17,6 @@ from tests.e2e.talk import talking
 
 PLAYED = [
     "host:before-callback=kill@40",
-    "host:before-callback=hang@40",
     "host:after-callback=exit@40",
     "host:after-append=kill@40",
     "host:after-release=kill@40",
@@ -32,6 +31,7 @@ PLAYED = [
 ]
 """The host dies of it in the middle of the game. The first two blobs are the first bases of the two rooms."""
 PLAYED_LONG = [
+    "host:before-callback=hang@40",
     "host:after-callback=kill@40",
     "host:after-callback=hang@40",
     "host:after-append=exit@40",
@@ -50,7 +50,7 @@ RECOVERING = [
     "host:boot=kill",
     "host:recover-read=kill",
     "host:recover-claimed=kill",
-    "store:owner-commit=kill@2",
+    "store:owner-commit=kill",
     "store:allocate=kill",
 ]
 """A host that takes the rooms of a dead one meets it."""
@@ -58,7 +58,7 @@ RECOVERING_LONG = ["host:boot=exit", "host:boot=hang", "store:allocate=raise"]
 
 FIRST_START = ["store:owner-commit=kill", "store:blob-write=kill"]
 """There is nothing yet, and the first host dies while it makes it."""
-FIRST_START_LONG = ["host:boot=kill", "host:recover-claimed=kill@2"]
+FIRST_START_LONG = ["host:boot=kill", "host:recover-claimed=kill"]
 
 SURVIVED, SURVIVED_LONG = ["store:blob-write=raise@3"], ["store:blob-rename=raise@3", "store:blob-folder-sync=raise@3"]
 """A base fails, and is tried again; the host goes on."""
