@@ -152,11 +152,12 @@ def test_events_that_waited_keep_their_order_through_a_pause(tmp_path: Path) -> 
         gateway.slow.add(ANN)
         gateway.type(f"text {OUTBOX_BYTES_FULL + 1}", "one", "two")
         life.call(life.host.pause, "hall")
-        gateway.catch_up()
         gateway.type("three")
+        gateway.catch_up()
+        gateway.type("four")
         assert "one" not in life.diary()
         life.call(life.host.go_on, "hall")
-        assert life.diary()[-3:] == ["one", "two", "three"]
+        assert life.diary()[-4:] == ["one", "two", "three", "four"]
 
 
 def test_events_that_waited_survive_a_full_disk_and_fill_the_outbox_again(tmp_path: Path) -> None:
@@ -221,6 +222,35 @@ def test_a_paused_room_holds_everything_steps_once_and_goes_on_in_order(tmp_path
         life.call(life.host.go_on, "hall")
         assert life.diary()[3:] == ["one", "two", "three", "timer 1", "four"]
         assert gateway.read[ANN][-1] == "four"
+        assert gateway.unacknowledged == 0
+
+
+@pytest.mark.parametrize("kind", ["resident", "ephemeral"])
+def test_a_disk_that_fills_in_the_middle_of_what_was_held_keeps_its_order(tmp_path: Path, kind: str) -> None:
+    """(FM-35) Two timers, or a start and its join, have been begun: what was held behind them stays behind."""
+    world = World(tmp_path)
+    world.toy.lifecycle = Lifecycle(kind, grace_s=1)  # type: ignore[arg-type]
+    faults = Faults()
+    life, gateway = began(world, faults)
+    with life:
+        if kind == "ephemeral":
+            gateway.leave()
+            life.advance(3)
+            life.call(life.host.pause, "hall")
+            gateway.join(BOB)
+            gateway.type("behind", session=BOB)
+            expected = ["start", f"join {BOB}", "behind"]
+        else:
+            gateway.type("timer 1", "timer 1.5")
+            life.call(life.host.pause, "hall")
+            life.advance(2)
+            gateway.type("behind")
+            expected = ["timer 1", "timer 1.5", "behind"]
+        faults.failing["store:append"] = errno.ENOSPC
+        life.call(life.host.go_on, "hall")
+        faults.failing.clear()
+        life.advance(3)
+        assert life.diary()[-3:] == expected
         assert gateway.unacknowledged == 0
 
 
