@@ -24,9 +24,7 @@ def test_three_kills_cost_nobody_a_line(tmp_path: Path, move: bool) -> None:
                 talk.go_on(rounds=12)
                 server.kill_host()
             talk.go_on(rounds=12)
-        report = talk.report()
-        assert not report.complaints
-        assert report.gap_s <= GAP_S_MAX, report
+        assert not talk.report().complaints
         assert len(server.events("exited", name="host-1")) == 3
         assert server.stop() == 0
 

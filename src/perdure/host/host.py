@@ -453,9 +453,23 @@ class Host:
         owner = self._stores.owners.read(id)
         if old is not None:
             old.due_s.clear()
-        self.rooms[id] = self._taker.take_anew(id, old.room.c if old else owner.from_c if owner else 0)
+        running = self.rooms[id] = self._taker.take_anew(id, old.room.c if old else owner.from_c if owner else 0)
+        aside = self._stores.asides.all().get(id)
+        if aside is not None:
+            running.skip = _first_on_new_branch(aside)
         self._stores.asides.remove(id)
-        self._start(self.rooms[id])
+        self._start(running)
         self._mail.post_again()
         self._notify({"kind": "discarded", "room": id})
-        return self.rooms[id]
+        return running
+
+
+def _first_on_new_branch(aside: Aside) -> Identity | None:
+    """The input that put a room aside, as its player's gateway sends it to the room that begins anew.
+
+    It is the first that the room had not applied, so it is event 1 of the player's next seat (G4); a join is sent
+    as it was.
+    """
+    if aside.n < 0:
+        return None
+    return Identity(0, aside.session, aside.j, 0) if aside.n == 0 else Identity(0, aside.session, aside.j + 1, 1)

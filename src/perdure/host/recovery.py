@@ -96,14 +96,16 @@ class DeadHosts:
     def lost_history(self, owner: Owner, durability: str, boot_id: str) -> bool:
         """Whether the owner's end may have cost acknowledged history, so that a new branch begins."""
         journal = self.journals.get(owner.host)
-        if journal is None or journal.clean:
-            return False
         match durability:
-            case "power":
+            case "none":
+                return True
+            case _ if journal is None or journal.clean:
                 return False
+            case "checkpoint":
+                return True
             case "process":
                 return journal.boot_id != boot_id
-        return True
+        return False
 
     def forget(self, based: set[str], owners: Mapping[str, Owner]) -> None:
         """Delete the journals that only rooms among `based` could still need.

@@ -150,6 +150,13 @@ _SENTENCES = {
     "starting": "{name} starts (pid {pid})",
     "ready": "{name} is ready",
     "exited": "{name} {how}",
+    "recovered": "{name} has {rooms} rooms again, {records} records after their bases, {all_ms} ms after its start",
+    "fault": "a callback of room {room} faulted and was undone: {error}",
+    "resumed": "room {room} goes on",
+    "discarded": "room {room} begins anew",
+    "journal-full": "the journal is full: {reason}",
+    "journal-goes-on": "the journal has space again, and everything goes on",
+    "base-failed": "no base of room {room} was stored, the one before it counts: {reason}",
     "restarting": "{name} starts again {when} (attempt {attempt})",
     "killed": "{name} was killed: {reason}",
     "sessions-ended": "the gateway's sessions ended",
@@ -170,4 +177,6 @@ def sentence(event: Event) -> str:
     if not text:
         rest = (f"{key}={value}" for key, value in fields.items() if key not in ("seq", "at", "kind"))
         text = " ".join([fields["kind"], *rest])
+    if "last" in fields and not event.get("ordered"):
+        text += f"; its log ends: {fields['last']}"
     return f"{text}. {fields['note']}" if "note" in fields and template else text
