@@ -73,6 +73,7 @@ class Ledger:
 
     async def settled(self) -> None:
         """Wait until every record that was written is durable, but for those that wait for space."""
+        self._sync()
         while self._syncing is not None:
             await asyncio.wait([self._syncing])
 
@@ -107,7 +108,8 @@ class Ledger:
     def _written(self, running: Running, ran: Ran) -> None:
         if running.game.durability == "power":
             self._unsynced.append((running, ran))
-            self._sync()
+            if len(self._unsynced) == 1:
+                self._loop.call_soon(self._sync)  # what arrived in this turn is one group
         else:
             self._durable(running, ran)
 
