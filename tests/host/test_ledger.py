@@ -22,7 +22,7 @@ def test_process_releases_at_once_and_never_syncs(tmp_path: Path) -> None:
 
 
 def test_power_releases_only_after_the_sync_and_commits_in_groups(tmp_path: Path) -> None:
-    """(H2, I3) What arrives in one turn is one group; while its sync runs the next gathers. All is released in order."""
+    """(H2, I3) What arrives in a turn is one group; while its sync runs the next gathers. Released in order."""
     gate, faults = Gate(), Faults()
     life, gateway = began(World(tmp_path, durability="power"), faults)
     with life:
