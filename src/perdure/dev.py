@@ -27,6 +27,7 @@ from perdure.config import Config, parse_address
 from perdure.control import Handler
 from perdure.errors import ContractError
 from perdure.faults import Faults
+from perdure.gateway.control import methods as gateway_methods
 from perdure.gateway.desk import Hasher
 from perdure.gateway.gateway import Gateway
 from perdure.host.guard import SignalGuard
@@ -162,7 +163,7 @@ class Dev:
             return {"dev": {"level": params.get("level")}}
 
         own = {"status": report, "version": version, "stop": stop, "log-level": log_level}
-        return {**host.handlers(), **gateway.methods(), **own}
+        return {**host.handlers(), **gateway_methods(gateway), **own}
 
     def _notify(self, event: Event) -> None:
         kind = str(event.get("kind", "unnamed"))

@@ -157,7 +157,7 @@ def test_dev_shows_the_traceback_of_a_fault(dev: Terminal) -> None:
         dev.child.expect(r"game\.py[^$]*raise ValueError")
         dev.child.expect(r"ValueError: it broke")
         before = dev.child.before or ""
-        dev.child.expect("fault room=main")
+        dev.child.expect("a callback of room main faulted")
         assert "\x1b[2J" not in before + (dev.child.before or "")
 
 

@@ -23,6 +23,7 @@ import uvloop
 from perdure.config import Config, Login, Server
 from perdure.errors import ContractError
 from perdure.faults import no_fault
+from perdure.gateway.control import methods
 from perdure.gateway.desk import Hasher
 from perdure.gateway.door import Limits
 from perdure.gateway.gateway import Gateway
@@ -317,7 +318,7 @@ class World:
 
     def later(self, method: str, **params: Any) -> Future[Any]:
         """A control method's result, when it comes."""
-        call = self.gateway.methods()[method](params)
+        call = methods(self.gateway)[method](params)
         return asyncio.run_coroutine_threadsafe(_awaited(call), self.loop)
 
     def wait_until(self, condition: Any, what: str) -> None:

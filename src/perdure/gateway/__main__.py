@@ -23,6 +23,7 @@ from perdure import config, logs
 from perdure.control import open_channel_fd
 from perdure.errors import ContractError
 from perdure.faults import Faults
+from perdure.gateway.control import methods
 from perdure.gateway.desk import Hasher
 from perdure.gateway.door import Limits
 from perdure.gateway.gateway import Gateway
@@ -91,7 +92,7 @@ async def serve(boot: Boot) -> None:
         fault=Faults(os.environ.get("PERDURE_FAULT", "")),
         limits=Limits(clients_max=_clients_max()),
     )
-    handlers = {**gateway.methods(), "stop": stop, "log-level": log_level}
+    handlers = {**methods(gateway), "stop": stop, "log-level": log_level}
     channel = await open_channel_fd(boot.control_fd, handlers, _ignore)
     serving = asyncio.create_task(channel.serve())
     gateway.start()

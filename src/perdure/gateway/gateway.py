@@ -17,15 +17,13 @@ import asyncio
 import contextlib
 import functools
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import psutil
 import structlog
 
 from perdure.config import Config
-from perdure.control import Handler
-from perdure.errors import ContractError, ProtocolError
+from perdure.errors import ProtocolError
 from perdure.faults import no_fault
 from perdure.gateway.client import BUFFER_BYTES_MAX, Client, Held
 from perdure.gateway.desk import Desk, Hasher
@@ -58,7 +56,7 @@ from perdure.gateway.telnet import (
     encode_text,
 )
 from perdure.gateway.text import clean_line, clean_text
-from perdure.link.gateway import GatewayEnd, Link
+from perdure.link.gateway import GatewayEnd, Link, Presence
 from perdure.link.messages import Message
 from perdure.ports import AccountRow, Accounts, FaultPoint
 from perdure.room.record import Input, Join, Resize, Who
@@ -150,7 +148,7 @@ class Gateway:
         sessions = [session for session in self.sessions.values() if session.who is not None]
         for session in list(self.sessions.values()):
             if session.stage in ("playing", "link-dead"):
-                self._say(session, STOPPING)
+                self.say(session, STOPPING)
                 self._leave(session, "stop")
             elif session.client is not None and session.who is None:
                 self._dismiss(session.client, STOPPING_LOGIN)
@@ -181,61 +179,16 @@ class Gateway:
             self._turn.cancel()
         self._desk.close()
 
-    # --- control ---
+    # --- for control ---
 
-    def methods(self) -> Mapping[str, Handler]:
-        """What the control channel may ask."""
-        return {
-            "status": self._status,
-            "sessions": self._list_sessions,
-            "notice": self._notice,
-            "stop": self._stop,
-        }
+    def presence(self, session: Session) -> Presence | None:
+        """The session's current seat; None before it has one."""
+        return self._end.sessions.get(session.id)
 
-    async def _status(self, _params: dict[str, Any]) -> dict[str, int]:
-        process = psutil.Process()
-        return {
-            "sessions": len(self._players),
-            "connections": len(self.clients),
-            "links": len(self.links),
-            "rss_bytes": process.memory_info().rss,
-            "fds": process.num_fds(),
-        }
-
-    async def _list_sessions(self, _params: dict[str, Any]) -> list[dict[str, Any]]:
-        return [self._session_report(session) for session in self.sessions.values()]
-
-    async def _notice(self, params: dict[str, Any]) -> dict[str, int]:
-        room, text = params.get("room"), params.get("text")
-        if not isinstance(room, str) or not isinstance(text, str):
-            raise ContractError("notice needs a room and a text")
-        told = [session for id, session in self.sessions.items() if self._room_of(id) == room]
-        for session in told:
-            self._say(session, text.rstrip("\n") + "\n")
-        return {"told": len(told)}
-
-    async def _stop(self, _params: dict[str, Any]) -> dict[str, int]:
-        return await self.stop()
-
-    def _room_of(self, id: str) -> str:
-        presence = self._end.sessions.get(id)
-        return presence.room if presence else ""
-
-    def _session_report(self, session: Session) -> dict[str, Any]:
-        presence = self._end.sessions.get(session.id)
-        client = session.client
-        return {
-            "id": session.id,
-            "stage": session.stage,
-            "account": session.who.id if session.who else "",
-            "name": session.who.name if session.who else "",
-            "room": presence.room if presence else "",
-            "transport": "telnet",
-            "address": client.address if client else "",
-            "in_unacked": len(presence.tail) if presence else 0,
-            "out_bytes": session.held_bytes + (client.buffered if client else 0),
-            "frames_dropped": 0,
-        }
+    @property
+    def players(self) -> int:
+        """How many sessions have a player, here or link-dead."""
+        return len(self._players)
 
     # --- connections ---
 
@@ -321,7 +274,7 @@ class Gateway:
             case Line(text=text):
                 self._line(session, clean_line(text))
             case LineTooLong():
-                self._say(session, TOO_LONG)
+                self.say(session, TOO_LONG)
             case WindowSize(columns=columns, rows=rows) if session.stage == "playing":
                 self._end.submit(session.id, Resize(columns, rows))
             case Interrupt() if session.stage == "login":
@@ -353,7 +306,7 @@ class Gateway:
             assert client is not None, "a dialogue without a client"
             match action:
                 case Say(text=text):
-                    self._say(session, text)
+                    self.say(session, text)
                 case HideInput(hidden=hidden):
                     client.telnet.hide_input(hidden)
                 case Find() | Verify() | Create():
@@ -404,7 +357,7 @@ class Gateway:
 
     def _defer(self, session: Session, account: AccountRow) -> None:
         """Wait until the account's last session is over, so that a room never sees two of it."""
-        self._say(session, DEFERRED)
+        self.say(session, DEFERRED)
         waiting, _ = self._deferred.get(account.id, (None, None))
         if waiting is not None and waiting.client is not None:
             self._dismiss(waiting.client, TAKEN_OVER)
@@ -438,7 +391,7 @@ class Gateway:
     # --- leaving ---
 
     def _quit(self, session: Session) -> None:
-        self._say(session, "Goodbye.\n")
+        self.say(session, "Goodbye.\n")
         self._leave(session, "quit")
 
     def _leave(self, session: Session, reason: str) -> None:
@@ -471,7 +424,7 @@ class Gateway:
         session = self.sessions[id]
         session.happened("ended")
         if reason:
-            self._say(session, f"{reason}\n")
+            self.say(session, f"{reason}\n")
         client = session.client
         self._forget(session)
         if client is not None:
@@ -500,7 +453,7 @@ class Gateway:
         session = self.clients.get(client)
         if session is not None:
             if text:
-                self._say(session, text)
+                self.say(session, text)
             self._fill(client, session)
             client.flush()
             if session.client is client:  # flushing may have found it lost
@@ -533,12 +486,12 @@ class Gateway:
         self._fault("gateway:before-show")
         if session.held_bytes > HELD_BYTES_MAX and session.stage in ("playing", "link-dead"):
             self._leave(session, "slow")
-            self._say(session, TOO_SLOW)
+            self.say(session, TOO_SLOW)
 
     def _notify(self, id: str, text: str) -> None:
-        self._say(self.sessions[id], f"{text}\n")
+        self.say(self.sessions[id], f"{text}\n")
 
-    def _say(self, session: Session, text: str) -> None:
+    def say(self, session: Session, text: str) -> None:
         """Text outside the numbering of any seat."""
         session.hold(Held(0, 0, _shown_bytes(text)))
         if session.client is not None:
