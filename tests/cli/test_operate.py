@@ -22,7 +22,7 @@ ASKING = [
     ["room", "step", "world"],
     ["room", "continue", "world"],
     ["room", "resume", "world", "--skip-input"],
-    ["room", "discard", "world"],
+    ["room", "discard", "world", "--yes"],
     ["modules"],
     ["events", "-f"],
     ["log-level", "debug"],
@@ -81,7 +81,7 @@ def test_each_command_asks_the_process_that_knows(server: Server) -> None:
         ("room", "step", "world"): ("room.step", {"room": "world"}),
         ("room", "continue", "world"): ("room.continue", {"room": "world"}),
         ("room", "resume", "world", "--skip-input"): ("room.resume", {"room": "world", "skip_input": True}),
-        ("room", "discard", "world"): ("room.discard", {"room": "world"}),
+        ("room", "discard", "world", "--yes"): ("room.discard", {"room": "world"}),
         ("modules",): ("modules", {}),
         ("sessions",): ("sessions", {}),
     }

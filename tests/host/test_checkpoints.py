@@ -84,7 +84,7 @@ def test_a_base_is_the_room_as_it_was_captured(tmp_path: Path) -> None:
         history = life.owners.history("hall")
         found, refused = Bases(FileBlobs(tmp_path / "blobs"), KEYS, Noon()).newest("hall", "toy", history)
         assert found is not None
-        assert (found.key.c, refused) == (c_then, [])
+        assert (found.key.c, refused) == (c_then, {})
         assert b"during" not in found.body.tables["toy.diary"]["all"]
         assert life.running().room.state_hash() != hash_then
 

@@ -36,9 +36,7 @@ def test_power_releases_only_after_the_sync_and_commits_in_groups(tmp_path: Path
             assert life.diary()[2:] == lines, "the room itself does not wait"
             assert gateway.read[ANN] == [f"join {ANN}"]
             assert gateway.unacknowledged == 20
-            executing = life.slot.read()
-            assert executing is not None
-            assert executing.room == "hall"
+            assert life.slot.read() is None, "nothing executes: a slow disk is no fault of the input"
         finally:
             gate.set()
         life.until(lambda: gateway.unacknowledged == 0)

@@ -21,6 +21,7 @@ from perdure.link.messages import (
     SeatGone,
     agreed_version,
     encode_frame,
+    encode_frames,
 )
 from perdure.room.record import End, Go, Input, Join, Leave, Refused, Resize, Text, Who
 
@@ -82,3 +83,14 @@ def test_both_sides_speak_the_highest_version_that_both_know() -> None:
     for lowest, highest in ((VERSION + 1, VERSION + 2), (VERSION_LOWEST - 1, VERSION_LOWEST - 1)):
         with pytest.raises(ProtocolError, match=f"{lowest} to {highest}"):
             agreed_version(lowest, highest)
+
+
+def test_what_is_much_travels_in_several_frames() -> None:
+    """A room's announcement may be larger than any frame that a peer takes."""
+    outs = [Out("hall", 1, [("g.1.1", 1, m)], Text("x" * 200_000)) for m in range(1, 101)]
+    data = encode_frames(list(outs))
+    reader, read = FrameReader(), []
+    for start in range(0, len(data), 65_536):
+        read += reader.feed(data[start : start + 65_536])
+    assert len(data) > FRAME_BYTES_MAX
+    assert read == outs

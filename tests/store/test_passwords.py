@@ -4,7 +4,7 @@ import argon2
 import pytest
 
 from perdure.errors import ContractError
-from perdure.store.passwords import PASSWORD_BYTES_MAX, hash_password, needs_rehash, verify_password
+from perdure.store.passwords import PASSWORD_CHARS_MAX, hash_password, needs_rehash, verify_password
 
 
 def test_a_password_fits_its_own_hash_only() -> None:
@@ -19,7 +19,7 @@ def test_a_password_fits_its_own_hash_only() -> None:
 
 def test_hashes_are_argon2id_with_19_mib_and_two_passes() -> None:
     """The parameters stand in the hash, so that later ones can differ."""
-    made = hash_password("x")
+    made = hash_password("xylophone")
     assert made.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert not needs_rehash(made)
     assert needs_rehash(argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("x"))
@@ -33,8 +33,8 @@ def test_a_damaged_hash_fits_no_password(damaged: str) -> None:
 
 
 def test_empty_and_endless_passwords_are_not_hashed() -> None:
-    """The bound is one of bytes, and holds for guesses too."""
-    for refused in ("", "x" * (PASSWORD_BYTES_MAX + 1), "ä" * (PASSWORD_BYTES_MAX // 2 + 1)):
-        with pytest.raises(ContractError, match="1 to 1024 bytes"):
+    """The bound is that of the login dialogue, and holds for guesses too."""
+    for refused in ("", "short", "ä" * (PASSWORD_CHARS_MAX + 1)):
+        with pytest.raises(ContractError, match="6 to 128 characters"):
             hash_password(refused)
-    assert not verify_password(hash_password("x"), "x" * (PASSWORD_BYTES_MAX + 1))
+    assert not verify_password(hash_password("xylophone"), "x" * (PASSWORD_CHARS_MAX + 1))

@@ -19,7 +19,7 @@ class Talk(Module):
         player.tell(f'You say, "{text}"')
         self.say(f'{player} says, "{text}"', to=self.room[Places].around(player))
 
-    @command("tell WHOM TEXT", "whisper", help="Say something to one person, wherever they are.")
+    @command("tell WHOM TEXT", "whisper", help="Say something to one person in this part of the world.")
     def tell(self, player: Player, whom: Player, text: str) -> None:
         player.tell(f'You tell {whom}, "{text}"')
         whom.tell(f'{player} tells you, "{text}"')

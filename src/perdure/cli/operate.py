@@ -193,7 +193,9 @@ def resume(room: str, skip_input: bool, state: Path | None, as_json: bool) -> No
 @server_options
 def discard(room: str, yes: bool, state: Path | None, as_json: bool) -> None:
     """Give up a room's state and start it anew."""
-    if not yes and sys.stdin.isatty():
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("There is no terminal to ask on, and all state is lost by this. Say it: --yes")
         click.confirm(f"All that happened in {plain(room)} is lost. Go on?", abort=True)
     _on_room(state, as_json, "room.discard", room, "{room} starts anew.")
 

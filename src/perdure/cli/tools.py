@@ -15,7 +15,7 @@ import click
 from perdure.cli.options import json_option, server_options, state_folder
 from perdure.cli.show import print_fields, print_json, print_table, size
 from perdure.control_lines import EXIT_REFUSED
-from perdure.errors import ConfigError, SnapshotRefused, StorageError, Unavailable
+from perdure.errors import ConfigError, SnapshotRefused, Unavailable
 from perdure.supervisor.plain import plain
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _opened(file: Path, key: Path | None, state: Path | None) -> Opened:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise StorageError(f"{file} cannot be read: {error.strerror}.", op="snapshot:read") from None
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from None
     return open_sealed(data, KeyRing.from_json(_key_file(file, key, state)), body_bytes_max=BODY_BYTES_MAX)
 
 

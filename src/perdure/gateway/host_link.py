@@ -7,7 +7,7 @@ import socket
 from typing import Protocol
 
 from perdure.errors import ProtocolError
-from perdure.link.messages import FrameReader, Message, encode_frame
+from perdure.link.messages import FrameReader, Message, encode_frames
 
 READ_BYTES = 256 * 1024
 FRAME_MESSAGES_MAX = 1000
@@ -53,8 +53,7 @@ class HostLink:
         """Send all that was said this turn."""
         if not self._open:
             return
-        for start in range(0, len(self._messages), FRAME_MESSAGES_MAX):
-            self._buffer += encode_frame(self._messages[start : start + FRAME_MESSAGES_MAX])
+        self._buffer += encode_frames(self._messages)
         self._messages.clear()
         try:
             while self._buffer:

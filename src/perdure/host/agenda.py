@@ -14,6 +14,8 @@ from perdure.host.running import Running
 from perdure.ports import Clock
 
 SLOT_S = 0.005
+ENTRIES_MIN = 256
+"""Up to this many entries nobody looks for void ones."""
 
 Due = Callable[[Running], None]
 
@@ -30,6 +32,7 @@ class Agenda:
         self._loop, self._clock = loop, clock
         self._due: dict[str, Due] = {"timers": timers, "wake": wake, "grace": grace}
         self._entries: list[tuple[float, int, str, Running]] = []
+        self._entries_max = ENTRIES_MIN
         self._count = 0
         self._alarm: tuple[float, asyncio.TimerHandle] | None = None
 
@@ -54,7 +57,15 @@ class Agenda:
         running.due_s[what] = due_s
         self._count += 1
         heapq.heappush(self._entries, (due_s, self._count, what, running))
+        if len(self._entries) > self._entries_max:
+            self._drop_void()
         self._set_alarm()
+
+    def _drop_void(self) -> None:
+        """Entries that were replaced would otherwise stay until their time, a day perhaps."""
+        self._entries = [entry for entry in self._entries if entry[3].due_s.get(entry[2]) == entry[0]]
+        heapq.heapify(self._entries)
+        self._entries_max = 2 * len(self._entries) + ENTRIES_MIN
 
     def _set_alarm(self) -> None:
         if not self._entries:

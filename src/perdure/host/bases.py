@@ -7,6 +7,7 @@ and storing happen beside it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from perdure.errors import SnapshotRefused, StorageError
@@ -83,12 +84,13 @@ class Bases:
         )
         keys = self._all(header.room)
         for old in keys[:-KEPT]:
-            self._blobs.delete(base_key(header.room, *old))
+            with suppress(StorageError):  # it is superseded, and deleted with the next one
+                self._blobs.delete(base_key(header.room, *old))
         return keys[-KEPT:][0], keys[-1]
 
-    def newest(self, room: str, game: str, history: list[Owner]) -> tuple[Found | None, list[str]]:
+    def newest(self, room: str, game: str, history: list[Owner]) -> tuple[Found | None, dict[BaseKey, str]]:
         """The newest base of the room that verifies and belongs to its history, and why newer ones were refused."""
-        refused: list[str] = []
+        refused: dict[BaseKey, str] = {}
         for key in reversed(self._all(room)):
             if not _valid(key, history):
                 continue
@@ -101,7 +103,7 @@ class Bases:
                     raise SnapshotRefused("epoch", f"it says that it is base {opened.header.epoch}/{opened.header.c}")
                 return Found(key, read_body(opened.body)), refused
             except (SnapshotRefused, StorageError) as error:
-                refused.append(f"base {name}: {error}")
+                refused[key] = f"base {name}: {error}"
         return None, refused
 
     def _all(self, room: str) -> list[BaseKey]:

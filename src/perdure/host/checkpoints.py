@@ -16,6 +16,10 @@ from perdure.host.recovery import DeadHosts
 from perdure.host.running import Running
 from perdure.ports import FaultPoint, Journal, Owners
 
+LET_GO_S = 60.0
+"""An idle room's records are kept this long after its last base."""
+DEAD_JOURNALS_MAX = 8
+"""With more journals of dead hosts than this, rooms are stored before they serve: a crash loop must not fill a disk."""
 LOOK_EVERY_S = 1.0
 """How often the rooms are looked through for bases that are due."""
 
@@ -46,6 +50,10 @@ class Checkpoints:
 
     def start(self) -> None:
         """Look after the rooms from now on."""
+        if len(self._dead.journals) > DEAD_JOURNALS_MAX:
+            for running in self._rooms.values():
+                if not running.based and self._may(running):
+                    self.store_now(running)
         self._forget_dead()
         self._look()
 
@@ -82,8 +90,17 @@ class Checkpoints:
     def _look(self) -> None:
         self._timer = self._loop.call_later(LOOK_EVERY_S, self._look)
         now_s = self._loop.time()
+        self._let_idle_go(now_s)
         self._due = deque(running for running in self._rooms.values() if self._is_due(running, now_s))
         self._begin_next()
+
+    def _let_idle_go(self, now_s: float) -> None:
+        """A room that did nothing since its last base needs no records: kept for the base before, they would keep
+        whole segments for ever. Should that last base turn out to be unreadable, the hole is found, not passed over."""
+        for running in self._rooms.values():
+            if running.kept_c < running.newest_c and not running.records and now_s - running.based_s >= LET_GO_S:
+                running.kept_c = running.newest_c
+                self._journal.based(running.room.id, running.kept_c)
 
     def _is_due(self, running: Running, now_s: float) -> bool:
         late = now_s - running.based_s >= running.game.base_every_s
@@ -124,6 +141,7 @@ class Checkpoints:
 
     def _stored(self, running: Running, kept: tuple[BaseKey, BaseKey]) -> None:
         oldest, newest = kept
+        running.kept_c, running.newest_c = oldest.c, newest.c
         self._journal.based(running.room.id, oldest.c)
         if not running.based and newest.c >= running.claimed_c:
             running.based = self._newly_based = True

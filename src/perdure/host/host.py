@@ -128,7 +128,10 @@ class Host:
             return self._taker.look(id, accept_damage=accept_damage)
         except (Damaged, SchemaError) as error:
             self._put_aside(Aside(id, str(error)))
-            return None
+        except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
+            self._log.error("not-recovered", room=id, error=one_line(error), exc_info=error)
+            self._put_aside(Aside(id, f"It could not be recovered: {one_line(error)}"))
+        return None
 
     def _start(self, running: Running) -> None:
         """The room is ours: announce it, and take up what was in flight."""
@@ -156,7 +159,10 @@ class Host:
             del self.rooms[aside.room]
             running.due_s.clear()
         since_us = self._clock.now_us()
-        self._stores.asides.put(Aside(aside.room, aside.reason, aside.c, aside.session, aside.j, aside.n, since_us))
+        try:
+            self._stores.asides.put(Aside(aside.room, aside.reason, aside.c, aside.session, aside.j, aside.n, since_us))
+        except StorageError as error:  # it stays out of the way of the others, and is tried again by the next host
+            self._log.error("aside-failed", room=aside.room, error=str(error))
         self._notify({"kind": "aside", "room": aside.room, "reason": aside.reason})
 
     # -- callbacks ---------------------------------------------------------------------------------
@@ -203,6 +209,7 @@ class Host:
             return
         running.end.ran(ran)
         self._ledger.write(running, ran)
+        self._slot.clear()
 
     def _durable(self, running: Running, ran: Ran) -> None:
         """Release what the record holds (H2)."""
@@ -211,7 +218,6 @@ class Host:
         self._fault("host:after-append")
         self._fault_of(ran)
         running.end.durable()
-        self._slot.clear()
         for service, number, body in ran.effects:
             self._mail.post(room.id, service, number, body)
         for id, request in record.requests:
@@ -254,7 +260,7 @@ class Host:
         for _, numbered in ran.sent:
             for session, j, _ in numbered:
                 seat = running.room.open.get(session)
-                if seat is not None and seat.outbox_bytes > OUTBOX_BYTES_MAX:
+                if seat is not None and running.unread(session, seat) > OUTBOX_BYTES_MAX:
                     self._offer(running, Gone(session, j, TOO_SLOW))
 
     # -- the link ------------------------------------------------------------------------------------
@@ -287,6 +293,7 @@ class Host:
             case EventSent():
                 self._when_open(running, lambda: self._event(running, link, message))
             case OutAck():
+                running.replayed.pop(message.session, None)
                 running.end.outack(message)
                 self._read_again(running, message.session)
             case SeatGone():
@@ -320,7 +327,7 @@ class Host:
 
     def _unread(self, running: Running, session: str) -> bool:
         seat = running.room.open.get(session)
-        return seat is not None and seat.outbox_bytes > OUTBOX_BYTES_FULL
+        return seat is not None and running.unread(session, seat) > OUTBOX_BYTES_FULL
 
     # -- mail, answers, time ---------------------------------------------------------------------------
 
@@ -372,9 +379,10 @@ class Host:
         if id in self.rooms:
             return self.rooms[id]
         if id in self._stores.asides.all():
+            how = " --skip-input" if self._stores.asides.all()[id].n >= 0 else ""
             raise ContractError(
-                f"Room {id} is put aside. See why with `perdure rooms --aside`, then use `perdure room resume {id} "
-                f"--skip-input` or `perdure room discard {id}`."
+                f"Room {id} is put aside. See why with `perdure rooms --aside`, then mend that and use "
+                f"`perdure room resume {id}{how}`, or give its state up: `perdure room discard {id}`."
             )
         raise ContractError(f"There is no room {id}. There are: {', '.join(sorted(self.rooms))}.")
 
@@ -453,7 +461,12 @@ class Host:
         owner = self._stores.owners.read(id)
         if old is not None:
             old.due_s.clear()
-        running = self.rooms[id] = self._taker.take_anew(id, old.room.c if old else owner.from_c if owner else 0)
+        try:
+            running = self._taker.take_anew(id, old.room.c if old else owner.from_c if owner else 0)
+        except StorageError as error:
+            self._put_aside(Aside(id, f"Its new state could not be stored: {error}"))
+            raise
+        self.rooms[id] = running
         aside = self._stores.asides.all().get(id)
         if aside is not None:
             running.skip = _first_on_new_branch(aside)

@@ -1,7 +1,7 @@
 """The host's sockets to gateways: connect, speak frames, connect again.
 
 The gateway listens, and the supervisor keeps its listener: while a gateway is away a connect waits in
-the queue. All messages of one turn of the loop leave in one frame.
+the queue. All messages of one turn of the loop leave together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 import structlog
 
 from perdure.errors import PeerError
-from perdure.link.messages import VERSION, VERSION_LOWEST, FrameReader, HostHello, Message, encode_frame
+from perdure.link.messages import VERSION, VERSION_LOWEST, FrameReader, HostHello, Message, encode_frames
 
 RECONNECT_S = 0.05
 READ_BYTES = 256 * 1024
@@ -76,7 +76,7 @@ class GatewayLink:
     def _flush(self) -> None:
         if self._messages:
             messages, self._messages = self._messages, []
-            self._unsent += encode_frame(messages)
+            self._unsent += encode_frames(messages)
             self._write()
 
     def _write(self) -> None:

@@ -36,11 +36,17 @@ GATEWAY_GRACE_S = 60.0
 
 
 class WallClock:
-    """The machine's clock."""
+    """The machine's clock as it was when this was made, and steady from then on.
+
+    Somebody who sets the machine's clock moves no timer of a running room.
+    """
+
+    def __init__(self) -> None:
+        self._zero_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
     def now_us(self) -> int:
         """Microseconds since the Unix epoch."""
-        return time.time_ns() // 1000
+        return (self._zero_ns + time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1000
 
 
 def boot_id() -> str:
@@ -191,7 +197,10 @@ class HostProcess:
             }
 
         async def log_level(params: dict[str, Any]) -> Any:
-            set_level(str(params.get("level")))
+            try:
+                set_level(str(params.get("level")))
+            except ValueError as error:
+                raise ContractError(f"{error}. The level is unchanged.") from None
             return {"level": params.get("level")}
 
         return {

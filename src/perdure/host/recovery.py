@@ -163,18 +163,19 @@ def recover(
     found, refused = bases.newest(id, program.game, history)
     if found is None:
         if entries or refused:
-            raise Damaged(f"no base of room {id} can be read: {'; '.join(refused) or 'there is none'}")
+            raise Damaged(f"no base of room {id} can be read: {'; '.join(refused.values()) or 'there is none'}")
         return None
     owner = history[-1]
     room = Room.restore(
         found.body, id, program, c=found.key.c, epoch=owner.epoch, branch=owner.branch, rooms=rooms, guard=guard
     )
     problem = _replay(room, entries, history) or dead.damage(id, owner)
-    if not problem and room.c < owner.from_c:
-        problem = f"records {room.c + 1} to {owner.from_c} are missing"
+    reached = max([owner.from_c, *(key.c for key in refused)])
+    if not problem and room.c < reached:
+        problem = f"records {room.c + 1} to {reached} are missing"
     if problem and not accept_damage:
         raise Damaged(f"room {id} is good up to callback {room.c}; {problem}")
-    return Recovered(room, room.c - found.key.c, refused, problem)
+    return Recovered(room, room.c - found.key.c, list(refused.values()), problem)
 
 
 def _replay(room: Room, entries: dict[tuple[int, int], Entry], history: list[Owner]) -> str:

@@ -13,6 +13,7 @@ from perdure.link.messages import EventSent
 from perdure.room.machine import Room
 from perdure.room.program import Program
 from perdure.room.record import Cause, Event
+from perdure.room.seats import Seat
 
 TICKS_KEPT = 512
 
@@ -62,11 +63,14 @@ class Running:
         paused: An operator holds it: nothing runs but single steps.
         held: What waits for it to run on, in order.
         waiting: Session -> events that wait until the session's outbox has room again (H3).
+        replayed: Session -> text in its outbox as this host took it over. Most of it was read long ago, which is not
+            recorded; the seat's first acknowledgement tells, and until then it does not count against the player.
         skip: The input that an operator lets it step over.
         due_s: What the agenda has down for it -> when (monotonic).
         based_s: When its last base was begun (monotonic).
         records: Callbacks recorded since then.
         released: Service -> number of its last effect that is durable, and on its way.
+        kept_c, newest_c: From which callback on the journal is kept, and that of its newest base.
         claimed_c: Callback number at which this host took it.
         based: Whether a base of at least that callback is stored: dead hosts' records are not needed.
         faults: Callbacks that faulted here.
@@ -77,15 +81,21 @@ class Running:
         self.paused = False
         self.held: deque[Callable[[], None]] = deque()
         self.waiting: dict[str, deque[tuple[object, EventSent]]] = {}
+        self.replayed = {session: seat.outbox_bytes for session, seat in room.open.items()}
         self.skip: Identity | None = None
         self.due_s: dict[str, float] = {}
         self.based_s = 0.0
         self.records = 0
         self.based = False
+        self.kept_c = self.newest_c = 0
         self.released = {service: effects.next_number - 1 for service, effects in room.effects.items()}
         self.claimed_c = room.c
         self.faults = 0
         self.ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
+
+    def unread(self, session: str, seat: Seat) -> int:
+        """Characters of text that the seat's player has not read, as far as this host knows."""
+        return seat.outbox_bytes - self.replayed.get(session, 0)
 
     def listing(self) -> dict[str, Any]:
         """As `rooms --json` shows it."""

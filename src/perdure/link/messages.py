@@ -15,6 +15,8 @@ VERSION = 1
 """The link's version that this program speaks best."""
 VERSION_LOWEST = 1
 """The oldest version that it still speaks."""
+FRAME_BYTES_SENT = 1024 * 1024
+"""What is more than this is sent in several frames."""
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 """A longer frame is a protocol error: no honest peer batches that much in one turn."""
 
@@ -102,6 +104,15 @@ def encode_frame(messages: list[Message]) -> bytes:
     """One frame with all of `messages`, in order."""
     body = _encoder.encode(messages)
     return len(body).to_bytes(4, "big") + body
+
+
+def encode_frames(messages: list[Message]) -> bytes:
+    """Frames with all of `messages`, in order, none longer than need be for a peer to take it."""
+    frame = encode_frame(messages)
+    if len(frame) <= FRAME_BYTES_SENT or len(messages) == 1:
+        return frame
+    half = len(messages) // 2
+    return encode_frames(messages[:half]) + encode_frames(messages[half:])
 
 
 class FrameReader:

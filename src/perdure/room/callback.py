@@ -15,8 +15,12 @@ from typing import Protocol
 
 import msgspec
 
+from perdure.errors import ContractError
 from perdure.room.record import Cause, Event, Gone, Leave, Output, Request, Text, Timer
 from perdure.room.seats import Seat, through
+
+TEXT_CHARS_MAX = 256 * 1024
+"""One text: what an outbox may hold at most. A longer one could never be delivered."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -77,7 +81,12 @@ class Callback:
         """Give the same output to the open seats among `sessions`. Go, refused and end close them.
 
         A seat that is leaving closes by itself: go, refused and end do not reach it.
+
+        Raises:
+            ContractError: A text is longer than `TEXT_CHARS_MAX`.
         """
+        if type(output) is Text and len(output.text) > TEXT_CHARS_MAX:
+            raise ContractError(f"a text of {len(output.text)} characters; at most {TEXT_CHARS_MAX} are told at once")
         seats = self._room.open
         present = [session for session in sessions if session in seats]
         if type(output) is Text:

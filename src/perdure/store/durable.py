@@ -104,7 +104,7 @@ def remove_unfinished(folder: Path) -> None:
     for place, folders, files in os.walk(folder, topdown=False):
         for name in files:
             if name.startswith(UNFINISHED):
-                os.unlink(os.path.join(place, name))
+                Path(place, name).unlink(missing_ok=True)
         for name in folders:
             if name.startswith(UNFINISHED):
                 remove_tree(Path(place, name))

@@ -13,7 +13,8 @@ from perdure.errors import ContractError
 MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
-PASSWORD_BYTES_MAX = 1024
+PASSWORD_CHARS_MIN = 6
+PASSWORD_CHARS_MAX = 128
 
 _hasher = argon2.PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 
@@ -22,17 +23,19 @@ def hash_password(password: str) -> str:
     """The password's hash, salt and parameters included, as `Accounts` stores it.
 
     Raises:
-        ContractError: The password is empty or has more than `PASSWORD_BYTES_MAX` bytes.
+        ContractError: The password is shorter or longer than a password may be.
     """
-    if not 0 < len(password.encode()) <= PASSWORD_BYTES_MAX:
-        raise ContractError(f"A password has 1 to {PASSWORD_BYTES_MAX} bytes. Nothing was changed.")
+    if not PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
+        raise ContractError(
+            f"A password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters. Nothing was changed."
+        )
     return _hasher.hash(password)
 
 
 def verify_password(password_hash: str, password: str) -> bool:
     """Whether the password is the one that was hashed. A damaged or empty hash fits no password."""
     try:
-        return len(password.encode()) <= PASSWORD_BYTES_MAX and _hasher.verify(password_hash, password)
+        return len(password) <= PASSWORD_CHARS_MAX and _hasher.verify(password_hash, password)
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
 

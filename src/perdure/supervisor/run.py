@@ -54,6 +54,7 @@ async def serve(order: Order) -> int:
 
 def main(order: str) -> int:
     """Serve what `order`, the JSON of an Order, says; returns the exit code."""
+    os.umask(0o077)  # whatever a server writes, into its state folder, is its user's alone
     try:
         return asyncio.run(serve(msgspec.json.decode(order, type=Order)))
     except PerdureError as error:
