@@ -440,3 +440,38 @@ def test_what_a_room_held_when_it_left_is_not_run_in_it(tmp_path: Path) -> None:
         world.toy.broken = False
         resume(life)
         assert life.diary() == ["start", f"join {ANN}", "one"]
+
+
+def test_what_was_read_before_a_crash_does_not_count_against_its_reader(tmp_path: Path) -> None:
+    """(FM-17) Recovery fills outboxes with all since the last base: who had read it is not slow, nor kept waiting."""
+    world = World(tmp_path)
+    life, gateway = began(world)
+    gateway.join(BOB)
+    for _ in range(OUTBOX_BYTES_MAX // 50_000 + 1):
+        gateway.type("y" * 50_000, session=BOB)
+    life.crash()
+    with world.life() as life:
+        running = life.running()
+        seat = running.room.open[ANN]
+        assert seat.outbox_bytes > OUTBOX_BYTES_MAX
+        assert running.unread(ANN, seat) == 0
+        gateway.connect(life)
+        gateway.type("still here", session=BOB)
+        assert gateway.read[ANN][-1] == "still here"
+        assert (gateway.over, running.replayed) == ({}, {})
+
+
+def test_a_game_that_cannot_be_bound_costs_only_its_own_rooms(tmp_path: Path) -> None:
+    """Recovery runs no callback, but it makes a game's modules: what raises there puts that room aside, by name."""
+    world = World(tmp_path, {"hall": "toy", "yard": "other"})
+    world.life().stop()
+
+    def broken(*_: object) -> object:
+        raise RuntimeError("no good today")
+
+    good, world.games["other"].bind = world.games["other"].bind, broken  # type: ignore[method-assign, assignment]
+    with world.life() as life:
+        assert set(life.host.rooms) == {"hall"}
+        assert life.report["aside"] == ["yard"]
+        world.games["other"].bind = good  # type: ignore[method-assign]
+        assert life.host.resume("yard", skip_input=False).room.started
