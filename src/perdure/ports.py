@@ -152,6 +152,11 @@ class Journal(Protocol):
         ...
 
 
+PASSWORD_CHARS_MIN = 6
+PASSWORD_CHARS_MAX = 128
+"""Bounds of a new password, in the login dialogue and on the command line."""
+
+
 class AccountRow(msgspec.Struct, frozen=True):
     """An account as others may see it.
 

@@ -4,7 +4,8 @@ import argon2
 import pytest
 
 from perdure.errors import ContractError
-from perdure.store.passwords import PASSWORD_CHARS_MAX, hash_password, needs_rehash, verify_password
+from perdure.ports import PASSWORD_CHARS_MAX
+from perdure.store.passwords import hash_password, needs_rehash, verify_password
 
 
 def test_a_password_fits_its_own_hash_only() -> None:

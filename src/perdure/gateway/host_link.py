@@ -10,8 +10,6 @@ from perdure.errors import ProtocolError
 from perdure.link.messages import FrameReader, Message, encode_frames
 
 READ_BYTES = 256 * 1024
-FRAME_MESSAGES_MAX = 1000
-"""Messages per frame: with lines at their cap, every byte of them become a U+FFFD, it stays below 16 MiB."""
 
 
 class LinkOwner(Protocol):

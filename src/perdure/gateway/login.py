@@ -17,12 +17,10 @@ from typing import ClassVar, Literal, NoReturn
 
 import msgspec
 
-from perdure.ports import AccountRow
+from perdure.ports import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, AccountRow
 
 NAME_RULE = "A name has 2 to 20 characters: letters from a to z, digits, - and _, with a letter first."
 """The rule of `store.accounts.check_name`; a test holds the two together."""
-PASSWORD_CHARS_MIN = 6
-PASSWORD_CHARS_MAX = 128
 SHOWN_NAME_CHARS_MAX = 40
 """Longer names are not even looked up."""
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import argon2
 
 from perdure.errors import ContractError
+from perdure.ports import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN
 
 MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
-PASSWORD_CHARS_MIN = 6
-PASSWORD_CHARS_MAX = 128
 
 _hasher = argon2.PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 
