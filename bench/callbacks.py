@@ -56,6 +56,12 @@ class Touching:
         if self.refuses:
             raise Refusal("no")
 
+    def handles(self, handler: str) -> bool:
+        return True
+
+    def wants_start(self) -> bool:
+        return False
+
     def explain(self, cause: Cause, error: BaseException) -> str:
         del cause
         return str(error)

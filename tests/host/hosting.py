@@ -135,6 +135,12 @@ class ToyHandler:
             case Wake():
                 self.happened(callback, "wake")
 
+    def handles(self, handler: str) -> bool:
+        return True
+
+    def wants_start(self) -> bool:
+        return False
+
     def explain(self, cause: Cause, error: BaseException) -> str:
         return "That failed."
 

@@ -45,6 +45,12 @@ class Game:
         if self.act is not None:
             self.act(callback, cause, self.bound.get(THINGS.name, Table(THINGS)))
 
+    def handles(self, handler: str) -> bool:
+        return True
+
+    def wants_start(self) -> bool:
+        return False
+
     def explain(self, cause: Cause, error: BaseException) -> str:
         return "That failed."
 
@@ -57,9 +63,11 @@ def a_room(act: Act | None = None) -> tuple[Room, Game]:
 
 def again(room: Room, game: Game | None = None) -> Room:
     """The room captured and restored."""
-    return Room.restore(
+    restored = Room.restore(
         room.capture(), room.id, game or Game(), c=room.c, epoch=room.epoch, branch=room.branch, rooms=room.rooms
     )
+    restored.check()
+    return restored
 
 
 def join(room: Room, session: str = ANN, j: int = 1) -> Ran:

@@ -59,6 +59,12 @@ class ToyHandler:
             case Event(session=session, body=Leave()):
                 self._heard(callback, f"{session}: bye")
 
+    def handles(self, handler: str) -> bool:
+        return True
+
+    def wants_start(self) -> bool:
+        return False
+
     def explain(self, cause: Cause, error: BaseException) -> str:
         return "something broke"
 

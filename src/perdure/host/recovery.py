@@ -170,6 +170,7 @@ def recover(
         found.body, id, program, c=found.key.c, epoch=owner.epoch, branch=owner.branch, rooms=rooms, guard=guard
     )
     problem = _replay(room, entries, history) or dead.damage(id, owner)
+    room.check()
     reached = max([owner.from_c, *(key.c for key in refused)])
     if not problem and room.c < reached:
         problem = f"records {room.c + 1} to {reached} are missing"

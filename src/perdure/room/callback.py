@@ -46,6 +46,7 @@ class Callback:
         room, cause, c, now_us: Which room, what caused it, its number, the room's clock.
         timer: What was set, when the cause is `TimerFired`.
         request: What was asked, when the cause is `Answered`.
+        match_over: Set by the game when new code that waits for the end of a match may come now.
     """
 
     def __init__(self, room: Value, cause: Cause) -> None:
@@ -60,6 +61,7 @@ class Callback:
         self.timers: dict[str, Timer | None] = {}
         self.requests: list[tuple[int, Request]] = []
         self.effects: list[tuple[str, bytes]] = []
+        self.match_over = False
 
     @property
     def seats(self) -> Mapping[str, Seat]:

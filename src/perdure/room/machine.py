@@ -20,6 +20,7 @@ import msgspec
 
 from perdure.errors import ContractError, one_line
 from perdure.room.callback import Callback
+from perdure.room.fitting import check_rows, fit
 from perdure.room.program import Handler, Program, Refusal
 from perdure.room.record import (
     Answered,
@@ -34,6 +35,7 @@ from perdure.room.record import (
     Output,
     Record,
     Refused,
+    Reloaded,
     Request,
     Resize,
     Started,
@@ -102,6 +104,7 @@ class Ran(msgspec.Struct):
         sent: Outputs with their numbers, in order.
         effects: (service, number, body), in order.
         error: The game's error, when the callback faulted and was undone.
+        match_over: Whether the game said that new code may come now, if some waits for that.
     """
 
     record: Record | None
@@ -109,6 +112,7 @@ class Ran(msgspec.Struct):
     sent: list[Sent] = []
     effects: list[tuple[str, int, bytes]] = []
     error: BaseException | None = None
+    match_over: bool = False
 
 
 class Room:
@@ -143,20 +147,17 @@ class Room:
         self.mail_seen = dict(meta.mail_seen)
         self.fired: Timer | None = None
         self.answered: Request | None = None
-        self.timers: dict[str, Timer] = {}
-        self._due: list[tuple[int, str]] = []
-        for timer_id, data in meta.timers.items():
-            self._set_timer(timer_id, _timer_decoder.decode(data))
         self._schemas = meta.schemas
-        for name, spec in program.tables.items():
-            if name in meta.schemas:
-                spec.check(meta.schemas[name])
         self.tables: dict[str, Table[Any, Any]] = {
             name: Table(spec, tables.get(name)) for name, spec in program.tables.items()
         }
         self.cells: dict[str, Cells] = dict(self.tables)
         self.cells.update({name: Cells(name, rows) for name, rows in tables.items() if name not in self.tables})
         self.handler: Handler = program.bind(id, self.tables)
+        self.timers: dict[str, Timer] = {}
+        self._due: list[tuple[int, str]] = []
+        for timer_id, data in meta.timers.items():
+            self._set_timer(timer_id, _timer_decoder.decode(data))
 
     @classmethod
     def new(cls, id: str, program: Program, *, seed: bytes, clock_us: int, c: int = 0, epoch: int = 1, branch: int = 0,
@@ -168,12 +169,17 @@ class Room:
     @classmethod
     def restore(cls, body: Body, id: str, program: Program, *, c: int, epoch: int, branch: int,
                 rooms: AbstractSet[str] = frozenset(), guard: Guard = unguarded) -> Room:  # fmt: skip
-        """The room as captured; `body` is the room's from here on.
+        """The room as captured; `body` is the room's from here on. Before it runs: `replay` what follows, `check`."""
+        return cls(id, program, body.meta, body.tables, c=c, epoch=epoch, branch=branch, rooms=rooms, guard=guard)
+
+    def check(self) -> None:
+        """Make sure that the program can read the rows that are there.
 
         Raises:
-            SchemaError: The program cannot read the stored rows.
+            SchemaError: It cannot; the table and what to do are named.
         """
-        return cls(id, program, body.meta, body.tables, c=c, epoch=epoch, branch=branch, rooms=rooms, guard=guard)
+        for name, table in self.tables.items():
+            check_rows(table.spec, self._schemas.get(name), table.versions)
 
     # -- callbacks -------------------------------------------------------------------------------
 
@@ -195,10 +201,37 @@ class Room:
         for table in self.tables.values():
             table.settle()
         if record is None:
-            return Ran(None)
+            return Ran(None, match_over=callback.match_over)
         for name, key, row in record.rows:
             self.cells[name].book(key, row)
-        return self._book(record, data)
+        ran = self._book(record, data)
+        ran.match_over = callback.match_over
+        return ran
+
+    def swap(self, program: Program, clock_us: int, *, drop_orphans: bool = False) -> Ran:
+        """Go on with other code: the room's value stays, and the swap is a callback of its own in its history.
+
+        Args:
+            drop_orphans: Forget timers whose handler the new code does not have; else they wait for its return.
+
+        Raises:
+            SchemaError: The new code cannot read rows that are there. Nothing has changed.
+        """
+        old = self.program.tables
+        fitted = fit(program.tables, old, self.cells, self._schemas)
+        handler = program.bind(self.id, fitted.tables)
+        self.now_us = max(self.now_us + 1, clock_us)
+        self._schemas = {**self._schemas, **{name: spec.schema for name, spec in old.items()}}
+        self.program, self.handler, self.tables, self.cells = program, handler, fitted.tables, fitted.cells
+        self._queue_timers()
+        dropped: list[tuple[str, Timer | None]] = [(id, None) for id in self.orphans] if drop_orphans else []
+        record = Record(
+            self.id, self.epoch, self.branch, self.c + 1, self.now_us, Reloaded(program.generation),
+            fitted.rows, timers=dropped, previous=self.last_digest,
+        )  # fmt: skip
+        for name, key, row in record.rows:
+            self.cells[name].redo(key, row)
+        return self._book(record, encode_record(record))
 
     def skip(self, cause: Cause, clock_us: int, why: str) -> Ran:
         """Book `cause` as a callback that was undone, without running any code."""
@@ -317,7 +350,7 @@ class Room:
     def _finish(self, cause: Cause, faulted: str) -> None:
         match cause:
             case Started():
-                self.started = not faulted
+                self.started = self.started or not faulted
             case Event(session=session, body=Leave()):
                 self.seats[session].leave()
                 self.open.pop(session, None)
@@ -338,10 +371,16 @@ class Room:
 
     def _set_timer(self, id: str, timer: Timer) -> None:
         self.timers[id] = timer
-        heapq.heappush(self._due, (timer.due_us, id))
+        if self.handler.handles(timer.handler):
+            heapq.heappush(self._due, (timer.due_us, id))
         if len(self._due) > 2 * len(self.timers) + STALE_TIMERS_MAX:
-            self._due = [(timer.due_us, id) for id, timer in self.timers.items()]
-            heapq.heapify(self._due)
+            self._queue_timers()
+
+    def _queue_timers(self) -> None:
+        """Queue the timers whose handler is there. The others wait for code that has it."""
+        handles = self.handler.handles
+        self._due = [(timer.due_us, id) for id, timer in self.timers.items() if handles(timer.handler)]
+        heapq.heapify(self._due)
 
     # -- what the driver asks ----------------------------------------------------------------------
 
@@ -352,6 +391,11 @@ class Room:
         while due and (due[0][1] not in self.timers or self.timers[due[0][1]].due_us != due[0][0]):
             heapq.heappop(due)
         return due[0] if due else None
+
+    @property
+    def orphans(self) -> dict[str, Timer]:
+        """The timers whose handler the code does not have, by id."""
+        return {id: timer for id, timer in self.timers.items() if not self.handler.handles(timer.handler)}
 
     def forget_seat(self, session: str) -> None:
         """Drop a closed seat. Not recorded: after a recovery the gateway says again that it is gone."""

@@ -55,6 +55,14 @@ class Handler(Protocol):
         """One line for the player whose event faulted."""
         ...
 
+    def handles(self, handler: str) -> bool:
+        """Whether this code has the handler that a timer or a question names."""
+        ...
+
+    def wants_start(self) -> bool:
+        """Whether a part of the game is new to this room, which is running, and wants its `start` to be called."""
+        ...
+
 
 class Program(Protocol):
     """One game in one generation of its code."""

@@ -119,7 +119,13 @@ class Closed(msgspec.Struct, tag="close", array_like=True, frozen=True):
     """The room ends: an ephemeral room whose grace is over, or an operator's discard."""
 
 
-Cause = Started | Event | Wake | TimerFired | Answered | Mailed | Gone | Closed
+class Reloaded(msgspec.Struct, tag="reload", array_like=True, frozen=True):
+    """From here on the room runs other code: this generation of its game. No game code runs, but migrations back."""
+
+    generation: str
+
+
+Cause = Started | Event | Wake | TimerFired | Answered | Mailed | Gone | Closed | Reloaded
 
 
 class Text(msgspec.Struct, tag=0, array_like=True, frozen=True):

@@ -17,7 +17,9 @@ A key that is deleted and set again within one callback keeps its place, so redo
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, Generic, cast, overload
 
 import msgspec
@@ -31,6 +33,7 @@ from perdure.snapshot.body import TableSchema
 Change = tuple[str, Key, bytes | None]
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 HASH_BITS = 128
+_PREFIX = itemgetter(slice(0, 2))
 
 
 class Row(msgspec.Struct):
@@ -83,7 +86,7 @@ class TableSpec:
                 more than additions with defaults.
         """
         if stored.version != self.version:
-            self._path(stored.version)
+            self.path(stored.version)
             return
         for field, text in stored.fields.items():
             if self.fields.get(field) != text:
@@ -109,7 +112,7 @@ class TableSpec:
             return self.decode(memoryview(data)[2:])
         version = int.from_bytes(data[:2], "little")
         fields: dict[str, Any] = msgspec.msgpack.decode(memoryview(data)[2:])
-        for step in self._path(version):
+        for step in self.path(version):
             fields = step(fields)
         try:
             return msgspec.convert(fields, self.row)
@@ -141,7 +144,12 @@ class TableSpec:
         except msgspec.DecodeError as error:
             raise RowError(f"table {self.name}, row {key!r}: {error}. Nothing of this callback was kept.") from error
 
-    def _path(self, version: int) -> list[Migration]:
+    def path(self, version: int) -> list[Migration]:
+        """The migrations that lead from rows of `version` to this one.
+
+        Raises:
+            SchemaError: One is missing.
+        """
         step = 1 if version < self.version else -1
         edges = [(n, n + step) for n in range(version, self.version, step)]
         for edge in edges:
@@ -164,6 +172,23 @@ class Cells:
         self._rows: dict[Key, bytes] = {} if rows is None else rows
         self._hash = 0
         self._unhashed: dict[Key, bytes | None] = dict.fromkeys(self._rows)
+        self._versions = Counter(map(_PREFIX, self._rows.values()))
+
+    @property
+    def versions(self) -> dict[int, int]:
+        """Version of the module that wrote them -> how many rows there are of it."""
+        return {int.from_bytes(prefix, "little"): count for prefix, count in self._versions.items() if count}
+
+    def of_version(self, version: int) -> Iterator[tuple[Key, bytes]]:
+        """The rows that a module of `version` wrote; goes through all of them."""
+        prefix = version.to_bytes(2, "little")
+        return ((key, data) for key, data in self._rows.items() if data[:2] == prefix)
+
+    def take_over(self, other: Cells) -> None:
+        """Have the rows of `other`, as they are, at no cost; `other` is not used any more."""
+        self._rows, self._hash, self._unhashed, self._versions = (
+            other._rows, other._hash, other._unhashed, other._versions,
+        )  # fmt: skip
 
     def image(self) -> dict[Key, bytes]:
         """The rows as of now; the caller owns the dictionary."""
@@ -171,10 +196,14 @@ class Cells:
 
     def book(self, key: Key, data: bytes | None) -> None:
         """Make `data` the row's bytes (None: delete it)."""
-        self._unhashed.setdefault(key, self._rows.get(key))
+        before = self._rows.get(key)
+        self._unhashed.setdefault(key, before)
+        if before is not None:
+            self._versions[before[:2]] -= 1
         if data is None:
             self._rows.pop(key, None)
         else:
+            self._versions[data[:2]] += 1
             self._rows[key] = data
 
     def redo(self, key: Key, data: bytes | None) -> None:
@@ -316,6 +345,12 @@ class Table(Cells, Generic[R, K]):
                 yield key, row
 
     # -- for the room ----------------------------------------------------------------------------
+
+    def take_over(self, other: Cells) -> None:
+        """Have the rows of `other`; live objects are kept where their type is the same object."""
+        super().take_over(other)
+        if isinstance(other, Table) and other.spec.row is self.spec.row and other.spec.prefix == self.spec.prefix:
+            self._live = other._live
 
     def changes(self) -> list[Change]:
         """What the callback changed, encoded; nothing is booked yet.

@@ -208,6 +208,7 @@ class RoomInTest:
         machine = Room.restore(read_body(base), self.id, self.program, c=c, epoch=epoch, branch=0, rooms=rooms)
         for data in self._records:
             machine.replay(decode_record(data), data)
+        machine.check()
         for session in list(machine.seats):
             seat = machine.seats[session]
             seat.acknowledge(acked.get(session, seat.next_m))
