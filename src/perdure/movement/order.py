@@ -1,0 +1,123 @@
+"""What may be asked of a reload, and what is nonsense: checked the same way for the command line and the socket."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from perdure.errors import ContractError
+
+WATCH_S_MAX = 3600.0
+"""A canary that watches for longer would not be remembered by whoever asked for it."""
+
+
+class ReloadOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A reload as it is asked for.
+
+    Attributes:
+        game: Its id; "" is the only game that there is.
+        module: Only this module (or data file) of what lies on disk, "" for all of it.
+        atomic: The first failure ends it, and nothing changes.
+        dry_run: Do everything but the swap, on copies.
+        allow_destructive: Also where something in rows is lost.
+        drop_orphans: Forget timers whose handler is gone.
+        canary: Percent of the rooms that try it first; None for all at once.
+        watch_s: For how long those are watched; None without a canary.
+    """
+
+    game: str = ""
+    module: str = ""
+    atomic: bool = False
+    dry_run: bool = False
+    allow_destructive: bool = False
+    drop_orphans: bool = False
+    canary: float | None = None
+    watch_s: float | None = None
+
+
+def order_of(params: object) -> ReloadOrder:
+    """The order in the params of a request.
+
+    Raises:
+        ContractError: A parameter is unknown or of another type, or they contradict each other.
+    """
+    try:
+        order = msgspec.convert(params, ReloadOrder)
+    except msgspec.ValidationError as error:
+        raise ContractError(f"reload: {error}. Nothing was changed.") from None
+    check(order)
+    return order
+
+
+def params_of(order: ReloadOrder) -> dict[str, Any]:
+    """The params of a request for the order."""
+    return msgspec.structs.asdict(order)
+
+
+def check(order: ReloadOrder) -> None:
+    """Make sure that the order makes sense.
+
+    Raises:
+        ContractError: It does not; the message says what to do.
+    """
+    canary, watch_s = order.canary, order.watch_s
+    if canary is None and watch_s is None:
+        return
+    if canary is None:
+        raise ContractError("only a canary is watched. Say in how many percent of the rooms: --canary 10 --watch 60")
+    if watch_s is None:
+        raise ContractError("a canary has to be watched. Say for how many seconds: --canary 10 --watch 60")
+    if order.dry_run:
+        raise ContractError("a dry run changes no room, so there is no canary to watch. Ask for one of them.")
+    if not 1 <= canary <= 99:
+        raise ContractError(
+            f"a canary of {canary:g} percent compares nothing: some rooms have to move, and some to stay. "
+            "Give a number from 1 to 99."
+        )
+    if not 0 < watch_s <= WATCH_S_MAX:
+        raise ContractError(f"a canary is watched for up to {WATCH_S_MAX:g} seconds, not for {watch_s:g}.")
+
+
+def split_target(target: str, games: Collection[str]) -> tuple[str, str]:
+    """The game and the module in GAME[.MODULE]; a game's id may have dots itself, so the longest that fits is meant.
+
+    Raises:
+        ContractError: No game fits; the message has the nearest.
+    """
+    parts = target.split(".")
+    for count in range(len(parts), 0, -1):
+        game = ".".join(parts[:count])
+        if game in games:
+            return game, ".".join(parts[count:])
+    nearest = {target: target, parts[0]: parts[0]}
+    near = next((found for word in nearest if (found := _near(word, games))), "")
+    raise ContractError(unknown("game", target, games, near))
+
+
+def check_module(module: str, game: str, known: Collection[str]) -> None:
+    """Make sure that the game has, or had, a module (or data file) of this name.
+
+    Args:
+        known: Names of what lies on disk and of what runs.
+
+    Raises:
+        ContractError: It has not; the message has the nearest name.
+    """
+    if module and module not in known:
+        raise ContractError(unknown(f"module of {game}", module, known, _near(module, known)))
+
+
+def unknown(kind: str, given: str, known: Collection[str], near: str) -> str:
+    """That there is no such thing, the nearest one that there is, and the first of all of them."""
+    names = sorted(name for name in known if name)
+    hint = f" Did you mean {near}?" if near else ""
+    more = ", …" if len(names) > 12 else ""
+    among = f" There are {', '.join(names[:12])}{more}." if names else " There is none."
+    return f"no {kind} {given!r}.{hint}{among} Nothing was changed."
+
+
+def _near(given: str, known: Collection[str]) -> str:
+    return next(iter(difflib.get_close_matches(given, [name for name in known if name], n=1, cutoff=0.5)), "")
