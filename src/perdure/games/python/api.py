@@ -236,6 +236,10 @@ class Room:
         """Call every `@on` handler for the event, in this callback: all of it happens, or none."""
         self._engine.emit(event, self.id)
 
+    def match_over(self) -> None:
+        """Say that now is a good moment for new code: for games that take it between matches (`update = "match"`)."""
+        self._engine.callback.match_over = True
+
     def mail(self, room: str, event: Event) -> None:
         """Hand the event to another room's `@on` handlers, exactly once, after this callback."""
         body = msgspec.msgpack.encode((type(event).__name__, event))

@@ -1,7 +1,7 @@
 """A Python game in one room: turns causes into calls of the author's methods.
 
-Beside the author's tables it keeps two of its own in the room: questions that wait for a player's next
-line, and the intervals for which timers were set. So both survive what the room survives.
+Beside the author's tables it keeps its own in the room (see `own`): questions that wait for a player's next
+line, the intervals for which timers were set, and which modules have begun. So all survive what the room survives.
 """
 
 from __future__ import annotations
@@ -16,6 +16,18 @@ from perdure.games.python.api import Answer, Game, Module, Player, Room
 from perdure.games.python.collect import Collected, Command, Part
 from perdure.games.python.health import FAULTS_MAX, Health
 from perdure.games.python.marks import Event
+from perdure.games.python.own import (
+    BEGUN,
+    INTERVALS,
+    QUESTIONS,
+    RELOAD_HANDLER,
+    Begun,
+    Interval,
+    Question,
+    is_reload,
+    reload_answer,
+    reload_request,
+)
 from perdure.games.python.patterns import Token, Unfit
 from perdure.games.python.plain import encode_plain
 from perdure.games.python.words import Words
@@ -38,7 +50,7 @@ from perdure.room.record import (
     Wake,
 )
 from perdure.room.record import Event as SeatEvent
-from perdure.room.tables import Row, Table, TableSpec
+from perdure.room.tables import Table
 
 M = TypeVar("M", bound=Module)
 
@@ -47,26 +59,7 @@ LINE_MAX = 200
 """Characters of an error's message that admins are shown."""
 
 
-class Question(Row):
-    """A question that waits for the next line of the session that is the row's key."""
-
-    handler: str
-    args: bytes
-
-
-class Interval(Row):
-    """The interval for which the timer of the handler that is the row's key was set."""
-
-    every_us: int
-
-
 DISABLED = "That is disabled: it kept failing. It comes back when its code is mended."
-
-QUESTIONS, INTERVALS = "perdure.questions", "perdure.intervals"
-TABLES: Mapping[str, TableSpec] = {
-    QUESTIONS: TableSpec(QUESTIONS, Question),
-    INTERVALS: TableSpec(INTERVALS, Interval),
-}
 
 _mail_decoder = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
 
@@ -86,6 +79,7 @@ class Binding:
         self._words = Words(collected.commands)
         self._questions: Table[Question] = tables[QUESTIONS]
         self._intervals: Table[Interval] = tables[INTERVALS]
+        self._begun: Table[Begun] = tables[BEGUN]
         self.room = Room(self, room)
         self._modules: dict[str, Module] = {}
         for part in collected.parts:
@@ -112,6 +106,7 @@ class Binding:
         self._departing.clear()
         try:
             self._set_intervals()
+            self._keep_begun(cause)
             self._send_notices()
             self._dispatch(callback, cause)
         except BaseException:
@@ -131,6 +126,21 @@ class Binding:
             self._notices.append(f"[notice] {notice} The last error: {_shown(error)}")
             line += " It is disabled now."
         return line
+
+    def handles(self, handler: str) -> bool:
+        """Whether this code has the method that a timer, a question or an answer waits for."""
+        return handler == RELOAD_HANDLER or callable(self._method(handler))
+
+    def wants_start(self) -> bool:
+        """Whether `Started` is to be run in this room, which runs already: for modules that are new to it.
+
+        It also sets the timers of `@every` that this code declares anew, where nobody would do so for a while.
+        """
+        if "" not in self._begun:
+            return False  # it ran under code that kept no such list: nothing in it is known to be new
+        wanted = self._collected.intervals
+        intervals = {handler: row.every_us for handler, row in self._intervals.scan()}
+        return intervals != wanted or any(part.name not in self._begun for part in self._starting())
 
     def _undone(self) -> None:
         """What this callback set up is not there; it is to be done again."""
@@ -152,6 +162,9 @@ class Binding:
             case TimerFired():
                 assert callback.timer is not None
                 self._call_handler(callback.timer.handler, *msgspec.msgpack.decode(callback.timer.args))
+            case Answered() if callback.request is not None and callback.request.then == RELOAD_HANDLER:
+                (session,) = msgspec.msgpack.decode(callback.request.context)
+                callback.output([session], Text(reload_answer(cause) + "\n"))
             case Answered():
                 assert callback.request is not None
                 context = msgspec.msgpack.decode(callback.request.context)
@@ -159,7 +172,7 @@ class Binding:
             case Mailed(source=source, body=body):
                 self._mail(source, body)
             case Started():
-                self._run_hooks(self._collected.parts, "start")
+                self._start()
             case Closed():
                 self._run_hooks(reversed(self._collected.parts), "close")
 
@@ -167,6 +180,23 @@ class Binding:
         for part in parts:
             if hook in part.hooks:
                 self._run(f"{part.name}.{hook}", getattr(self._modules[part.name], hook), *args, counts=False)
+
+    def _starting(self) -> list[Part]:
+        return [part for part in self._collected.parts if "start" in part.hooks]
+
+    def _start(self) -> None:
+        """Call `start` of the modules that did not have it in this room."""
+        for part in self._starting():
+            if part.name not in self._begun:
+                self._run_hooks([part], "start")
+                self._begun[part.name] = Begun()
+
+    def _keep_begun(self, cause: Cause) -> None:
+        """Write down which modules had their `start`, from the first callback on."""
+        if "" not in self._begun:
+            begun = [] if isinstance(cause, Started) else self._starting()
+            for name in ("", *(part.name for part in begun)):
+                self._begun[name] = Begun()
 
     def _join(self, player: Player) -> None:
         for session, seat in list(self.callback.seats.items()):
@@ -190,6 +220,9 @@ class Binding:
     # -- lines --------------------------------------------------------------------------------------
 
     def _input(self, player: Player, line: str) -> None:
+        if is_reload(line):
+            self.callback.ask(reload_request(player, player._session, line))
+            return
         question = self._questions.pop(player._session, None)
         if question is not None and self._method(question.handler):
             if question.handler in self._health.disabled:

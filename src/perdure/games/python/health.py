@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Container
 
 FAULTS_MAX = 3
 """So many faults within the window disable a handler."""
@@ -32,3 +33,15 @@ class Health:
             return False
         self.disabled.append(handler)
         return True
+
+    def carried(self, modules: Container[str]) -> Health:
+        """What the next generation begins with: what is known of the modules whose code stays as it is."""
+        kept = Health()
+        kept.faults.update({handler: count for handler, count in self.faults.items() if _module(handler) in modules})
+        kept.disabled += [handler for handler in self.disabled if _module(handler) in modules]
+        kept._recent = {name: recent.copy() for name, recent in self._recent.items() if _module(name) in modules}
+        return kept
+
+
+def _module(handler: str) -> str:
+    return handler.partition(".")[0]

@@ -10,9 +10,10 @@ import msgspec
 
 from perdure.errors import GameError
 from perdure.games.python.api import Game
-from perdure.games.python.binding import TABLES, Binding
+from perdure.games.python.binding import Binding
 from perdure.games.python.collect import Collected
 from perdure.games.python.health import Health
+from perdure.games.python.own import TABLES
 from perdure.live.sources import Sources
 from perdure.live.tracebacks import format_error
 from perdure.room.program import Lifecycle
@@ -67,6 +68,12 @@ class PythonProgram:
     def bind(self, room: str, tables: Mapping[str, Table[Any, Any]]) -> Binding:
         """The game in one room."""
         return Binding(room, tables, self.collected, self.health, self.function_name)
+
+    def take_health(self, before: PythonProgram) -> None:
+        """Go on with what is known of the modules whose class is still the same; what was edited begins well."""
+        kinds = {part.name: part.kind for part in before.collected.parts}
+        same = {part.name for part in self.collected.parts if kinds.get(part.name) is part.kind}
+        self.health = before.health.carried(same)
 
     def modules(self) -> list[ModuleInfo]:
         """What the game consists of, and how it fares."""
