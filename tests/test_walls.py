@@ -53,8 +53,8 @@ WALLS: dict[str, set[str]] = {
     "supervisor": COMMON | SHARED | {"store"},
     # who asks the processes, by the control API that everyone uses
     "panel": COMMON | {"control", "control_lines", "config"},
-    # (`perdure new` lays out the files of a game, and runs none)
-    "cli": COMMON | SHARED | {"snapshot", "store", "supervisor", "games.python.scaffold", "dev"},
+    # (`perdure new` lays out the files of a game, and runs none; a movement's report is told in its own words)
+    "cli": COMMON | SHARED | {"snapshot", "movement", "store", "supervisor", "games.python.scaffold", "dev"},
     # all three processes in one, for authors
     "dev": COMMON | SHARED | {"gateway", "host", "store", "supervisor", "logs"},
     "testing": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store"},
@@ -67,7 +67,7 @@ PURE = {"snapshot", "room", "link", "movement"}
 # What the pure core may take from the standard library: nothing that sees a clock, a file or a thread.
 PURE_STDLIB = frozenset(
     """
-    __future__ abc base64 binascii bisect codecs collections contextlib copy dataclasses enum
+    __future__ abc base64 binascii bisect codecs collections contextlib copy dataclasses difflib enum
     fractions functools hashlib heapq hmac inspect itertools keyword math numbers operator
     random re reprlib string struct textwrap types typing unicodedata warnings weakref zlib
     """.split()  # noqa: SIM905 - a list of names reads better so

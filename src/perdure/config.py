@@ -25,6 +25,8 @@ TELNET_PORT = 4000
 BANNER_BYTES_MAX = 64 * 1024
 
 Durability = Literal["power", "process", "checkpoint", "none"]
+Watch = bool | Literal["poll"]
+Update = Literal["now", "idle", "match"]
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -50,12 +52,16 @@ class Game(msgspec.Struct, frozen=True):
         durability: What a record survives before its outputs are released.
         base_every_s: Seconds between two stored bases of a room that changed.
         base_every_records: Records after which a base is stored earlier.
+        watch: Whether a saved file is reloaded at once; "poll" looks for changes where the kernel tells of none.
+        update: When a running room takes new code: now, when it is idle, or when its match is over.
     """
 
     path: str
     durability: Durability = "process"
     base_every_s: Annotated[float, Meta(gt=0)] = 30.0
     base_every_records: Annotated[int, Meta(ge=1)] = 2000
+    watch: Watch = False
+    update: Update = "now"
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -272,6 +278,8 @@ class _Reader:
             hint = str(error).partition(", got ")[0].partition(" - at")[0].replace("`", "")
             for word, plain in _PLAIN_TYPES.items():
                 hint = re.sub(rf"\b{word}\b", plain, hint)
+            if type == Watch:
+                hint = _expected(None, str(value), ("true", "false", "poll"))
             info = msgspec.inspect.type_info(type)
             if isinstance(info, msgspec.inspect.LiteralType):
                 hint = _expected(None, str(value), info.values)

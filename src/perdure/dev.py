@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 
 import perdure
@@ -62,7 +63,7 @@ class Dev:
     def __init__(
         self, config: Config, state: StateDir, telnet: str, now: Callable[[], str], say: Callable[[str], None]
     ) -> None:
-        self._config, self._state, self._say = config, state, say
+        self._config, self._state, self._say = _watching(config), state, say
         self._telnet = telnet or config.server.telnet
         self._events = EventLog(state.path, now)
         self._build = current_build(state.path, [config.game_path(game) for game in config.games])
@@ -175,6 +176,12 @@ class Dev:
     def _fail(self, reason: str) -> None:
         self._say(f"The host cannot go on: {plain(reason)}")
         os._exit(70)  # as the host process does: nothing may be released any more
+
+
+def _watching(config: Config) -> Config:
+    """The configuration as an author wants it: a saved file is live at once, in every game."""
+    games = {id: msgspec.structs.replace(game, watch=game.watch or True) for id, game in config.games.items()}
+    return msgspec.structs.replace(config, games=games)
 
 
 def serve(config: Config, folder: Path, telnet: str, log_level: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,15 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def request(self, method: str, params: dict[str, Any] | None = None, *, timeout_s: float = 30.0) -> Any:
-        """Ask, and wait for the answer.
+    def request(
+        self,
+        method: str,
+        params: dict[str, Any] | None = None,
+        *,
+        timeout_s: float = 30.0,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Any:
+        """Ask, and wait for the answer; `on_event` takes what the server notifies meanwhile, else `events` has it.
 
         Raises:
             RemoteError: The server answered with an error.
@@ -69,7 +76,9 @@ class Client:
             lines = self._receive(f"{method}: no answer within {timeout_s:g} s. The server is busy; try again.")
             if lines is None:
                 raise no_server("The server ended before it answered. See what happened: perdure events")
-            self._events += [line.event for line in lines if line.event is not None]
+            for line in lines:
+                if line.event is not None:
+                    (on_event or self._events.append)(line.event)
             for line in lines:
                 if line.id == self._last_id:
                     return _result(line)

@@ -216,6 +216,9 @@ def modules(state: Path | None, as_json: bool) -> None:
         for m in found["modules"]
     )
     print_table(["GAME", "MODULE", "COMMANDS", "FAULTS", "DISABLED"], rows, empty="No module is loaded.")
+    click.echo()
+    loaded = ([g.get("game", ""), g["id"], g["rooms"], "" if g["alive"] else "retired"] for g in found["generations"])
+    print_table(["GAME", "GENERATION", "ROOMS", ""], loaded, empty="No generation is loaded.")
 
 
 def _listed(value: Any) -> str:

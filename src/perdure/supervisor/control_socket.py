@@ -27,7 +27,11 @@ HOST_METHODS = (
     "room.resume",
     "room.discard",
     "modules",
+    "games",
+    "reload",
 )
+PATIENCE_S = {"reload": 4500.0}
+"""How long an answer may take, where that is longer than usual: a canary is watched for up to an hour."""
 GATEWAY_METHODS = ("sessions", "notice")
 
 

@@ -29,6 +29,7 @@ from perdure.supervisor.control_socket import (
     GATEWAY_METHODS,
     HOST_METHODS,
     LINK_SOCKET,
+    PATIENCE_S,
     ControlSocket,
 )
 from perdure.supervisor.deaths import DeathWatch, aside_of
@@ -50,6 +51,7 @@ HURRY_S = 2.0
 SLOT_LOOK_S = 0.25
 LEFTOVER_PATIENCE_S = 2.0
 STATUS_TIMEOUT_S = 1.0
+ANSWER_TIMEOUT_S = 10.0
 GREET_PATIENCE_S = 5.0
 TAIL_LINES_MAX = 40
 
@@ -350,7 +352,7 @@ class Supervisor:
         }
 
     async def _forward(self, name: str, method: str, params: dict[str, Any]) -> Any:
-        return await self._instances[name].ask(method, params)
+        return await self._instances[name].ask(method, params, timeout_s=PATIENCE_S.get(method, ANSWER_TIMEOUT_S))
 
     async def _version(self, _: dict[str, Any]) -> Any:
         return {"version": perdure.__version__, "build": msgspec.structs.asdict(self._build)}

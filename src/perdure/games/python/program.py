@@ -70,7 +70,10 @@ class PythonProgram:
         return Binding(room, tables, self.collected, self.health, self.function_name)
 
     def take_health(self, before: PythonProgram) -> None:
-        """Go on with what is known of the modules whose class is still the same; what was edited begins well."""
+        """Go on with what is known of the modules whose class is still the same; what was edited begins well.
+
+        To be called before any room is bound to this program.
+        """
         kinds = {part.name: part.kind for part in before.collected.parts}
         same = {part.name for part in self.collected.parts if kinds.get(part.name) is part.kind}
         self.health = before.health.carried(same)
