@@ -113,6 +113,7 @@ class RoomInTest:
 
     Attributes:
         faults: The errors of the game that the test wanted kept (`keep_faults`).
+        match_over: How often the game said `room.match_over()`.
         machine: The room itself.
     """
 
@@ -120,6 +121,7 @@ class RoomInTest:
         self._perdure, self._program, self._keep_faults = perdure, program, keep_faults
         self.id = id
         self.faults: list[BaseException] = []
+        self.match_over = 0
         self.program = program()
         seed = hashlib.blake2b(id.encode(), digest_size=16).digest()
         self.machine = Room.new(id, self.program, seed=seed, clock_us=perdure.clock_us, rooms=perdure.rooms.keys())
@@ -153,6 +155,25 @@ class RoomInTest:
                 value = asyncio.run(_awaited(value))
         self.run(Answered(id, status, msgspec.msgpack.encode(None if value is _RUN else value)))
 
+    def reload(self, game: type[Game] | str | Path) -> None:
+        """Go on with other code, as a server does when a file was saved. Players stay.
+
+        Args:
+            game: The game's class in its next version, or the path of its folder or file.
+
+        Raises:
+            SchemaError: It cannot read rows that are there; nothing has changed.
+        """
+        load = _loader(game)
+        program = load()
+        program.take_health(self.program)
+        self._perdure.clock_us += 1000
+        ran = self.machine.swap(program, self._perdure.clock_us)
+        self._records.append(ran.data)
+        self._program, self.program = load, program
+        if self.machine.handler.wants_start():
+            self.run(Started())
+
     def restart(self) -> None:
         """Stop the room, store it, and continue it in a fresh program of the same game. Players stay."""
         self._checkpoint()
@@ -169,6 +190,7 @@ class RoomInTest:
         if ran.record is not None:
             self._records.append(ran.data)
         self._release(ran)
+        self.match_over += ran.match_over
         if ran.error is not None:
             if not self._keep_faults:
                 raise ran.error
@@ -265,8 +287,7 @@ class Perdure:
             id: The room's name, where a test has several.
             keep_faults: Keep the game's errors in `room.faults` as a server would, and do not raise them in the test.
         """
-        load = (lambda: program_of(game)) if isinstance(game, type) else (lambda: load_game(Path(game)))
-        made = self.rooms[id] = RoomInTest(self, load, id, keep_faults)
+        made = self.rooms[id] = RoomInTest(self, _loader(game), id, keep_faults)
         made.run(Started())
         return made
 
@@ -297,6 +318,12 @@ class Perdure:
         """1, 2, 3, …"""
         self._count += 1
         return self._count
+
+
+def _loader(game: type[Game] | str | Path) -> Callable[[], PythonProgram]:
+    if isinstance(game, type):
+        return lambda: program_of(game)
+    return lambda: load_game(Path(game))
 
 
 async def _awaited(value: Any) -> Any:

@@ -270,8 +270,9 @@ class Binding:
     # -- calling the author's methods ---------------------------------------------------------------
 
     def _method(self, handler: str) -> Any:
-        module, _, name = handler.partition(".")
-        return getattr(self._modules.get(module), name, None)
+        owner, _, name = handler.partition(".")
+        module = self._modules.get(owner)
+        return None if module is None else getattr(module, name, None)
 
     def _call_handler(self, handler: str, *args: object) -> None:
         method = self._method(handler)
