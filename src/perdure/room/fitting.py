@@ -33,22 +33,16 @@ class Fitted(NamedTuple):
     rows: list[Change]
 
 
-class Conversion(NamedTuple):
-    """What becomes of a table's rows of one version under other code."""
-
-    table: str
-    version: int
-    to: int
-    rows: int
-
-
-def fit(new: Specs, old: Specs, cells: Mapping[str, Cells], schemas: Mapping[str, TableSchema]) -> Fitted:
+def fit(
+    new: Specs, old: Specs, cells: Mapping[str, Cells], schemas: Mapping[str, TableSchema], *, may_lose: bool
+) -> Fitted:
     """The tables of a room for the specs `new`. The room itself is not changed.
 
     Args:
         new, old: The tables that the next code declares, and those that the present one does.
         cells: All tables of the room.
         schemas: Those of the tables that the present code does not declare.
+        may_lose: See `TableSpec.check`.
 
     Raises:
         SchemaError: Rows that are there could not be read; the table and what to do are named.
@@ -60,7 +54,8 @@ def fit(new: Specs, old: Specs, cells: Mapping[str, Cells], schemas: Mapping[str
         tables[name] = Table(spec)
         if kept is None:
             continue
-        check_rows(spec, old[name].schema if name in old else schemas.get(name), kept.versions, back=old.get(name))
+        stored = old[name].schema if name in old else schemas.get(name)
+        check_rows(spec, stored, kept.versions, back=old.get(name), may_lose=may_lose)
         rows += _converted_back(spec, old.get(name), kept)
         tables[name].take_over(kept)
     others = {name: _plain(name, kept) for name, kept in cells.items() if name not in tables}
@@ -68,7 +63,12 @@ def fit(new: Specs, old: Specs, cells: Mapping[str, Cells], schemas: Mapping[str
 
 
 def check_rows(
-    spec: TableSpec, stored: TableSchema | None, versions: Mapping[int, int], back: TableSpec | None = None
+    spec: TableSpec,
+    stored: TableSchema | None,
+    versions: Mapping[int, int],
+    *,
+    back: TableSpec | None = None,
+    may_lose: bool = False,
 ) -> None:
     """Make sure that rows of these versions can be read; a table without rows fits whatever was in it.
 
@@ -85,14 +85,7 @@ def check_rows(
         elif version != spec.version:
             spec.path(version)
         elif stored is not None and stored.version == spec.version:
-            spec.check(stored)
-
-
-def conversions(spec: TableSpec, versions: Mapping[int, int]) -> Iterator[Conversion]:
-    """What `spec` means for rows of these versions, where it is not their own."""
-    for version, rows in sorted(versions.items()):
-        if version != spec.version:
-            yield Conversion(spec.name, version, spec.version, rows)
+            spec.check(stored, may_lose=may_lose)
 
 
 def _way_back(spec: TableSpec, back: TableSpec, version: int) -> list[Migration]:
@@ -102,8 +95,8 @@ def _way_back(spec: TableSpec, back: TableSpec, version: int) -> list[Migration]
         if edge not in steps:
             raise SchemaError(
                 f"table {spec.name}: rows were written by version {version}, this code is version {spec.version}, and "
-                f"there is no migration {edge[0]} -> {edge[1]}. The rows are untouched. Add "
-                f"@migrate({back.row.__name__}, {edge[0]}, to={edge[1]}) to the code that wrote them, and reload it first."
+                f"there is no migration {edge[0]} -> {edge[1]}. The rows are untouched. Add @migrate("
+                f"{back.row.__name__}, {edge[0]}, to={edge[1]}) to the code that wrote them, and reload that first."
             )
     return [steps[edge] for edge in edges]
 

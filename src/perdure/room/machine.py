@@ -14,14 +14,15 @@ import hashlib
 import heapq
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from perdure.errors import ContractError, one_line
+from perdure.errors import ContractError, SchemaError, one_line
 from perdure.room.callback import Callback
-from perdure.room.fitting import check_rows, fit
-from perdure.room.program import Handler, Program, Refusal
+from perdure.room.fitting import Fitted, check_rows, fit
+from perdure.room.program import Handler, Overrun, Program, Refusal
 from perdure.room.record import (
     Answered,
     Cause,
@@ -208,17 +209,20 @@ class Room:
         ran.match_over = callback.match_over
         return ran
 
-    def swap(self, program: Program, clock_us: int, *, drop_orphans: bool = False) -> Ran:
+    def swap(
+        self, program: Program, clock_us: int, *, drop_orphans: bool = False, may_lose: bool = False
+    ) -> Ran:
         """Go on with other code: the room's value stays, and the swap is a callback of its own in its history.
 
         Args:
             drop_orphans: Forget timers whose handler the new code does not have; else they wait for its return.
+            may_lose: See `TableSpec.check`.
 
         Raises:
             SchemaError: The new code cannot read rows that are there. Nothing has changed.
         """
         old = self.program.tables
-        fitted = fit(program.tables, old, self.cells, self._schemas)
+        fitted = self._fitted(program, may_lose)
         handler = program.bind(self.id, fitted.tables)
         self.now_us = max(self.now_us + 1, clock_us)
         self._schemas = {**self._schemas, **{name: spec.schema for name, spec in old.items()}}
@@ -238,6 +242,17 @@ class Room:
         self.now_us = max(self.now_us + 1, clock_us)
         self._begin(cause)
         return self._undone(cause, why, ContractError(why))
+
+    def _fitted(self, program: Program, may_lose: bool) -> Fitted:
+        """The tables for `program`; its migrations back are game code and run within a budget."""
+        fitted: list[Fitted] = []
+        budget_s = program.lifecycle.budget_s
+        fit_all = partial(fit, program.tables, self.program.tables, self.cells, self._schemas, may_lose=may_lose)
+        try:
+            self.guard(lambda: fitted.append(fit_all()), budget_s)
+        except Overrun as error:
+            raise SchemaError(f"converting rows back took too long: {error}. The rows are untouched.") from error
+        return fitted[0]
 
     def replay(self, record: Record, data: bytes) -> None:
         """Book the next record of this room's history; `data` is its bytes. No game code runs."""
@@ -316,6 +331,8 @@ class Room:
                 self.answered = self.requests.pop(request)
             case Mailed(source=source, number=number):
                 self.mail_seen[source] = number
+            case Reloaded():  # this code was found to fit when it came
+                self._schemas = {name: old for name, old in self._schemas.items() if name not in self.tables}
 
     def _book(self, record: Record, data: bytes) -> Ran:
         """Book what the record says, but for its rows; returns it with the numbers that outputs and effects got."""

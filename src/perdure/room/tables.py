@@ -78,8 +78,11 @@ class TableSpec:
         """What snapshots say about this table."""
         return TableSchema(self.version, dict(self.fields))
 
-    def check(self, stored: TableSchema) -> None:
+    def check(self, stored: TableSchema, *, may_lose: bool = False) -> None:
         """Accept rows written under `stored`, or refuse them.
+
+        Args:
+            may_lose: Whether fields may be gone under one version; what is in them is lost with the row's next change.
 
         Raises:
             SchemaError: No migrations lead from there to here, or fields changed under one version by
@@ -89,7 +92,7 @@ class TableSpec:
             self.path(stored.version)
             return
         for field, text in stored.fields.items():
-            if self.fields.get(field) != text:
+            if self.fields.get(field) != text and not (may_lose and field not in self.fields):
                 now = f"it is {self.fields[field]} now" if field in self.fields else "it is gone now"
                 raise SchemaError(
                     f"table {self.name}: field {field!r} was stored as {text}, {now}, and the module's version is "
