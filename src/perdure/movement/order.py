@@ -13,6 +13,10 @@ from perdure.errors import ContractError
 WATCH_S_MAX = 3600.0
 """A canary that watches for longer would not be remembered by whoever asked for it."""
 
+LIKE_MIN = 0.5
+"""Names that are less alike are no typing error."""
+NAMED_MAX = 12
+
 
 class ReloadOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A reload as it is asked for.
@@ -88,13 +92,23 @@ def split_target(target: str, games: Collection[str]) -> tuple[str, str]:
         ContractError: No game fits; the message has the nearest.
     """
     parts = target.split(".")
-    for count in range(len(parts), 0, -1):
-        game = ".".join(parts[:count])
+    beginnings = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    for game in beginnings:
         if game in games:
-            return game, ".".join(parts[count:])
-    nearest = {target: target, parts[0]: parts[0]}
-    near = next((found for word in nearest if (found := _near(word, games))), "")
-    raise ContractError(unknown("game", target, games, near))
+            return game, target[len(game) + 1 :]
+    raise ContractError(_unknown("game", target, games, beginnings))
+
+
+def check_game(game: str, known: Collection[str]) -> None:
+    """Make sure that there is such a game.
+
+    Raises:
+        ContractError: There is not, or none was named and there are several; the message has the nearest name.
+    """
+    if not game:
+        raise ContractError(f"which game? There are {', '.join(sorted(known))}. Nothing was changed.")
+    if game not in known:
+        raise ContractError(_unknown("game", game, known, [game]))
 
 
 def check_module(module: str, game: str, known: Collection[str]) -> None:
@@ -107,17 +121,15 @@ def check_module(module: str, game: str, known: Collection[str]) -> None:
         ContractError: It has not; the message has the nearest name.
     """
     if module and module not in known:
-        raise ContractError(unknown(f"module of {game}", module, known, _near(module, known)))
+        raise ContractError(_unknown(f"module of {game}", module, known, [module]))
 
 
-def unknown(kind: str, given: str, known: Collection[str], near: str) -> str:
-    """That there is no such thing, the nearest one that there is, and the first of all of them."""
+def _unknown(kind: str, given: str, known: Collection[str], meant: Collection[str]) -> str:
+    """That there is no such thing, the name that is nearest to one of `meant`, and the first of all names."""
     names = sorted(name for name in known if name)
-    hint = f" Did you mean {near}?" if near else ""
-    more = ", …" if len(names) > 12 else ""
-    among = f" There are {', '.join(names[:12])}{more}." if names else " There is none."
+    alike = [(difflib.SequenceMatcher(None, word, name).ratio(), name) for word in meant for name in names]
+    likeness, near = max(alike, default=(0.0, ""))
+    hint = f" Did you mean {near}?" if likeness >= LIKE_MIN else ""
+    more = ", …" if len(names) > NAMED_MAX else ""
+    among = f" There are {', '.join(names[:NAMED_MAX])}{more}." if names else " There is none."
     return f"no {kind} {given!r}.{hint}{among} Nothing was changed."
-
-
-def _near(given: str, known: Collection[str]) -> str:
-    return next(iter(difflib.get_close_matches(given, [name for name in known if name], n=1, cutoff=0.5)), "")

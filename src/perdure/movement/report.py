@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from perdure.movement.wording import be, counted, listed, place, sentence
+from perdure.movement.wording import be, counted, listed, place, sentence, take
 
 EXIT_DONE, EXIT_NOTHING_CHANGED, EXIT_PARTLY = 0, 3, 5
 KEPT_MAX = 20
@@ -286,7 +286,7 @@ def lines(report: ReloadReport) -> list[str]:
 
 
 _WHEN = {"start": ", at the start", "canary": ", going back"}
-_UNTIL = {"now": "in turn", "idle": "when nobody is in them", "match": "when their match is over"}
+_UNTIL = {"now": "in turn", "idle": "when nobody is there", "match": "when the match is over"}
 
 
 def _summary(report: ReloadReport) -> str:
@@ -315,7 +315,7 @@ def _where(report: ReloadReport) -> str:
     if report.rooms.swapped:
         return f"in {counted(report.rooms.swapped, 'room')}"
     if report.waiting:
-        return f"soon in {counted(len(report.waiting), 'room')}"
+        return f"once {counted(len(report.waiting), 'room')} {take(len(report.waiting))} it"
     return "in no room" if report.rooms.refused else "for the rooms to come"
 
 
@@ -345,8 +345,7 @@ def _refused(refused: Sequence[RefusedRoom]) -> Iterator[str]:
 
 def _waiting(report: ReloadReport) -> Iterator[str]:
     if report.waiting:
-        take = "takes" if len(report.waiting) == 1 else "take"
-        yield f"{listed(report.waiting)} {take} it {_UNTIL[report.update]} (update = {report.update})."
+        yield f"{listed(report.waiting)} {take(len(report.waiting))} it {_UNTIL[report.update]} (update = {report.update})."
 
 
 def _migrations(report: ReloadReport) -> Iterator[str]:
@@ -361,7 +360,10 @@ def _migrations(report: ReloadReport) -> Iterator[str]:
 
 
 def _orphans(orphans: Iterable[Orphan]) -> Iterator[str]:
-    for (handler, kind, dropped), group in _grouped(orphans).items():
+    groups: dict[tuple[str, str, bool], list[Orphan]] = {}
+    for orphan in orphans:
+        groups.setdefault((orphan.handler, orphan.kind, orphan.dropped), []).append(orphan)
+    for (handler, kind, dropped), group in groups.items():
         count = sum(orphan.count for orphan in group)
         rooms = listed([orphan.room for orphan in group])
         if dropped:
@@ -369,13 +371,6 @@ def _orphans(orphans: Iterable[Orphan]) -> Iterator[str]:
         else:
             wait = "waits" if count == 1 else "wait"
             yield f"{counted(count, kind)} for {handler} in {rooms} {wait} until it is there again, or: --drop-orphans."
-
-
-def _grouped(orphans: Iterable[Orphan]) -> dict[tuple[str, str, bool], list[Orphan]]:
-    groups: dict[tuple[str, str, bool], list[Orphan]] = {}
-    for orphan in orphans:
-        groups.setdefault((orphan.handler, orphan.kind, orphan.dropped), []).append(orphan)
-    return groups
 
 
 def _warning(warned: Warned) -> str:

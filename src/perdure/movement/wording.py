@@ -26,6 +26,11 @@ def be(number: int, *, past: bool = False) -> str:
     return "is" if number == 1 else "are"
 
 
+def take(number: int) -> str:
+    """takes or take."""
+    return "takes" if number == 1 else "take"
+
+
 def sentence(text: str) -> str:
     """`text` as one line that ends as a sentence does."""
     line = " ".join(text.split())
