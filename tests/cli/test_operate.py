@@ -24,6 +24,7 @@ ASKING = [
     ["room", "resume", "world", "--skip-input"],
     ["room", "discard", "world", "--yes"],
     ["modules"],
+    ["reload"],
     ["events", "-f"],
     ["log-level", "debug"],
     ["stop"],

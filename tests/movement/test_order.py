@@ -11,6 +11,7 @@ from perdure.movement.order import (
     WATCH_S_MAX,
     ReloadOrder,
     check,
+    check_game,
     check_module,
     order_of,
     params_of,
@@ -94,6 +95,15 @@ def test_an_unknown_game_is_answered_with_the_nearest(target, near) -> None:
         split_target(target, GAMES)
     assert f"Did you mean {near}?" in str(caught.value)
     assert "There are arcade, arcade-2, mud, mud.old. Nothing was changed." in str(caught.value)
+
+
+def test_a_request_names_its_game_wholly() -> None:
+    """A program's request is not split at dots."""
+    check_game("mud.old", GAMES)
+    with pytest.raises(ContractError, match=r"no game 'mud.talk'. Did you mean mud"):
+        check_game("mud.talk", GAMES)
+    with pytest.raises(ContractError, match=r"which game\? There are"):
+        check_game("", GAMES)
 
 
 def test_what_is_like_nothing_is_answered_without_a_guess() -> None:

@@ -254,6 +254,12 @@ def test_each_thing_to_know_or_do_has_a_line(fields: dict[str, Any], told: str) 
     assert told in lines(ReloadReport("mud", **fields))
 
 
+def test_a_canary_that_was_not_tried_is_told_once() -> None:
+    """Why not stands in the first line; nothing went back."""
+    report = ReloadReport("mud", canary=Canary(10, 30, reason="no way back"), aborted="no way back")
+    assert lines(report) == ["mud: nothing was changed: no way back."]
+
+
 def test_events_around_a_reload_read_well() -> None:
     """A canary that watches, and somebody who may not reload."""
     watching = sentence({"seq": 1, "at": "", **canary_event("mud", 2, 20, 30.0)})

@@ -12,10 +12,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 BOOT = json.loads(os.environ["PERDURE_BOOT"])
 control = socket.socket(fileno=BOOT["control_fd"])
 stubborn = False
+answers: dict[str, list[dict[str, Any]]] = {}
+record_path = ""
 
 
 def say(line):
@@ -71,6 +74,31 @@ def deny():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def answer(method, text):
+    """Answer the method so: JSON {result or error, events said before it}; given again, the next time so."""
+    answers.setdefault(method, []).append(json.loads(text))
+
+
+def record(path):
+    """Write down each request."""
+    global record_path
+    record_path = path
+
+
+def answered(request):
+    method, params = request["method"], request.get("params", {})
+    if record_path:
+        with Path(record_path).open("a") as file:
+            file.write(json.dumps([method, params]) + "\n")
+    waiting = answers.get(method)
+    if not waiting:
+        return {"result": {"method": method, "params": params}}
+    line = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+    for event in line.get("events", []):
+        say({"event": event})
+    return {key: value for key, value in line.items() if key in ("result", "error")}
+
+
 DEEDS: dict[str, Callable[..., object]] = {
     "print": lambda text: os.write(1, text.encode() + b"\n"),
     "exit": lambda code: os._exit(int(code)),
@@ -88,6 +116,8 @@ DEEDS: dict[str, Callable[..., object]] = {
     "hang": forever,
     "ready": lambda: say({"event": {"kind": "ready"}}),
     "event": lambda kind, text: say({"event": {"kind": kind, "text": text}}),
+    "answer": answer,
+    "record": record,
     "nonsense": lambda: control.sendall(b"nonsense\n"),
     "close": control.close,
 }
@@ -104,7 +134,7 @@ for line in control.makefile("r"):
         continue
     if request["method"] == "deaf":
         forever()
-    say({"id": request["id"], "result": {"method": request["method"], "params": request.get("params", {})}})
+    say({"id": request["id"], **answered(request)})
     if request["method"] == "stop":
         sys.exit(0)
 sys.exit(3)  # the supervisor is gone

@@ -344,8 +344,8 @@ def _refused(refused: Sequence[RefusedRoom]) -> Iterator[str]:
 
 
 def _waiting(report: ReloadReport) -> Iterator[str]:
-    if report.waiting:
-        yield f"{listed(report.waiting)} {take(len(report.waiting))} it {_UNTIL[report.update]} (update = {report.update})."
+    if rooms := report.waiting:
+        yield f"{listed(rooms)} {take(len(rooms))} it {_UNTIL[report.update]} (update = {report.update})."
 
 
 def _migrations(report: ReloadReport) -> Iterator[str]:
@@ -384,7 +384,7 @@ def _copyover(changed: Sequence[str]) -> Iterator[str]:
 
 def _canary(report: ReloadReport) -> Iterator[str]:
     canary = report.canary
-    if canary is None:
+    if canary is None or report.aborted:
         return
     went, rooms = "went on to all rooms" if canary.went_on else "went back", counted(len(canary.rooms), "room")
     yield f"The canary in {rooms} {went} after {canary.watch_s:g} s: {sentence(canary.reason)}"
