@@ -109,6 +109,37 @@ def test_an_error_names_file_line_key_and_what_was_expected(project: Path, text:
     assert message in refusal(project, text)
 
 
+@pytest.mark.parametrize(
+    ("line", "watch", "update"),
+    [
+        ("", False, "now"),
+        ("watch = true", True, "now"),
+        ('watch = "poll"', "poll", "now"),
+        ('update = "idle"', False, "idle"),
+        ('watch = false\nupdate = "match"', False, "match"),
+    ],
+)
+def test_how_new_code_comes_in_is_the_games_own_setting(project: Path, line: str, watch: object, update: str) -> None:
+    """Files are watched where the file says so, and rooms take new code at once unless it says otherwise."""
+    game = config.load(write(project, WORLD.replace('path = "mud"', f'path = "mud"\n{line}'))).games["mud"]
+    assert (game.watch, game.update) == (watch, update)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('watch = "pol"', "games.mud.watch: 'pol' does not fit; did you mean poll? expected one of false, poll, true."),
+        ("watch = 1", "games.mud.watch: 1 does not fit; expected one of false, poll, true."),
+        ('update = "matches"', "games.mud.update: 'matches' does not fit; did you mean match? expected one of idle,"),
+        ("watched = true", "games.mud.watched: no such key; did you mean watch?"),
+    ],
+)
+def test_how_new_code_comes_in_is_checked(project: Path, line: str, message: str) -> None:
+    """With the values that there are."""
+    text = WORLD.replace('path = "mud"', f'path = "mud"\n{line}')
+    assert refusal(project, text).startswith(f"PROJECT/perdure.toml:3: {message}")
+
+
 def test_a_text_over_several_lines_is_not_searched_for_keys(project: Path) -> None:
     """What looks like a key inside a banner is not taken for one."""
     text = '[server]\nbanner = """\n[login]\nroom = 5\n"""\n' + WORLD + "[login]\nroom = 5\n"

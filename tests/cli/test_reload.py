@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.cli.reloading import combined
-from perdure.movement.order import ReloadOrder
+from perdure.cli.reloading import RELOAD_TIMEOUT_S, combined
+from perdure.movement.order import WATCH_S_MAX, ReloadOrder
 from perdure.movement.report import (
     Canary,
     Failed,
@@ -19,6 +19,7 @@ from perdure.movement.report import (
     canary_event,
     encode,
 )
+from perdure.supervisor.control_socket import PATIENCE_S
 from tests.cli.conftest import Done, child, perdure
 from tests.supervisor.conftest import Server
 
@@ -173,6 +174,11 @@ def test_modules_lists_the_generations(server: Server) -> None:
     assert lines[0].split() == ["GAME", "MODULE", "COMMANDS", "FAULTS", "DISABLED"]
     assert lines[3].split() == ["GAME", "GENERATION", "ROOMS"]
     assert [line.split() for line in lines[4:]] == [["mud", "aaaa", "12"], ["mud", "bbbb", "0", "retired"]]
+
+
+def test_no_canary_outlasts_the_patience_of_those_who_wait_for_it() -> None:
+    """The supervisor waits as long as the command, also for the longest watch with reloads before it."""
+    assert PATIENCE_S["reload"] >= RELOAD_TIMEOUT_S + WATCH_S_MAX
 
 
 @given(st.lists(st.sampled_from([0, 3, 5]), max_size=5))
