@@ -104,8 +104,19 @@ class AsideList(Protocol):
     def all(self) -> dict[str, Aside]: ...
 
 
+class GenerationList(Protocol):
+    """Which generation of each game's code serves, and which did before. Durable."""
+
+    def generations(self, game: str) -> list[str]:
+        """Their ids, the one that serves first."""
+        ...
+
+    def set_generation(self, game: str, id: str) -> None: ...
+    def forget_generation(self, game: str, id: str) -> None: ...
+
+
 class Blobs(Protocol):
-    """Durable, create-only objects by key (``room/epoch/c``); keys are made of [a-z0-9._-/] and %XX."""
+    """Durable, create-only objects by key (``room/epoch/c``, ``_code/id``); keys are made of [a-z0-9._-/] and %XX."""
 
     def put(self, key: str, data: bytes) -> None:
         """Store durably, contents and name. An existing key with the same bytes is fine, else StorageError."""

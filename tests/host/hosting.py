@@ -84,9 +84,12 @@ class Toy:
     Attributes:
         functions: What `ask NAME` and `again NAME` (idempotent) call.
         broken: Whether the start callback faults.
+        missing: Handlers that this code does not have.
+        added: Whether a part of it is new to its rooms.
+        uses: How many hold it.
     """
 
-    game, generation = "toy", "1"
+    game, generation = "toy", "1"  # (the configuration's name replaces that one)
     tables: Mapping[str, TableSpec] = {DIARY.name: DIARY}
     versions: Mapping[str, int] = {"toy": 1}
 
@@ -94,6 +97,9 @@ class Toy:
         self.lifecycle = lifecycle or Lifecycle()
         self.functions: dict[str, Callable[..., Any]] = {}
         self.broken = False
+        self.missing: set[str] = set()
+        self.added = False
+        self.uses = 0
 
     def bind(self, room: str, tables: Mapping[str, Table[Any, Any]]) -> ToyHandler:
         return ToyHandler(self, tables[DIARY.name])
@@ -103,6 +109,13 @@ class Toy:
 
     def resolve(self, function: str) -> Callable[..., Any]:
         return self.functions[function]
+
+    def hold(self) -> None:
+        self.uses += 1
+
+    def release(self) -> None:
+        assert self.uses, "released once too often"
+        self.uses -= 1
 
     def traceback(self, error: BaseException) -> str:
         return f"traceback of {type(error).__name__}"
@@ -136,10 +149,10 @@ class ToyHandler:
                 self.happened(callback, "wake")
 
     def handles(self, handler: str) -> bool:
-        return True
+        return handler not in self.toy.missing
 
     def wants_start(self) -> bool:
-        return False
+        return self.toy.added
 
     def explain(self, cause: Cause, error: BaseException) -> str:
         return "That failed."
@@ -155,7 +168,7 @@ class ToyHandler:
             case "timer":
                 callback.set_timer(callback.now_us + round(float(rest) * 1e6), "", id=rest)
             case "ask" | "again":
-                callback.ask(Request(rest, msgspec.msgpack.encode([]), "", b"", 5_000_000, verb == "again"))
+                callback.ask(Request(rest, msgspec.msgpack.encode([]), "answer", b"", 5_000_000, verb == "again"))
             case "mail":
                 room, _, body = rest.partition(" ")
                 callback.effect(f"room:{room}", body.encode())
@@ -163,12 +176,32 @@ class ToyHandler:
                 callback.output([session], Text("x" * int(rest)))
             case "go":
                 callback.output([session], Go(rest, -1))
+            case "over":
+                callback.match_over = True
             case "end":
                 callback.output([session], End("bye"))
 
     def happened(self, callback: Callback, line: str) -> None:
         self.diary.setdefault("all", Diary()).lines.append(line)
         callback.output(list(callback.seats), Text(line))
+
+
+class Shelf:
+    """The games' code as a test has put it there; see `perdure.host.running.Programs`."""
+
+    def __init__(self, games: Mapping[str, Toy], others: Mapping[str, Toy]) -> None:
+        self._games, self._others = games, others
+        for game, toy in games.items():
+            toy.game = game
+
+    def current(self, game: str) -> Toy:
+        return self._games[game]
+
+    def at(self, game: str, generation: str) -> Toy:
+        return self._others.get(generation, self._games[game])
+
+    def prune(self) -> None:
+        pass
 
 
 # -- time and faults -----------------------------------------------------------------------------------
@@ -245,6 +278,7 @@ class World:
 
     Attributes:
         games: Game id -> its program; replaced to change code between lives.
+        others: Generation -> the program that is stored under it, beside those that serve.
         rooms: Room id -> game id, as configured for the next life.
         settings: Game id -> its section of the configuration.
         boot_id: The machine's; changed when power is lost.
@@ -256,6 +290,7 @@ class World:
             (folder / name).mkdir()
         self.rooms = dict(rooms or {"hall": "toy"})
         self.games: dict[str, Toy] = {game: Toy() for game in self.rooms.values()}
+        self.others: dict[str, Toy] = {}
         self.settings: dict[str, Game] = {game: Game(path=game, **settings) for game in self.games}
         self.boot_id = BOOT
         self.lives = 0
@@ -312,7 +347,7 @@ class Life:
         os.close(slot_fd)
         self.over = False
         self.host = Host(
-            world.config(), world.games, self.stores, incarnation=name, boot_id=world.boot_id, loop=self.loop,
+            world.config(), Shelf(world.games, world.others), self.stores, incarnation=name, boot_id=world.boot_id, loop=self.loop,
             clock=self.clock, entropy=os.urandom, guard=guard, slot=self.slot, fault=faults, send=self._send,
             notify=self.events.append, stop=self.failed.append,
         )  # fmt: skip
@@ -327,7 +362,7 @@ class Life:
     def taker(self, entropy: Callable[[int], bytes] = os.urandom) -> Taker:
         """Another one that takes rooms for this incarnation, from what was read when it began."""
         return Taker(
-            self.world.config(), self.world.games, self.stores, incarnation=self.name, boot_id=self.world.boot_id,
+            self.world.config(), Shelf(self.world.games, self.world.others), self.stores, incarnation=self.name, boot_id=self.world.boot_id,
             clock=self.clock, entropy=entropy, guard=unguarded, fault=self.faults, send=self._send,
             notify=self.events.append,
         )  # fmt: skip

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from perdure.errors import one_line
+from perdure.host.running import HostedProgram
 from perdure.room.record import Answered, Request
 
 THREADS_MAX = 8
@@ -23,17 +26,23 @@ class Asks:
     Args:
         loop: Where async functions run, and where answers are handed in.
         answer: Called on the loop with (room, answer), exactly once for each request.
+        services: Name -> async function of the room and the arguments; what a host itself is asked.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, answer: Callable[[str, Answered], None]) -> None:
-        self._loop, self._answer = loop, answer
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        answer: Callable[[str, Answered], None],
+        services: Mapping[str, Callable[..., Awaitable[Any]]],
+    ) -> None:
+        self._loop, self._answer, self._services = loop, answer, services
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="perdure-ask")
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def ask(self, room: str, id: int, request: Request, resolve: Callable[[str], Callable[..., Any]]) -> None:
-        """Begin to work on a request. `resolve` finds its function by name, and may raise."""
-        task = self._loop.create_task(self._work(room, id, request, resolve))
+    def ask(self, room: str, id: int, request: Request, program: HostedProgram) -> None:
+        """Begin to work on a request. Its function is the one of `program`, whatever code the room runs meanwhile."""
+        task = self._loop.create_task(self._work(room, id, request, program))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -48,13 +57,21 @@ class Asks:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _work(self, room: str, id: int, request: Request, resolve: Callable[[str], Callable[..., Any]]) -> None:
-        self._answer(room, await self._answered(id, request, resolve))
+    async def _work(self, room: str, id: int, request: Request, program: HostedProgram) -> None:
+        if request.function in self._services:
+            service = partial(self._services[request.function], room)
+            self._answer(room, await self._answered(id, request, service))
+            return
+        program.hold()
+        try:
+            self._answer(room, await self._answered(id, request, partial(self._call, program, request.function)))
+        finally:
+            program.release()
 
-    async def _answered(self, id: int, request: Request, resolve: Callable[[str], Callable[..., Any]]) -> Answered:
+    async def _answered(self, id: int, request: Request, call: Callable[..., Awaitable[Any]]) -> Answered:
         try:
             async with asyncio.timeout(request.timeout_us / 1e6):
-                value = await self._call(resolve(request.function), msgspec.msgpack.decode(request.args))
+                value = await call(*msgspec.msgpack.decode(request.args))
             return Answered(id, "ok", msgspec.msgpack.encode(value))
         except TimeoutError:
             return Answered(id, "timeout")
@@ -65,7 +82,15 @@ class Asks:
                 raise
             return Answered(id, "error", msgspec.msgpack.encode(one_line(error)))
 
-    async def _call(self, function: Callable[..., Any], args: list[Any]) -> Any:
+    async def _call(self, program: HostedProgram, name: str, *args: Any) -> Any:
+        function = program.resolve(name)
         if inspect.iscoroutinefunction(function):
             return await function(*args)
-        return await self._loop.run_in_executor(self._threads, lambda: function(*args))
+        work = self._threads.submit(function, *args)
+        program.hold()  # until the function returns, also when nobody waits for the answer any more
+        work.add_done_callback(lambda _: self._released_soon(program))
+        return await asyncio.wrap_future(work)
+
+    def _released_soon(self, program: HostedProgram) -> None:
+        with suppress(RuntimeError):  # the loop is over, and the process with it
+            self._loop.call_soon_threadsafe(program.release)

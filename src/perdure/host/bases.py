@@ -38,9 +38,10 @@ class Captured(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A base that verified."""
+    """A base that verified; `generation` is the code that ran when it was captured."""
 
     key: BaseKey
+    generation: str
     body: Body
 
 
@@ -101,7 +102,7 @@ class Bases:
                 )
                 if (opened.header.epoch, opened.header.c) != key:
                     raise SnapshotRefused("epoch", f"it says that it is base {opened.header.epoch}/{opened.header.c}")
-                return Found(key, read_body(opened.body)), refused
+                return Found(key, opened.header.generation, read_body(opened.body)), refused
             except (SnapshotRefused, StorageError) as error:
                 refused[key] = f"base {name}: {error}"
         return None, refused

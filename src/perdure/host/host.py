@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -23,9 +24,10 @@ from perdure.host.checkpoints import Checkpoints
 from perdure.host.ledger import Ledger
 from perdure.host.mail import Mail
 from perdure.host.recovery import Damaged
-from perdure.host.running import HostedProgram, Identity, Running
+from perdure.host.running import Identity, Next, Programs, Running
 from perdure.host.taking import Ready, Stores, Taker
 from perdure.link.messages import EventSent, Message, OutAck, SeatGone
+from perdure.movement.policy import may_swap
 from perdure.ports import Aside, Clock, FaultPoint
 from perdure.room.machine import Guard, Ran
 from perdure.room.record import Answered, Cause, Closed, Event, Go, Gone, Join, Mailed, Started, TimerFired, Wake
@@ -45,16 +47,19 @@ class Host:
     Args:
         incarnation: This process's id in owner rows.
         boot_id, entropy: See `Taker`.
-        programs: Game id -> its code.
+        programs: The games' code.
         send: Called with (link, message).
         notify: Called with events for the event log.
         stop: Called with a reason when the host cannot go on (an error of the journal).
+
+    Attributes:
+        services: What games may ask of the host itself: name -> async function of the room and the arguments.
     """
 
     def __init__(
         self,
         config: Config,
-        programs: Mapping[str, HostedProgram],
+        programs: Programs,
         stores: Stores,
         *,
         incarnation: str,
@@ -72,7 +77,7 @@ class Host:
         self.config, self.programs = config, programs
         self.rooms: dict[str, Running] = {}
         self._stores, self._clock = stores, clock
-        self._slot, self._fault, self._notify = slot, fault, notify
+        self._slot, self._fault, self._notify, self._loop = slot, fault, notify, loop
         self._log = structlog.get_logger()
         self._unstored: dict[str, Running] = {}
         self._gateways: dict[str, tuple[int, object]] = {}
@@ -89,7 +94,8 @@ class Host:
         )
         self._agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
         self._mail = Mail(loop, self.rooms, self._deliver)
-        self._asks = Asks(loop, self._answered)
+        self.services: dict[str, Callable[..., Awaitable[Any]]] = {}
+        self._asks = Asks(loop, self._answered, self.services)
 
     # -- taking rooms ------------------------------------------------------------------------------
 
@@ -99,6 +105,7 @@ class Host:
         ready = [ready for id in self.config.rooms if id not in asides and (ready := self._look(id))]
         taken = self._taker.claim(ready)
         self.rooms.update({each.running.room.id: each.running for each in taken})
+        self.programs.prune()
         return {
             "rooms": len(taken),
             "aside": sorted(self._stores.asides.all()),
@@ -143,7 +150,7 @@ class Host:
             self._offer(running, Started())
         for id, request in list(room.requests.items()):
             if request.idempotent:
-                self._asks.ask(room.id, id, request, running.program.resolve)
+                self._asks.ask(room.id, id, request, running.program)
             else:
                 self._asks.interrupted(room.id, id)
         self._agenda.plan(running)
@@ -154,6 +161,7 @@ class Host:
         if running is not None:
             try:
                 self._checkpoints.store_now(running)
+                running.let_go()
             except StorageError:  # its last base and this journal hold it; here it goes on when it can be stored
                 self._unstored[aside.room] = running
             del self.rooms[aside.room]
@@ -185,6 +193,7 @@ class Host:
     def _pump(self, running: Running) -> None:
         while running.held and self._may_run(running):
             running.held.popleft()()
+        self._swap_waiting(running, match_over=False)
 
     def _pump_all(self) -> None:
         for running in list(self.rooms.values()):
@@ -204,12 +213,12 @@ class Host:
             ran = room.run(cause, self._clock.now_us())
         running.ticks_ms.append((time.perf_counter() - began_s) * 1e3)
         self._fault("host:after-callback")
-        if ran.record is None:
-            self._slot.clear()
-            return
-        running.end.ran(ran)
-        self._ledger.write(running, ran)
+        if ran.record is not None:
+            running.end.ran(ran)
+            self._ledger.write(running, ran)
         self._slot.clear()
+        if running.next is not None:
+            self._swap_waiting(running, match_over=ran.match_over or isinstance(cause, Closed))
 
     def _durable(self, running: Running, ran: Ran) -> None:
         """Release what the record holds (H2)."""
@@ -221,7 +230,7 @@ class Host:
         for service, number, body in ran.effects:
             self._mail.post(room.id, service, number, body)
         for id, request in record.requests:
-            self._asks.ask(room.id, id, request, running.program.resolve)
+            self._asks.ask(room.id, id, request, running.program)
         if isinstance(record.cause, Mailed):
             self._mail.applied(record.cause.source, room.id, record.cause.number)
         running.records += 1
@@ -253,7 +262,7 @@ class Host:
         traceback = running.program.traceback(error)
         self._log.error("fault", room=room.id, cause=repr(cause), error=what, traceback=traceback)
         self._notify({"kind": "fault", "room": room.id, "callback": room.c, "error": what})
-        if isinstance(cause, Started):
+        if isinstance(cause, Started) and not room.started:
             self._put_aside(Aside(room.id, f"Its start callback faulted: {what}", room.c))
 
     def _end_slow_readers(self, running: Running, ran: Ran) -> None:
@@ -262,6 +271,63 @@ class Host:
                 seat = running.room.open.get(session)
                 if seat is not None and running.unread(session, seat) > OUTBOX_BYTES_MAX:
                     self._offer(running, Gone(session, j, TOO_SLOW))
+
+    # -- code ----------------------------------------------------------------------------------------
+
+    def offer_code(self, running: Running, code: Next) -> float | None:
+        """Let a room go on with other code, now if it may run and its game's update policy lets it, else later.
+
+        Returns:
+            For how many seconds it stood still; None if it waits.
+
+        Raises:
+            SchemaError: The code cannot read the room's rows. The room goes on as it was.
+        """
+        running.forget_next()
+        if self._may_run(running) and not running.held and self._may_swap(running, match_over=False):
+            return self._swap(running, code)
+        code.program.hold()
+        running.next = code
+        return None
+
+    def _may_swap(self, running: Running, *, match_over: bool) -> bool:
+        room = running.room
+        return may_swap(running.game.update, seats=len(room.open), started=room.started, match_over=match_over)
+
+    def _swap_waiting(self, running: Running, *, match_over: bool) -> None:
+        code = running.next
+        if code is None or not self._may_run(running) or not self._may_swap(running, match_over=match_over):
+            return
+        running.next = None
+        try:
+            self._swap(running, code)
+            self._notify({"kind": "room-reloaded", "room": running.room.id, "generation": code.program.generation})
+        except SchemaError as error:
+            self._notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": str(error)})
+        code.program.release()
+        self._loop.call_soon(self.programs.prune)
+
+    def _swap(self, running: Running, code: Next) -> float:
+        """The swap, at a quiescent point: a callback of its own, without game code."""
+        began_s = time.perf_counter()
+        room, old = running.room, running.program
+        ran = room.swap(
+            code.program, self._clock.now_us(), drop_orphans=code.drop_orphans, may_lose=code.may_lose
+        )
+        code.program.hold()
+        running.program = code.program
+        running.end.ran(ran)
+        self._ledger.write(running, ran)
+        paused_s = time.perf_counter() - began_s
+        old.release()
+        running.due_s.clear()
+        self._agenda.plan(running)
+        if room.started and room.handler.wants_start():
+            self._offer(running, Started())
+        answers, running.unanswered = list(running.unanswered.values()), {}
+        for answer in answers:
+            self._when_open(running, partial(self._answer, running, answer))
+        return paused_s
 
     # -- the link ------------------------------------------------------------------------------------
 
@@ -340,8 +406,13 @@ class Host:
             self._when_open(running, lambda: self._answer(running, answer))
 
     def _answer(self, running: Running, answer: Answered) -> None:
-        if answer.id in running.room.requests:
+        request = running.room.requests.get(answer.id)
+        if request is None:
+            return
+        if running.room.handler.handles(request.then):
             self._run(running, answer)
+        else:
+            running.unanswered[answer.id] = answer
 
     def _timers_due(self, running: Running) -> None:
         self._when_open(running, lambda: self._timers(running))
@@ -436,7 +507,7 @@ class Host:
             )
         if id in self._unstored:
             self._checkpoints.store_now(self._unstored[id])
-            del self._unstored[id]
+            self._unstored.pop(id).let_go()
         ready = self._look(id, accept_damage=not by_input and not skip_input)
         if ready is None:
             raise ContractError(f"Room {id} is still aside: {self._stores.asides.all()[id].reason}")
@@ -461,6 +532,7 @@ class Host:
         owner = self._stores.owners.read(id)
         if old is not None:
             old.due_s.clear()
+            old.let_go()
         try:
             running = self._taker.take_anew(id, old.room.c if old else owner.from_c if owner else 0)
         except StorageError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,21 @@ import msgspec
 from perdure.config import Config
 from perdure.control import Handler
 from perdure.errors import ContractError, PeerError
-from perdure.games.python.load import load_game
+from perdure.games.python.own import RELOAD_SERVICE
 from perdure.host.bases import Bases
 from perdure.host.host import Host
+from perdure.host.library import Library
 from perdure.host.links import GatewayLink
 from perdure.host.recovery import DeadHosts
+from perdure.host.reloads import Reloads
 from perdure.host.running import HostedProgram
 from perdure.host.taking import Stores
 from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone, agreed_version
+from perdure.live.compiling import CompileHelper
+from perdure.live.watching import changes
 from perdure.logs import set_level
+from perdure.movement.order import ReloadOrder, order_of
+from perdure.movement.report import encode
 from perdure.ports import FaultPoint
 from perdure.room.machine import Guard
 from perdure.slot import Slot
@@ -83,18 +89,24 @@ class HostProcess:
         stop: Callable[[str], None],
     ) -> None:
         self._loop, self._notify = loop, notify
-        programs: dict[str, HostedProgram] = {name: load_game(config.game_path(name), name) for name in config.games}
-        fault("host:boot")
+        clock = WallClock()
         owners = SqliteOwners(state.owners_file, fault)
-        bases = Bases(FileBlobs(state.blobs, fault), state.keys, WallClock())
+        blobs = FileBlobs(state.blobs, fault)
+        library = Library({name: config.game_path(name) for name in config.games}, blobs, owners, notify)
+        fault("host:boot")
+        bases = Bases(blobs, state.keys, clock)
         dead = DeadHosts(state.journal, incarnation)
         journal = SegmentJournal(state.journal / incarnation, incarnation, boot_id(), fault=fault)
         self.host = Host(
-            config, programs, Stores(journal, owners, owners, bases, dead),
-            incarnation=incarnation, boot_id=boot_id(), loop=loop, clock=WallClock(), entropy=os.urandom,
+            config, library, Stores(journal, owners, owners, bases, dead),
+            incarnation=incarnation, boot_id=boot_id(), loop=loop, clock=clock, entropy=os.urandom,
             guard=guard, slot=slot, fault=fault, send=_send, notify=notify, stop=stop,
         )  # fmt: skip
-        self._owners = owners
+        self._owners, self._library = owners, library
+        self._compiler = CompileHelper()
+        self.reloads = Reloads(self.host, library, loop, self._compiler, clock=clock, fault=fault, notify=notify)
+        self.host.services[RELOAD_SERVICE] = self.reloads.asked
+        self._tasks: set[asyncio.Task[None]] = set()
         self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost)
         self._gateways: dict[str, asyncio.TimerHandle] = {}
         self._linked: str | None = None
@@ -107,11 +119,34 @@ class HostProcess:
         self.recovery["all_ms"] = process_age_ms()
         self._link.connect()
         self._notify({"kind": "recovered", **self.recovery})
+        self._begin(self._load_what_is_on_disk())
+        for game, settings in self.host.config.games.items():
+            if settings.watch:
+                self._begin(self._watch(game, poll=settings.watch == "poll"))
 
     async def close(self) -> None:
         """A clean stop: bases are stored, the journal is closed, nothing needs recovery."""
+        for task in self._tasks:
+            task.cancel()
+        self._compiler.close()
         self._link.close()
         await self.host.close()
+
+    # -- code ----------------------------------------------------------------------------------------
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _load_what_is_on_disk(self) -> None:
+        """The rooms began with the code that served last; what was edited meanwhile is a reload like any other."""
+        for game in self.host.config.games:
+            await self.reloads.reload(ReloadOrder(game), "start")
+
+    async def _watch(self, game: str, *, poll: bool) -> None:
+        async for _ in changes(self._library.paths[game], poll):
+            await self.reloads.reload(ReloadOrder(game), "watch")
 
     # -- the link ------------------------------------------------------------------------------------
 
@@ -179,22 +214,34 @@ class HostProcess:
             return host.discard(_room(params)).listing()
 
         async def modules(_: dict[str, Any]) -> Any:
+            served = {game: self._library.current(game) for game in host.config.games}
             return {
                 "modules": [
-                    {"game": name, **msgspec.to_builtins(module)}
-                    for name, program in host.programs.items()
+                    {"game": game, **msgspec.to_builtins(module)}
+                    for game, program in served.items()
                     for module in program.modules()
                 ],
                 "generations": [
-                    {
-                        "id": program.generation,
-                        "game": name,
-                        "alive": True,
-                        "rooms": sum(running.program is program for running in host.rooms.values()),
-                    }
-                    for name, program in host.programs.items()
+                    {"id": program.generation, "game": game, "alive": True, "rooms": self._rooms_of(program)}
+                    for game, program in self._library.programs()
                 ],
             }
+
+        async def games(_: dict[str, Any]) -> Any:
+            return [
+                {
+                    "game": game,
+                    "path": str(self._library.paths[game]),
+                    "generation": self._library.current(game).generation,
+                    "rooms": sum(running.program.game == game for running in host.rooms.values()),
+                    "watch": settings.watch,
+                    "update": settings.update,
+                }
+                for game, settings in host.config.games.items()
+            ]
+
+        async def reload(params: dict[str, Any]) -> Any:
+            return encode(await self.reloads.reload(order_of(params)))
 
         async def log_level(params: dict[str, Any]) -> Any:
             try:
@@ -206,8 +253,11 @@ class HostProcess:
         return {
             "status": status, "rooms": rooms, "room.show": show, "room.pause": pause, "room.step": step,
             "room.continue": go_on, "room.resume": resume, "room.discard": discard, "modules": modules,
-            "log-level": log_level,
+            "games": games, "reload": reload, "log-level": log_level,
         }  # fmt: skip
+
+    def _rooms_of(self, program: HostedProgram) -> int:
+        return sum(running.program is program for running in self.host.rooms.values())
 
     def _asides(self) -> list[dict[str, Any]]:
         return [msgspec.to_builtins(aside) for aside in self._owners.all().values()]

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import google_crc32c
 
 from perdure.errors import PerdureError, Unavailable
-from perdure.host.bases import Bases
+from perdure.host.bases import Bases, Found
+from perdure.host.running import Programs
 from perdure.ports import Owner
 from perdure.room.machine import Guard, Room
-from perdure.room.program import Program
-from perdure.room.record import Record, decode_record
+from perdure.room.record import Record, Reloaded, decode_record
 from perdure.store.durable import UNFINISHED
 from perdure.store.journal import DeadJournal
 
@@ -144,7 +144,8 @@ class Recovered(NamedTuple):
 
 def recover(
     id: str,
-    program: Program,
+    game: str,
+    programs: Programs,
     history: list[Owner],
     bases: Bases,
     dead: DeadHosts,
@@ -160,12 +161,13 @@ def recover(
         SchemaError: The program cannot read the stored rows.
     """
     entries = dead.entries(id)
-    found, refused = bases.newest(id, program.game, history)
+    found, refused = bases.newest(id, game, history)
     if found is None:
         if entries or refused:
             raise Damaged(f"no base of room {id} can be read: {'; '.join(refused.values()) or 'there is none'}")
         return None
     owner = history[-1]
+    program = programs.at(game, _generation(found, entries, history))
     room = Room.restore(
         found.body, id, program, c=found.key.c, epoch=owner.epoch, branch=owner.branch, rooms=rooms, guard=guard
     )
@@ -177,6 +179,16 @@ def recover(
     if problem and not accept_damage:
         raise Damaged(f"room {id} is good up to callback {room.c}; {problem}")
     return Recovered(room, room.c - found.key.c, list(refused.values()), problem)
+
+
+def _generation(found: Found, entries: dict[tuple[int, int], Entry], history: list[Owner]) -> str:
+    """The code that ran last: the base's, or what the last swap of code after it says."""
+    generation, c = found.generation, found.key.c + 1
+    while (entry := entries.get((_epoch_at(c, history), c))) is not None:
+        if isinstance(entry.record.cause, Reloaded):
+            generation = entry.record.cause.generation
+        c += 1
+    return generation
 
 
 def _replay(room: Room, entries: dict[tuple[int, int], Entry], history: list[Owner]) -> str:

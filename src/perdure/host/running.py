@@ -12,7 +12,7 @@ from perdure.link.host import HostEnd
 from perdure.link.messages import EventSent
 from perdure.room.machine import Room
 from perdure.room.program import Program
-from perdure.room.record import Cause, Event
+from perdure.room.record import Answered, Cause, Event
 from perdure.room.seats import Seat
 
 TICKS_KEPT = 512
@@ -25,6 +25,19 @@ class HostedProgram(Program, Protocol):
         """What the game consists of, and how it fares; structs that JSON can say."""
         ...
 
+    @property
+    def uses(self) -> int:
+        """How many hold it: rooms, running questions, the library."""
+        ...
+
+    def hold(self) -> None:
+        """Keep the code loaded until `release`."""
+        ...
+
+    def release(self) -> None:
+        """Let go of it. Code that nobody holds is retired: nothing of it may be called any more."""
+        ...
+
     def resolve(self, function: str) -> Callable[..., Any]:
         """The function that a request names. Raises when there is none."""
         ...
@@ -32,6 +45,34 @@ class HostedProgram(Program, Protocol):
     def traceback(self, error: BaseException) -> str:
         """A fault for the log: the game's own frames."""
         ...
+
+
+class Programs(Protocol):
+    """The games' code, as a host's rooms need it; see `library`."""
+
+    def current(self, game: str) -> HostedProgram:
+        """The generation that serves."""
+        ...
+
+    def at(self, game: str, generation: str) -> HostedProgram:
+        """The generation that a room's history names, or the one that serves if it cannot be had any more."""
+        ...
+
+    def prune(self) -> None:
+        """Retire what nobody uses any more."""
+        ...
+
+
+class Next(NamedTuple):
+    """Code that a room takes when its game's update policy lets it.
+
+    Attributes:
+        drop_orphans, may_lose: See `perdure.room.machine.Room.swap`.
+    """
+
+    program: HostedProgram
+    drop_orphans: bool
+    may_lose: bool
 
 
 class Identity(NamedTuple):
@@ -59,7 +100,9 @@ class Running:
 
     Attributes:
         room, end: The room, and its end of the link.
-        program, game: Its code, and what the configuration says of its game.
+        program, game: Its code, of which it holds one use, and what the configuration says of its game.
+        next: The code that it takes when the update policy lets it; held, too.
+        unanswered: Answers whose handler the code does not have; they wait for code that has it.
         paused: An operator holds it: nothing runs but single steps.
         held: What waits for it to run on, in order.
         waiting: Session -> events that wait until the session's outbox has room again (H3).
@@ -78,6 +121,9 @@ class Running:
 
     def __init__(self, room: Room, end: HostEnd, program: HostedProgram, game: Game) -> None:
         self.room, self.end, self.program, self.game = room, end, program, game
+        program.hold()
+        self.next: Next | None = None
+        self.unanswered: dict[int, Answered] = {}
         self.paused = False
         self.held: deque[Callable[[], None]] = deque()
         self.waiting: dict[str, deque[tuple[object, EventSent]]] = {}
@@ -92,6 +138,17 @@ class Running:
         self.claimed_c = room.c
         self.faults = 0
         self.ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
+
+    def forget_next(self) -> None:
+        """Nothing waits to be the room's next code."""
+        if self.next is not None:
+            self.next.program.release()
+            self.next = None
+
+    def let_go(self) -> None:
+        """The room does not run here any more: its code is not used by it."""
+        self.forget_next()
+        self.program.release()
 
     def unread(self, session: str, seat: Seat) -> int:
         """Characters of text that the seat's player has not read, as far as this host knows."""
@@ -111,6 +168,7 @@ class Running:
             "seats": len(room.open),
             "tick_ms": percentiles(list(self.ticks_ms)),
             "paused": self.paused,
+            "update_waits": self.next is not None,
             "faults": self.faults,
             "durability": self.game.durability,
         }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from perdure.config import Config
 from perdure.host.bases import Bases
 from perdure.host.recovery import DeadHosts, Recovered, recover
-from perdure.host.running import HostedProgram, Running
+from perdure.host.running import Programs, Running
 from perdure.link.host import HostEnd
 from perdure.link.messages import Message
 from perdure.ports import AsideList, Claim, Clock, FaultPoint, Journal, Owner, Owners
@@ -66,7 +66,7 @@ class Taker:
     def __init__(
         self,
         config: Config,
-        programs: Mapping[str, HostedProgram],
+        programs: Programs,
         stores: Stores,
         *,
         incarnation: str,
@@ -107,7 +107,7 @@ class Taker:
             owner, self._config.games[self._config.rooms[id]].durability, self._boot_id
         )
         found = recover(
-            id, self._programs[self._config.rooms[id]], history, self._stores.bases, self._stores.dead,
+            id, self._config.rooms[id], self._programs, history, self._stores.bases, self._stores.dead,
             self._known, self._guard, accept_damage=accept_damage or lost,
         )  # fmt: skip
         self._fault("host:recover-read")
@@ -130,7 +130,7 @@ class Taker:
 
     def _new(self, id: str, owner: Owner | None, *, c: int, branch: int) -> Ready:
         room = Room.new(
-            id, self._programs[self._config.rooms[id]], seed=self._entropy(16), clock_us=self._clock.now_us(),
+            id, self._programs.current(self._config.rooms[id]), seed=self._entropy(16), clock_us=self._clock.now_us(),
             c=c, branch=branch, rooms=self._known, guard=self._guard,
         )  # fmt: skip
         return Ready(room, owner)
@@ -139,7 +139,8 @@ class Taker:
         room, found = ready.room, ready.found
         room.epoch, room.branch = row.epoch, row.branch
         game = self._config.rooms[room.id]
-        running = Running(room, HostEnd(room, self._send), self._programs[game], self._config.games[game])
+        program = self._programs.at(game, room.program.generation)
+        running = Running(room, HostEnd(room, self._send), program, self._config.games[game])
         if found is None:  # a new state begins with a base, so that its records have a ground
             self._stores.bases.store(self._stores.bases.capture(room))
             running.based, running.based_s = True, time.monotonic()

@@ -2,8 +2,8 @@
 
 A row is never changed: each claim adds one with the next epoch, and the highest is the current owner. The
 history says from which callback on each ownership counts, which recovery needs to void the records of an
-owner that was superseded. Also here, because it must be as durable: the rooms put aside, and counters
-that only rise.
+owner that was superseded. Also here, because it must be as durable: the rooms put aside, which generation
+of each game's code serves, and counters that only rise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from perdure.faults import no_fault
 from perdure.ports import Aside, Claim, FaultPoint, Owner
 from perdure.store.database import Database
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS owner (
         room TEXT NOT NULL, epoch INTEGER NOT NULL, host TEXT NOT NULL, from_c INTEGER NOT NULL,
@@ -26,6 +26,7 @@ _SCHEMA = (
         room TEXT PRIMARY KEY, reason TEXT NOT NULL, c INTEGER NOT NULL, session TEXT NOT NULL,
         j INTEGER NOT NULL, n INTEGER NOT NULL, since_us INTEGER NOT NULL) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS generation (seq INTEGER PRIMARY KEY, game TEXT NOT NULL, id TEXT NOT NULL)",
 )
 _CURRENT = "SELECT epoch, host, from_c, branch FROM owner WHERE room = ? ORDER BY epoch DESC LIMIT 1"
 
@@ -114,6 +115,23 @@ class SqliteOwners:
         with self._database.read("read") as cursor:
             rows = cursor.execute("SELECT room, reason, c, session, j, n, since_us FROM aside ORDER BY room")
             return {row[0]: Aside(*row) for row in rows}
+
+    def generations(self, game: str) -> list[str]:
+        """The generations of the game's code that were recorded, the one that serves first, each once."""
+        with self._database.read("read") as cursor:
+            rows = cursor.execute("SELECT id FROM generation WHERE game = ? ORDER BY seq DESC", (game,))
+            return list(dict.fromkeys(row[0] for row in rows))
+
+    def set_generation(self, game: str, id: str) -> None:
+        """Record which generation serves: the next host starts from it, whatever lies on disk then."""
+        with self._database.write("generation") as cursor:
+            cursor.execute("DELETE FROM generation WHERE game = ? AND id = ?", (game, id))
+            cursor.execute("INSERT INTO generation (game, id) VALUES (?, ?)", (game, id))
+
+    def forget_generation(self, game: str, id: str) -> None:
+        """Take a generation off the list; one that is not on it is fine."""
+        with self._database.write("generation") as cursor:
+            cursor.execute("DELETE FROM generation WHERE game = ? AND id = ?", (game, id))
 
     def gateway_epoch(self, name: str) -> int:
         """A number for this start of gateway `name`, higher than any before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,10 @@ from perdure.games.python.api import Game
 from perdure.games.python.binding import Binding
 from perdure.games.python.collect import Collected
 from perdure.games.python.health import Health
+from perdure.games.python.inspecting import place_of
 from perdure.games.python.own import TABLES
+from perdure.live.generation import Generation
+from perdure.live.loader import ROOT
 from perdure.live.sources import Sources
 from perdure.live.tracebacks import format_error
 from perdure.room.program import Lifecycle
@@ -43,6 +47,7 @@ class PythonProgram:
     Attributes:
         game: The game's name in the configuration.
         generation: Hash of the sources.
+        loaded: The loaded code; None for classes that were imported in the ordinary way.
         sources: What was loaded, to be stored before the first record that needs it; None for classes.
     """
 
@@ -54,9 +59,10 @@ class PythonProgram:
         texts: Mapping[str, str],
         *,
         only: type[Game] | None = None,
-        sources: Sources | None = None,
+        loaded: Generation | None = None,
     ) -> None:
-        self.game, self.generation, self.sources = game, generation, sources
+        self.game, self.generation, self.loaded = game, generation, loaded
+        self.sources: Sources | None = loaded.sources if loaded else None
         self.collected = Collected(modules, texts, only)
         self.health = Health()
         self._modules, self._texts = dict(modules), texts
@@ -77,6 +83,41 @@ class PythonProgram:
         kinds = {part.name: part.kind for part in before.collected.parts}
         same = {part.name for part in self.collected.parts if kinds.get(part.name) is part.kind}
         self.health = before.health.carried(same)
+
+    @property
+    def uses(self) -> int:
+        """How many hold it."""
+        return self.loaded.uses if self.loaded else 1
+
+    def hold(self) -> None:
+        """Keep its code loaded until `release`."""
+        if self.loaded:
+            self.loaded.hold()
+
+    def release(self) -> None:
+        """Let go of its code; code that nobody holds is retired."""
+        if self.loaded:
+            self.loaded.release()
+
+    @property
+    def libraries(self) -> set[str]:
+        """Top-level packages outside of the game and of Python's own that its modules took something from."""
+        origins = (
+            getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None)
+            for module in self._modules.values()
+            for value in vars(module).values()
+        )
+        roots = {origin.partition(".")[0] for origin in origins if isinstance(origin, str)}
+        return roots - sys.stdlib_module_names - {ROOT}
+
+    def blame(self, table: str, message: str) -> GameError:
+        """An error about a table, with the place where it is declared."""
+        for part in self.collected.parts:
+            for attribute, stored in part.tables.items():
+                if stored == table:
+                    place = place_of(part.kind, attribute, self._texts)
+                    return GameError(message, file=place.file, line=place.line)
+        return GameError(message)
 
     def modules(self) -> list[ModuleInfo]:
         """What the game consists of, and how it fares."""

@@ -1,0 +1,421 @@
+"""Reloads: new code for the running rooms of a game, one reload at a time, one report for each.
+
+The order is that of `perdure.movement.plan.RELOAD`. Until the commit (the new generation is written down as
+the one that serves) nothing of the running rooms is touched; after it they are swapped one by one, each at a
+quiescent point of its own, in slices that let the loop breathe.
+
+What runs where: files are read, compiled (in a helper process), executed and checked in a build thread, and
+stored there, too. The loop's thread only swaps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from statistics import median
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from perdure.errors import GameError, PerdureError, SchemaError, StorageError, one_line
+from perdure.games.python.load import program_from
+from perdure.games.python.program import PythonProgram
+from perdure.host.host import Host
+from perdure.host.libraries import changed_libraries
+from perdure.host.library import Library
+from perdure.host.rehearsal import Rows, Task, rehearse
+from perdure.host.running import Next, Running, percentiles
+from perdure.live.building import Builder, Built
+from perdure.live.compiling import Compiler
+from perdure.live.generation import Generation
+from perdure.live.sources import Sources, capture, pack
+from perdure.movement import canary
+from perdure.movement.migrations import plan as plan_migrations
+from perdure.movement.migrations import ways_back
+from perdure.movement.order import ReloadOrder, check, check_game, check_module
+from perdure.movement.plan import RELOAD, Course
+from perdure.movement.report import (
+    Canary,
+    Failed,
+    Generations,
+    Held,
+    Measured,
+    Orphan,
+    RefusedRoom,
+    ReloadReport,
+    Step,
+    Trigger,
+    Warned,
+    canary_event,
+    event,
+    lines,
+    refusal_event,
+)
+from perdure.ports import Clock, FaultPoint
+
+BODY_DEADLINE_S = 10.0
+"""A module body that runs longer is cut, and counts as failed."""
+STUCK_S = 30.0
+"""A build that cannot be cut, in one endless operation in C, is given up after this."""
+SLICE_S = 0.002
+"""Rooms are swapped for this long before the loop may do something else."""
+ADMINS_ONLY = "Only admins may do that."
+
+T = TypeVar("T")
+
+
+class Reloads:
+    """Reloads the games of one host.
+
+    Args:
+        compiler: Compiles sources, off this process's interpreter lock.
+        notify: Called with events for the event log.
+        began_s: When this process began, wall clock: what changed on disk since then is not what runs here.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        library: Library,
+        loop: asyncio.AbstractEventLoop,
+        compiler: Compiler,
+        *,
+        clock: Clock,
+        fault: FaultPoint,
+        notify: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._host, self._library, self._loop, self._compiler = host, library, loop, compiler
+        self._began_us = clock.now_us()
+        self._fault, self._notify = fault, notify
+        self._one_at_a_time = asyncio.Lock()
+        self._log = structlog.get_logger()
+
+    async def reload(self, order: ReloadOrder, trigger: Trigger = "command", by: str = "") -> ReloadReport:
+        """Carry out one reload, when those asked for before are done. Its report is in the event log, too.
+
+        Args:
+            by: Who asked for it, if it was somebody in a game.
+
+        Raises:
+            ContractError: There is no such game or module, or the order makes no sense.
+        """
+        check(order)
+        if not order.game and len(self._library.paths) == 1:
+            order = msgspec.structs.replace(order, game=next(iter(self._library.paths)))
+        check_game(order.game, self._library.paths.keys())
+        async with self._one_at_a_time:
+            return await self._reload(order, trigger, by)
+
+    async def asked(self, room: str, player: str, name: str, role: str, words: list[str]) -> str:
+        """The service behind @reload: what the one who typed it is told."""
+        running = self._host.rooms[room]
+        if role != "admin":
+            self._notify(refusal_event(running.program.game, room, name, role))
+            return ADMINS_ONLY
+        try:
+            order = ReloadOrder(running.program.game, ".".join(words))
+            return "\n".join(lines(await self.reload(order, "game", name)))
+        except PerdureError as error:
+            return str(error)
+
+    # -- one reload --------------------------------------------------------------------------------
+
+    async def _reload(self, order: ReloadOrder, trigger: Trigger, by: str) -> ReloadReport:
+        old = self._library.current(order.game)
+        report = ReloadReport(
+            order.game, trigger=trigger, by=by, dry_run=order.dry_run, atomic=order.atomic,
+            update=self._host.config.games[order.game].update, generation=Generations(old.generation, old.generation),
+        )  # fmt: skip
+        course = Course(RELOAD, self._fault, time.perf_counter)
+        try:
+            await self._carry_out(order, report, course)
+        except GameError as error:
+            report.failed.append(Failed("", error.file, error.line, one_line(error.message), serving=True))
+            report.aborted = report.aborted or "what is on disk does not load."
+        except (StorageError, OSError) as error:  # only left of the commit: behind it nothing here is written
+            report.aborted = one_line(error)
+        self._library.prune()
+        report.steps = [Step(name, ms) for name, ms in course.taken]
+        if trigger in ("command", "game") or report.changed or not report.is_clean or report.rooms.swapped:
+            self._notify(event(report))
+        return report
+
+    async def _carry_out(self, order: ReloadOrder, report: ReloadReport, course: Course) -> None:
+        old = self._library.current(order.game)
+        with course.step("capture"):
+            wanted = await self._wanted(order, old)
+        program = old
+        if wanted.generation != old.generation:
+            with course.step("build"):
+                built = await self._build(order, wanted, report)
+            if built is None:
+                return
+            program = built.product
+            if program is not old:
+                self._library.add(order.game, program)
+        report.needs_copyover = changed_libraries(program, self._began_us)
+        report.generation.to = program.generation
+        if order.dry_run:
+            await self._rehearse(order, program, report)
+            report.generation.to = old.generation
+            return
+        if program is not old:
+            program.take_health(old)
+            with course.step("store"):
+                assert program.sources is not None
+                await self._in_thread(partial(self._library.store, program.sources))
+        if order.canary is not None and not await self._canary(order, program, report):
+            return
+        if program is not old:
+            with course.step("record"):
+                await self._in_thread(partial(self._library.record, order.game, program.generation))
+            self._library.publish(order.game, program)
+        with course.step("swap"):
+            await self._swap_all(self._behind(order.game, program), program, order, report)
+        report.orphans = list(self._orphans(order.game))
+        with course.step("retire"):
+            self._library.prune()
+            with suppress(StorageError):  # they are tidied up by the next reload
+                await self._in_thread(partial(self._library.tidy, order.game))
+
+    async def _wanted(self, order: ReloadOrder, old: PythonProgram) -> Sources:
+        """The sources that are asked for: what is on disk, or of that only one module."""
+        disk = await self._in_thread(partial(capture, self._library.paths[order.game]))
+        if not order.module:
+            return disk
+        assert old.sources is not None
+        names = {name.removeprefix("/"): name for name in [*old.sources.everything, *disk.everything]}
+        check_module(order.module, order.game, names.keys())
+        name = names[order.module]
+        return old.sources.replaced({name: disk.everything.get(name)})
+
+    # -- building ----------------------------------------------------------------------------------
+
+    async def _build(self, order: ReloadOrder, wanted: Sources, report: ReloadReport) -> Built[PythonProgram] | None:
+        """Load what is wanted aside; None if none of it can be."""
+        old = self._library.current(order.game)
+        assert old.sources is not None
+        check = partial(self._checked, order, old)
+        builder = Builder(self._compiler, check, deadline_s=BODY_DEADLINE_S)
+        build = partial(builder.build, old.loaded, wanted, atomic=order.atomic)
+        built = await self._in_thread(build, stuck_s=STUCK_S + BODY_DEADLINE_S * len(wanted.modules))
+        report.refreshed, report.added, report.removed = built.refreshed, built.added, built.removed
+        known = {name.removeprefix("/") for name in old.sources.everything}
+        report.failed = [Failed(*failed, serving=failed.module in known) for failed in built.failed]
+        report.held = [Held(*held) for held in built.held]
+        report.warnings = [Warned(*warned) for warned in built.warnings]
+        if built.generation is old.loaded:
+            return None
+        report.migrations = [p.migration for p in plan_migrations(built.product.tables, old.tables, self._rows(order))]
+        return built
+
+    def _checked(self, order: ReloadOrder, old: PythonProgram, generation: Generation) -> PythonProgram:
+        """The program of a generation; in the build thread.
+
+        Raises:
+            GameError: It declares what cannot be, or cannot go on with the rows that are there.
+        """
+        program = program_from(generation, order.game)
+        for planned in plan_migrations(program.tables, old.tables, self._rows(order)):
+            migration = planned.migration
+            if planned.refused:
+                raise program.blame(migration.table, planned.refused)
+            if migration.destructive and not order.allow_destructive:
+                raise program.blame(
+                    migration.table,
+                    f"table {migration.table}: {migration.what}, in {migration.rows or 'all'} rows, and no migration "
+                    f"leads back. The rows are untouched. Add @migrate(…, to={migration.from_}), or say that it is "
+                    f"meant: perdure reload {order.game} --allow-destructive",
+                )
+        return program
+
+    def _rows(self, order: ReloadOrder) -> Callable[[str], dict[int, int]]:
+        """Counts the rows of a table over all rooms of the game, by version; for any thread."""
+
+        def rows(table: str) -> dict[int, int]:
+            total: Counter[int] = Counter()
+            for running in self._rooms(order.game):
+                if cells := running.room.cells.get(table):
+                    total.update(cells.versions)
+            return total
+
+        return rows
+
+    # -- swapping ----------------------------------------------------------------------------------
+
+    def _rooms(self, game: str) -> list[Running]:
+        return [running for running in list(self._host.rooms.values()) if running.program.game == game]
+
+    def _behind(self, game: str, program: PythonProgram) -> list[Running]:
+        """The rooms that do not run this code, and are not waiting for it."""
+        return [
+            running
+            for running in self._rooms(game)
+            if running.program is not program or running.next is not None
+        ]
+
+    async def _swap_all(
+        self, rooms: Iterable[Running], program: PythonProgram, order: ReloadOrder, report: ReloadReport
+    ) -> None:
+        """Offer the code to these rooms, and report what became of each."""
+        pauses_ms: list[float] = []
+        slice_s = time.perf_counter()
+        for running in rooms:
+            if self._host.rooms.get(running.room.id) is not running:
+                continue  # it went aside, or was discarded, meanwhile
+            pause_s = self._swap(running, program, order, report)
+            if pause_s is not None:
+                pauses_ms.append(pause_s * 1e3)
+            if time.perf_counter() - slice_s > SLICE_S:
+                await asyncio.sleep(0)
+                slice_s = time.perf_counter()
+        report.rooms.swapped += len(pauses_ms)
+        if pauses_ms:
+            report.pause_ms.p50 = round(median(pauses_ms), 4)
+            report.pause_ms.max = round(max(report.pause_ms.max, *pauses_ms), 4)
+
+    def _swap(self, running: Running, program: PythonProgram, order: ReloadOrder, report: ReloadReport) -> float | None:
+        try:
+            code = Next(program, order.drop_orphans, order.allow_destructive or report.trigger == "canary")
+            pause_s = self._host.offer_code(running, code)
+        except SchemaError as error:
+            report.rooms.refused.append(RefusedRoom(running.room.id, one_line(error)))
+            return None
+        if pause_s is None:
+            report.waiting.append(running.room.id)
+        return pause_s
+
+    def _orphans(self, game: str) -> Iterable[Orphan]:
+        for running in self._rooms(game):
+            timers = Counter(timer.handler for timer in running.room.orphans.values())
+            for handler, count in timers.items():
+                yield Orphan(running.room.id, handler, "timer", count)
+            answers = Counter(running.room.requests[id].then for id in running.unanswered)
+            for handler, count in answers.items():
+                yield Orphan(running.room.id, handler, "answer", count)
+
+    # -- rehearsing and trying -----------------------------------------------------------------------
+
+    async def _rehearse(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> None:
+        """A dry run: what every room would say, and every row's migration, on copies in a process of their own."""
+        concerned = [migration for migration in report.migrations if migration.rows]
+        rows: Rows = {migration.table: [] for migration in concerned}
+        for running in self._behind(order.game, program):
+            for table, copied in rows.items():
+                if cells := running.room.cells.get(table):
+                    copied += cells.image().items()
+            report.rooms.swapped += 1
+            await asyncio.sleep(0)
+        if not concerned:
+            return
+        assert program.sources is not None
+        packed = await self._in_thread(partial(pack, program.sources))
+        found = await rehearse(Task(packed, program.generation, order.game, rows))
+        for migration in concerned:
+            migration.failed, migration.error = found[migration.table]
+
+    async def _canary(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> bool:
+        """Let some rooms try the code, and watch; whether the others may follow. If not, those went back."""
+        old = self._library.current(order.game)
+        assert order.canary is not None and order.watch_s is not None
+        report.canary = Canary(order.canary, order.watch_s)
+        stuck = ways_back(program.tables, old.tables)
+        if stuck:
+            report.canary.reason = (
+                f"no migration leads back for {', '.join(stuck)}, so rooms that tried it could not return. "
+                f"Nothing was tried. Add the @migrate(…, to=…), or reload without --canary."
+            )
+            report.aborted = report.canary.reason
+            return False
+        behind = self._behind(order.game, program)
+        chosen = set(canary.choose([running.room.id for running in behind], report.canary.percent, program.generation))
+        if not chosen:
+            report.aborted = f"the game {order.game} has too few rooms for a canary. Reload without --canary."
+            return False
+        moved = [running for running in behind if running.room.id in chosen]
+        await self._swap_all(moved, program, order, report)
+        report.canary.rooms = sorted(chosen)
+        self._notify(canary_event(order.game, len(moved), len(self._rooms(order.game)), order.watch_s))
+        await self._watch(order, moved, report.canary)
+        verdict = canary.judge(report.canary.moved, report.canary.unmoved)
+        report.canary.went_on, report.canary.reason = verdict
+        if not verdict.go_on:
+            await self._go_back(order, program, old, moved, report)
+        return verdict.go_on
+
+    async def _watch(self, order: ReloadOrder, moved: list[Running], seen: Canary) -> None:
+        others = [running for running in self._rooms(order.game) if running not in moved]
+        before = {running: (running.room.c, running.faults) for running in (*moved, *others)}
+        for running in before:
+            running.ticks_ms.clear()
+        await asyncio.sleep(seen.watch_s)
+        seen.moved, seen.unmoved = (_measured(side, before) for side in (moved, others))
+
+    async def _go_back(
+        self, order: ReloadOrder, program: PythonProgram, old: PythonProgram, moved: list[Running], report: ReloadReport
+    ) -> None:
+        """The second reload: the rooms that tried the code return to the one that serves."""
+        assert report.canary is not None
+        back = ReloadReport(
+            order.game, trigger="canary", by=report.by, update=report.update,
+            generation=Generations(program.generation, old.generation),
+            refreshed=report.refreshed, added=report.removed, removed=report.added,
+        )  # fmt: skip
+        await self._swap_all(moved, old, ReloadOrder(order.game), back)
+        report.generation.to = old.generation
+        report.canary.back = back
+        self._notify(event(back))
+
+    # -- threads -------------------------------------------------------------------------------------
+
+    async def _in_thread(self, function: Callable[[], T], *, stuck_s: float = STUCK_S) -> T:
+        """Run in a thread that nobody has to wait for: a game's code may hang in it.
+
+        Raises:
+            StorageError: It hangs; what it does is given up.
+        """
+        done: asyncio.Future[T] = self._loop.create_future()
+
+        def run() -> None:
+            try:
+                result = function()
+            except BaseException as error:  # noqa: BLE001  (it is raised again, where it is waited for)
+                self._loop.call_soon_threadsafe(_settle, done, None, error)
+            else:
+                self._loop.call_soon_threadsafe(_settle, done, result, None)
+
+        threading.Thread(target=run, name="perdure-build", daemon=True).start()
+        try:
+            async with asyncio.timeout(stuck_s):
+                return await done
+        except TimeoutError:
+            raise StorageError(
+                f"the new code hangs and cannot be cut. It is given up after {stuck_s:g} s. Nothing was changed; "
+                "the thread that hangs ends with the host.",
+                op="reload:build",
+            ) from None
+
+
+def _settle(done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if done.done():
+        return  # nobody waits any more
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)
+
+
+def _measured(side: list[Running], before: dict[Running, tuple[int, int]]) -> Measured:
+    ticks = [tick for running in side for tick in running.ticks_ms]
+    return Measured(
+        len(side),
+        sum(running.room.c - before[running][0] for running in side),
+        sum(running.faults - before[running][1] for running in side),
+        percentiles(ticks)["p99"],
+    )
