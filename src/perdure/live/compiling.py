@@ -120,7 +120,7 @@ class CompileHelper:
     """
 
     def __init__(self, deadline_s: float = DEADLINE_S) -> None:
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         self._process: subprocess.Popen[bytes] | None = None
         self._memory = _Memory(self._compile)
 
@@ -149,7 +149,7 @@ class CompileHelper:
                 answer = self._exchange(request)
             except TimeoutError:
                 self.close()
-                why = f"takes longer than {self._deadline_s:g} s to compile"
+                why = f"takes longer than {self.deadline_s:g} s to compile"
                 break
             except (OSError, EOFError) as error:
                 self.close()
@@ -162,7 +162,7 @@ class CompileHelper:
         process = self._process = self._process or _started()
         assert process.stdin is not None
         assert process.stdout is not None
-        pipes = _Pipes(process.stdin.fileno(), process.stdout.fileno(), time.monotonic() + self._deadline_s)
+        pipes = _Pipes(process.stdin.fileno(), process.stdout.fileno(), time.monotonic() + self.deadline_s)
         pipes.write(request)
         data = pipes.read(compiler.body_bytes(pipes.read(compiler.HEAD_BYTES)))
         answer: compiler.Answer = marshal.loads(data)  # noqa: S302  (from a process of our own, on a pipe of its own)

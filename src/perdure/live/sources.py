@@ -37,7 +37,8 @@ WAIT_S = 2.0
 """How long a capture waits for files that are being written. Editors write within milliseconds."""
 POLL_S = 0.002
 
-_SKIPPED_FOLDERS = {"tests", "__pycache__", "node_modules"}
+SKIPPED_FOLDERS = {"tests", "__pycache__", "node_modules"}
+"""Folders that hold no code of the game; hidden ones are left out, too."""
 _SKIPPED_FILES = {"conftest.py", "__main__.py", "setup.py", "perdure.toml", "pyproject.toml"}
 
 
@@ -78,7 +79,7 @@ class Sources:
         self.root, self.name = root, root.stem
         self.modules = {name: modules[name] for name in sorted(modules, key=lambda name: name.split("."))}
         self.data = dict(sorted((data or {}).items()))
-        total = hashlib.sha256(f"{self.name}\n".encode())
+        total = hashlib.sha256(os.fsencode(self.name) + b"\n")
         for name, source in sorted(self.everything.items()):
             total.update(f"{name}\0{source.is_package}\0{hashlib.sha256(source.data).hexdigest()}\n".encode())
         self.generation = total.hexdigest()[:32]
@@ -152,7 +153,7 @@ def unpack(data: bytes, expected_id: str) -> Sources:
     """
     try:
         packed = msgspec.msgpack.decode(data, type=_Packed)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _damaged(expected_id, str(error)) from error
     root = Path(os.fsdecode(packed.root))
     found = [Source(name, _place(root, name, folder), text, folder) for name, text, folder in packed.files]
@@ -277,7 +278,7 @@ def _folder(root: Path, folder: Path, package: str | None) -> Iterator[Source]:
     for path in entries:
         inner = None if package is None else f"{package}.{path.stem}" if package else path.stem
         if path.is_dir():
-            if path.name not in _SKIPPED_FOLDERS and not (path / "pyvenv.cfg").exists():
+            if path.name not in SKIPPED_FOLDERS and not (path / "pyvenv.cfg").exists():
                 yield from _folder(root, path, inner)
         elif _is_data(path):
             yield Source(f"/{path.relative_to(root).as_posix()}", path, b"", False)
