@@ -1,5 +1,6 @@
 """What a reload means for a game in a room: new modules, timers, questions, disabled handlers, and @reload."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure import Game, Player, Row, Table, command, every
+from perdure.errors import SchemaError
 from perdure.games.python.api import Module
 from perdure.games.python.health import FAULTS_MAX, Health
 from perdure.games.python.load import program_of
@@ -244,6 +246,62 @@ def test_a_room_of_an_earlier_version_begins_nothing_again(room: RoomInTest) -> 
     room.join("Ada")
     assert sorted(table) == ["", "inn"]
     assert room["inn"].notes.peek("inn").n == 1
+
+
+# --- rows ---
+
+SIPS = """
+from perdure import Game, Row, Table, command
+
+class Mug(Row):
+    sips: int = 5
+
+class Tavern(Game):
+    mugs: Table[Mug]
+
+    @command("drink")
+    def drink(self, player):
+        self.mugs.setdefault(player.id, Mug()).sips -= 1
+        player.tell(f"{self.mugs[player.id].sips} sips left.")
+"""
+MILLILITRES = """
+from perdure import Game, Row, Table, command, migrate
+
+class Mug(Row):
+    ml: int = 500
+
+@migrate(Mug, 1)
+def to_ml(row):
+    return {"ml": row["sips"] * 100}
+
+class Tavern(Game):
+    version = 2
+    mugs: Table[Mug]
+
+    @command("drink")
+    def drink(self, player):
+        self.mugs[player.id].ml -= 100
+        player.tell(f"{self.mugs[player.id].ml} ml left.")
+"""
+
+
+def test_a_test_tries_a_migration_with_rows_of_the_old_code(perdure: Perdure, tmp_path: Path) -> None:
+    """They go on under the new code, also through a crash; what cannot go back is refused, and nothing changed."""
+    old, new = tmp_path / "old" / "tavern.py", tmp_path / "tavern.py"
+    old.parent.mkdir()
+    old.write_text(SIPS)
+    new.write_text(MILLILITRES)
+    room = perdure.room(old)
+    ada = room.join("Ada")
+    ada.types("drink")
+    room.reload(new)
+    ada.types("drink")
+    room.crash()
+    ada.types("drink")
+    with pytest.raises(SchemaError, match="no migration 2 -> 1"):
+        room.reload(old)
+    ada.types("drink")
+    assert ada.lines == ["4 sips left.", "300 ml left.", "200 ml left.", "100 ml left."]
 
 
 # --- match_over ---
