@@ -299,6 +299,10 @@ class World:
     def toy(self) -> Toy:
         return self.games["toy"]
 
+    def programs(self) -> Any:
+        """The code of the games, as a host is given it."""
+        return Shelf(self.games, self.others)
+
     def config(self) -> Config:
         return Config(self.folder, Server(), self.settings, self.rooms, Login(room="hall"))
 
@@ -347,7 +351,7 @@ class Life:
         os.close(slot_fd)
         self.over = False
         self.host = Host(
-            world.config(), Shelf(world.games, world.others), self.stores, incarnation=name, boot_id=world.boot_id, loop=self.loop,
+            world.config(), world.programs(), self.stores, incarnation=name, boot_id=world.boot_id, loop=self.loop,
             clock=self.clock, entropy=os.urandom, guard=guard, slot=self.slot, fault=faults, send=self._send,
             notify=self.events.append, stop=self.failed.append,
         )  # fmt: skip
@@ -362,7 +366,7 @@ class Life:
     def taker(self, entropy: Callable[[int], bytes] = os.urandom) -> Taker:
         """Another one that takes rooms for this incarnation, from what was read when it began."""
         return Taker(
-            self.world.config(), Shelf(self.world.games, self.world.others), self.stores, incarnation=self.name, boot_id=self.world.boot_id,
+            self.world.config(), self.world.programs(), self.stores, incarnation=self.name, boot_id=self.world.boot_id,
             clock=self.clock, entropy=entropy, guard=unguarded, fault=self.faults, send=self._send,
             notify=self.events.append,
         )  # fmt: skip
