@@ -21,7 +21,7 @@ from perdure.config import Config, Game, Login, Server
 from perdure.host.bases import Bases
 from perdure.host.host import Host
 from perdure.host.recovery import DeadHosts
-from perdure.host.running import Running
+from perdure.host.running import Programs, Running
 from perdure.host.taking import Stores, Taker
 from perdure.link.gateway import GatewayEnd
 from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone
@@ -299,7 +299,7 @@ class World:
     def toy(self) -> Toy:
         return self.games["toy"]
 
-    def programs(self) -> Any:
+    def programs(self) -> Programs:
         """The code of the games, as a host is given it."""
         return Shelf(self.games, self.others)
 
@@ -319,7 +319,7 @@ class World:
     def life(self, *, guard: Guard = unguarded, faults: Faults | None = None, start: bool = True) -> Life:
         """The next host."""
         self.lives += 1
-        return Life(self, f"host-{self.lives}", guard, faults or Faults(), start)
+        return Life(self, f"host-{self.lives}", guard=guard, faults=faults, start=start)
 
 
 class Life:
@@ -332,8 +332,10 @@ class Life:
         report: What its recovery says.
     """
 
-    def __init__(self, world: World, name: str, guard: Guard, faults: Faults, start: bool) -> None:
-        self.world, self.name, self.faults = world, name, faults
+    def __init__(
+        self, world: World, name: str, *, guard: Guard = unguarded, faults: Faults | None = None, start: bool = True
+    ) -> None:
+        self.world, self.name, self.faults = world, name, faults or Faults()
         self.events: list[dict[str, Any]] = []
         self.failed: list[str] = []
         self.report: dict[str, Any] = {}
@@ -341,10 +343,10 @@ class Life:
         self.clock = LoopClock(self.loop)
         self._errors: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, context: self._errors.append(context))
-        self.owners = SqliteOwners(world.folder / "owners.db", faults)
+        self.owners = SqliteOwners(world.folder / "owners.db", self.faults)
         self.dead = DeadHosts(world.folder / "journal", name)
-        self.journal = SegmentJournal(world.folder / "journal" / name, name, world.boot_id, fault=faults)
-        bases = Bases(FileBlobs(world.folder / "blobs", faults), KEYS, self.clock)
+        self.journal = SegmentJournal(world.folder / "journal" / name, name, world.boot_id, fault=self.faults)
+        bases = Bases(FileBlobs(world.folder / "blobs", self.faults), KEYS, self.clock)
         self.stores = Stores(self.journal, self.owners, self.owners, bases, self.dead)
         slot_fd = Slot.create()
         self.slot = Slot(slot_fd)
@@ -352,7 +354,7 @@ class Life:
         self.over = False
         self.host = Host(
             world.config(), world.programs(), self.stores, incarnation=name, boot_id=world.boot_id, loop=self.loop,
-            clock=self.clock, entropy=os.urandom, guard=guard, slot=self.slot, fault=faults, send=self._send,
+            clock=self.clock, entropy=os.urandom, guard=guard, slot=self.slot, fault=self.faults, send=self._send,
             notify=self.events.append, stop=self.failed.append,
         )  # fmt: skip
         try:
@@ -536,9 +538,9 @@ class Gateway:
         life.settle()
         return self.wire
 
-    def join(self, session: str = ANN, room: str = "hall") -> None:
+    def join(self, session: str = ANN, room: str = "hall", role: str = "player") -> None:
         self.read.setdefault(session, [])
-        self.end.enter(session, room, Join(Who(session, session)))
+        self.end.enter(session, room, Join(Who(session, session, role)))
         self._settle()
 
     def type(self, *lines: str, session: str = ANN) -> None:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from perdure.errors import GameError, PerdureError, SchemaError, StorageError, one_line
+from perdure.errors import GameError, PerdureError, StorageError, one_line
 from perdure.games.python.load import program_from
 from perdure.games.python.program import PythonProgram
 from perdure.host.host import Host
@@ -138,8 +138,11 @@ class Reloads:
         except GameError as error:
             report.failed.append(Failed("", error.file, error.line, one_line(error.message), serving=True))
             report.aborted = report.aborted or "what is on disk does not load."
-        except (StorageError, OSError) as error:  # only left of the commit: behind it nothing here is written
-            report.aborted = one_line(error)
+        except (StorageError, OSError) as error:
+            if course.committed:
+                self._refuse_all(order.game, one_line(error), report)
+            else:
+                report.aborted = one_line(error)
         self._library.prune()
         report.steps = [Step(name, ms) for name, ms in course.taken]
         if trigger in ("command", "game") or report.changed or not report.is_clean or report.rooms.swapped:
@@ -284,12 +287,17 @@ class Reloads:
         try:
             code = Next(program, order.drop_orphans, order.allow_destructive or report.trigger == "canary")
             pause_s = self._host.offer_code(running, code)
-        except SchemaError as error:
+        except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
             report.rooms.refused.append(RefusedRoom(running.room.id, one_line(error)))
             return None
         if pause_s is None:
             report.waiting.append(running.room.id)
         return pause_s
+
+    def _refuse_all(self, game: str, reason: str, report: ReloadReport) -> None:
+        """The new code serves, but something of this host failed before these rooms could take it."""
+        for running in self._behind(game, self._library.current(game)):
+            report.rooms.refused.append(RefusedRoom(running.room.id, f"{reason} The new code serves: reload again."))
 
     def _orphans(self, game: str) -> Iterable[Orphan]:
         for running in self._rooms(game):
