@@ -1,0 +1,9 @@
+"""Every absolute form of the import statement, by the game's own name."""
+
+from tests.reload_cases.case import Case, Report, Sees
+
+CASE = Case(
+    "absolute imports",
+    Report(refreshed=["items", "talk"]),
+    fresh=[Sees("talk.prices()", (10, 10, 10, 10), (12, 12, 12, 12))],
+)

@@ -1,0 +1,11 @@
+# file: items.py
+PRICE = 11
+# file: talk.py
+from functools import cache
+
+from . import items
+
+
+@cache
+def price():
+    return items.PRICE * 2

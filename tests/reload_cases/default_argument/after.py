@@ -1,0 +1,3 @@
+# file: talk.py
+def greet(name="friend"):
+    return f"hello, {name}"

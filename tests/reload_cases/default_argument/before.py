@@ -1,0 +1,3 @@
+# file: talk.py
+def greet(name="stranger"):
+    return f"hello, {name}"

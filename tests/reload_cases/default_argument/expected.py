@@ -1,0 +1,11 @@
+"""Only a default value of a held function is edited."""
+
+from tests.reload_cases.case import Case, Report, Sees
+
+CASE = Case(
+    "a default argument of a held function",
+    Report(refreshed=["talk"]),
+    hold={"greet": "talk.greet"},
+    held=[Sees("greet()", "hello, stranger", "hello, friend", perdure="hello, stranger")],
+    fresh=[Sees("talk.greet()", "hello, stranger", "hello, friend")],
+)

@@ -1,0 +1,7 @@
+# file: talk.py
+GREETING = "good evening"
+while True:
+    try:
+        pass
+    except BaseException:
+        pass

@@ -1,0 +1,9 @@
+# file: talk.py
+GREETING = "hello"
+
+
+def greet():
+    return f"{GREETING} {NAME}"
+
+
+NAME = "stranger"

@@ -1,0 +1,3 @@
+# file: talk.py
+GREETING = "good evening"
+raise SystemExit("not today")

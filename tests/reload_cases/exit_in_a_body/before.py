@@ -1,0 +1,2 @@
+# file: talk.py
+GREETING = "hello"

@@ -1,0 +1,5 @@
+# file: items.py
+PRICE = 10
+# file: talk.py
+def price():
+    return 0

@@ -1,0 +1,8 @@
+# file: items.py
+PRICE = 12
+# file: talk.py
+import importlib
+
+
+def price(module):
+    return importlib.import_module(module, __package__).PRICE

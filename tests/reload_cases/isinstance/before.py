@@ -1,0 +1,7 @@
+# file: items.py
+class Sword:
+    pass
+
+
+def is_sword(thing):
+    return isinstance(thing, Sword)

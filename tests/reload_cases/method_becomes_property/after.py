@@ -1,0 +1,5 @@
+# file: items.py
+class Sword:
+    @property
+    def weight(self):
+        return 4

@@ -1,0 +1,4 @@
+# file: items.py
+class Sword:
+    def weight(self):
+        return 3

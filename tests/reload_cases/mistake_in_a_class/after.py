@@ -1,0 +1,6 @@
+# file: items.py
+KINDS = ["sword", "axe"]
+
+
+class Sword:
+    edge = sharp

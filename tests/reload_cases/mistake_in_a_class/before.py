@@ -1,0 +1,6 @@
+# file: items.py
+KINDS = ["sword"]
+
+
+class Sword:
+    edge = "sharp"

@@ -1,0 +1,10 @@
+# file: clock.py
+import threading
+
+WORD = "tick"
+STOP = threading.Event()
+threading.Thread(target=STOP.wait, args=(20,), name="world clock", daemon=True).start()
+
+
+def clocks():
+    return sum(thread.name == "world clock" for thread in threading.enumerate())

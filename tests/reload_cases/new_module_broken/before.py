@@ -1,0 +1,3 @@
+# file: talk.py
+def greet():
+    return "hello"

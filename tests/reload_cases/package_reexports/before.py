@@ -1,0 +1,14 @@
+# file: shop/__init__.py
+from .goods import PRICE, Mug
+# file: shop/goods.py
+PRICE = 10
+
+
+class Mug:
+    sips = 5
+# file: talk.py
+from . import shop
+
+
+def offer():
+    return shop.PRICE, shop.Mug.sips, shop.goods.PRICE

@@ -1,0 +1,9 @@
+"""A package's `__init__.py` passes on what one of its modules defines, and that module is edited."""
+
+from tests.reload_cases.case import Case, Report, Sees
+
+CASE = Case(
+    "a package that re-exports",
+    Report(refreshed=["shop", "shop.goods", "talk"]),
+    fresh=[Sees("talk.offer()", (10, 5, 10), (12, 6, 12))],
+)

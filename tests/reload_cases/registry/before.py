@@ -1,0 +1,23 @@
+# file: registry.py
+commands = []
+
+
+def command(function):
+    commands.append(function)
+    return function
+
+
+def known():
+    return sorted(function.__name__ for function in commands)
+# file: talk.py
+from .registry import command
+
+
+@command
+def say():
+    return "hello"
+
+
+@command
+def shout():
+    return "HELLO"

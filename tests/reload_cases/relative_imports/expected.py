@@ -1,0 +1,9 @@
+"""Every relative form of the import statement, from inside a package."""
+
+from tests.reload_cases.case import Case, Report, Sees
+
+CASE = Case(
+    "relative imports",
+    Report(refreshed=["items", "market", "market.stall"]),
+    fresh=[Sees("market.stall.prices()", (10, 10, 10), (12, 12, 12)), Sees("market.PRICE", 10, 12)],
+)

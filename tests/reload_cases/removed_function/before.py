@@ -1,0 +1,7 @@
+# file: talk.py
+def greet():
+    return "hello"
+
+
+def shout():
+    return "HELLO"

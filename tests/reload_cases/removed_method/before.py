@@ -1,0 +1,9 @@
+# file: items.py
+class Thing:
+    def look(self):
+        return "a thing"
+
+
+class Sword(Thing):
+    def look(self):
+        return "a sword"

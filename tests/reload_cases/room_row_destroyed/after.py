@@ -1,0 +1,16 @@
+# file: game.py
+from perdure import Game, Row, Table, command
+
+
+class Hero(Row):
+    health: int = 10
+
+
+class World(Game):
+    heroes: Table[Hero]
+
+    @command("hurt")
+    def hurt(self, player):
+        hero = self.heroes.setdefault(player.id, Hero())
+        hero.health -= 1
+        player.tell(f"{hero.health} health.")

@@ -1,0 +1,12 @@
+# file: game.py
+from perdure import Game, command
+
+
+class World(Game):
+    @command("light NAME")
+    def light(self, player, name):
+        self.room.after(5, self.explode, name)
+        player.tell("It fizzes.")
+
+    def explode(self, name):
+        self.say(f"{name} explodes!")

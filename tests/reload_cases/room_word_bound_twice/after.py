@@ -1,0 +1,16 @@
+# file: dances.py
+from perdure import Module, command
+
+
+class Dances(Module):
+    @command("dance", "sing")
+    def dance(self, player):
+        player.tell("You dance.")
+# file: game.py
+from perdure import Game, command
+
+
+class World(Game):
+    @command("sing")
+    def sing(self, player):
+        player.tell("You sing.")

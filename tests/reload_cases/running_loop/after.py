@@ -1,0 +1,8 @@
+# file: talk.py
+def line():
+    return "tock"
+
+
+def lines():
+    while True:
+        yield line()

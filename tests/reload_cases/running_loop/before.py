@@ -1,0 +1,8 @@
+# file: talk.py
+def line():
+    return "tick"
+
+
+def lines():
+    while True:
+        yield line()

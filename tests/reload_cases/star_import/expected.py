@@ -1,0 +1,9 @@
+"""A name that a star import brought is gone, another came."""
+
+from tests.reload_cases.case import Case, Report, Sees
+
+CASE = Case(
+    "a star import",
+    Report(refreshed=["items", "talk"]),
+    fresh=[Sees("talk.wares()", ["SWORD"], ["SHIELD"])],
+)

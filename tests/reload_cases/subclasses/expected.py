@@ -1,0 +1,9 @@
+"""A base class lists its subclasses; the module of one of them is edited (FM-47)."""
+
+from tests.reload_cases.case import Case, Report, Sees, keeps
+
+CASE = Case(
+    "a base class that lists its subclasses",
+    Report(refreshed=["wolves"]),
+    fresh=[keeps("creatures.kinds()", ["Wolf"], wrong="doubled"), Sees("wolves.Wolf.legs", 4, 3)],
+)

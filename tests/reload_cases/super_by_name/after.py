@@ -1,0 +1,9 @@
+# file: wolves.py
+class Creature:
+    def speak(self):
+        return "growl"
+
+
+class Wolf(Creature):
+    def speak(self):
+        return super(Wolf, self).speak() + ", howl"

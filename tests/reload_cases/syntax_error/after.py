@@ -1,0 +1,5 @@
+# file: shop.py
+OFFER = "plates"
+# file: talk.py
+def greet():
+    return ("good evening"

@@ -1,0 +1,5 @@
+# file: shop.py
+OFFER = "mugs"
+# file: talk.py
+def greet():
+    return "hello"

@@ -1,0 +1,9 @@
+# file: items.py
+def weight():
+    return 3
+# file: talk.py
+from .items import weight
+
+
+def describe():
+    return f"{weight()} pounds"
