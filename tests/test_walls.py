@@ -37,12 +37,14 @@ WALLS: dict[str, set[str]] = {
     "movement": COMMON | {"snapshot", "room", "link"},
     # on top of the pure core
     "live": {"errors"},
-    "games": COMMON | {"room", "live", "snapshot"},
+    "games": COMMON | {"room", "live", "snapshot", "tomlfile"},
     "store": COMMON | {"snapshot", "faults"},
     "cluster": COMMON | {"snapshot", "faults"},
     # SHARED: where a test makes a process fail, its settings, its channel, what it executes just now
     "faults": {"errors"},
-    "config": {"errors"},
+    "config": {"errors", "tomlfile"},
+    # (of config and games: what people write in TOML, and how it is refused)
+    "tomlfile": set(),
     "control": {"errors", "control_lines"},
     "control_lines": {"errors"},
     "logs": {"errors"},

@@ -6,17 +6,15 @@ and the nearest one that is. Each process of a server reads the file itself (doc
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from perdure.errors import ConfigError
+from perdure.tomlfile import TomlFile, nearest
 
 FILE_NAME = "perdure.toml"
 STATE_FOLDER = ".perdure"
@@ -171,29 +169,19 @@ class _Reader:
 
     def __init__(self, file: Path, text: str) -> None:
         self.file = file
-        self.keys = list(_keys(text))
-        try:
-            self.data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            line = re.search(r"line (\d+)", str(error))
-            where = f"{file}:{line[1]}" if line else f"{file}:{max(1, len(text.splitlines()))}"
-            raise ConfigError(f"{where}: not TOML: {error}.") from None
+        self.toml = TomlFile(text, lambda line, message: ConfigError(f"{file}:{line}: {message}"))
+        self.error = self.toml.error
 
     def config(self) -> Config:
-        self.check_keys((), self.data, ("server", "games", "rooms", "login"))
-        for section in self.data:
-            self.table((section,))
+        self.toml.check_keys((), self.toml.tables, ("server", "games", "rooms", "login"))
         config = Config(
             project=self.file.parent,
-            server=self.struct(Server, ("server",)),
-            games={id: self.struct(Game, ("games", id)) for id in self.data.get("games", {})},
-            rooms=self.rooms(),
-            login=self.struct(Login, ("login",)),
+            server=self.toml.convert(Server, ("server",)),
+            games=self.toml.convert(dict[str, Game], ("games",)),
+            rooms=self.toml.convert(dict[str, str], ("rooms",)),
+            login=self.toml.convert(Login, ("login",)),
         )
         return self.checked(config)
-
-    def rooms(self) -> dict[str, str]:
-        return {id: self.value(str, ("rooms", id), game) for id, game in self.data.get("rooms", {}).items()}
 
     def checked(self, config: Config) -> Config:
         """What types alone cannot say."""
@@ -202,7 +190,7 @@ class _Reader:
             self.check_path(config, id, game)
         for room, id in config.rooms.items():
             if id not in config.games:
-                raise self.error(("rooms", room), f"no game {id!r}", _expected("a game of [games]", id, config.games))
+                raise self.error(("rooms", room), f"no game {id!r}", nearest("a game of [games]", id, config.games))
         try:
             parse_address(config.server.telnet)
         except ConfigError as error:
@@ -229,7 +217,7 @@ class _Reader:
     def check_path(self, config: Config, id: str, game: Game) -> None:
         if not config.game_path(id).exists():
             near = [entry.name for entry in self.file.parent.iterdir() if not entry.name.startswith((".", FILE_NAME))]
-            hint = _expected("a file or folder of the project", game.path, near)
+            hint = nearest("a file or folder of the project", game.path, near)
             raise self.error(("games", id, "path"), f"there is no {config.game_path(id)}", hint)
 
     def login_room(self, config: Config) -> str:
@@ -238,7 +226,7 @@ class _Reader:
             return next(iter(config.rooms))
         if room not in config.rooms:
             what = f"no room {room!r}" if room else "with several rooms, [login] must say where players enter"
-            raise self.error(("login", "room"), what, _expected("a room of [rooms]", room, config.rooms))
+            raise self.error(("login", "room"), what, nearest("a room of [rooms]", room, config.rooms))
         return room
 
     def banner(self, config: Config) -> str:
@@ -251,91 +239,3 @@ class _Reader:
                 ("server", "banner"), f"{text} has {len(data)} bytes", f"expected at most {BANNER_BYTES_MAX}"
             )
         return data.decode(errors="replace")
-
-    def struct(self, cls: type[Any], path: tuple[str, ...]) -> Any:
-        """The table at `path` as a struct: keys known, values of the field's type."""
-        table = self.table(path)
-        fields = {field.name: field for field in msgspec.structs.fields(cls)}
-        self.check_keys(path, table, fields)
-        for field in fields.values():
-            if field.required and field.name not in table:
-                raise self.error(path, f"the key {field.name} is missing", f'add, for example: {field.name} = "mud"')
-        types = {name: field.type for name, field in fields.items()}
-        return cls(**{key: self.value(types[key], (*path, key), value) for key, value in table.items()})
-
-    def table(self, path: tuple[str, ...]) -> dict[str, Any]:
-        found: Any = self.data
-        for part in path:
-            found = found.get(part, {})
-        if not isinstance(found, dict):
-            raise self.error(path, f"{found!r} is not a table", f"expected [{'.'.join(path)}]")
-        return found
-
-    def value(self, type: Any, path: tuple[str, ...], value: Any) -> Any:
-        try:
-            return msgspec.convert(value, type)
-        except msgspec.ValidationError as error:
-            hint = str(error).partition(", got ")[0].partition(" - at")[0].replace("`", "")
-            for word, plain in _PLAIN_TYPES.items():
-                hint = re.sub(rf"\b{word}\b", plain, hint)
-            if type == Watch:
-                hint = _expected(None, str(value), ("true", "false", "poll"))
-            info = msgspec.inspect.type_info(type)
-            if isinstance(info, msgspec.inspect.LiteralType):
-                hint = _expected(None, str(value), info.values)
-            raise self.error(path, f"{value!r} does not fit", hint[0].lower() + hint[1:]) from None
-
-    def check_keys(self, path: tuple[str, ...], table: Mapping[str, Any], known: Iterable[str]) -> None:
-        known = list(known)
-        for key in table:
-            if key not in known:
-                raise self.error((*path, key), "no such key", _expected(None, key, known))
-
-    def error(self, path: tuple[str, ...], what: str, expected: str = "") -> ConfigError:
-        text = f"{what}; {expected}" if expected else what
-        return ConfigError(f"{self.file}:{self.line(path)}: {'.'.join(path)}: {text.removesuffix('.')}.")
-
-    def line(self, path: tuple[str, ...]) -> int:
-        """1-based line of the key, or of the nearest table around it that the file has; else 1."""
-        within = [(key, line) for key, line in self.keys if key == path[: len(key)]]
-        return max(within, key=lambda found: (len(found[0]), -found[1]), default=((), 1))[1]
-
-
-def _keys(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Every key and table header with its 1-based line; lines inside multi-line strings are passed over."""
-    header: tuple[str, ...] = ()
-    inside = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if inside:
-            inside = "" if inside in stripped else inside
-            continue
-        if match := re.match(r"\[+([^\]]*)\]", stripped):
-            header = _split_key(match[1])
-            yield header, number
-        elif match := re.match(r"""((?:[\w-]+|"[^"]*"|'[^']*'|\s*\.\s*)+?)\s*=""", stripped):
-            yield (*header, *_split_key(match[1])), number
-            inside = next((quote for quote in ('"""', "'''") if stripped.count(quote) == 1), "")
-
-
-def _split_key(text: str) -> tuple[str, ...]:
-    parts = re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", text)
-    return tuple(part.strip("\"'") for part in parts)
-
-
-_PLAIN_TYPES = {
-    "str": "a text in quotes",
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-    "object": "a table",
-}
-
-
-def _expected(kind: str | None, given: str, known: Iterable[Any]) -> str:
-    """What would have been right, the nearest valid word first."""
-    names = sorted(str(name) for name in known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    among = ", ".join(names[:12])
-    return f"{hint}expected {kind} ({among})" if kind else f"{hint}expected one of {among}"

@@ -67,7 +67,7 @@ def test_what_was_compiled_runs(compiling):
     space: dict[str, object] = {}
     with pytest.raises(ZeroDivisionError) as caught:
         exec(found.code, space)
-    assert (space["x"], space["__doc__"], caught.tb.tb_next.tb_lineno) == (1, "Doc.", 3)
+    assert (space["x"], space["__doc__"], caught.traceback[-1].lineno + 1) == (1, "Doc.", 3)
 
 
 WRONG = {

@@ -15,7 +15,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 from watchfiles._rust_notify import RustNotify  # documented there as the direct interface
@@ -36,7 +36,7 @@ POLL_SHARE = 0.05
 _MODIFIED = 2  # RustNotify's number for a change of content
 
 
-async def changes(path: Path, poll: bool = False) -> AsyncIterator[None]:
+async def changes(path: Path, poll: bool = False) -> AsyncGenerator[None, None]:
     """Yield once when watching has begun, then after every burst of changes in the game at `path`.
 
     Args:
