@@ -65,6 +65,11 @@ def terminal(request: pytest.FixtureRequest, tavern: Path) -> Iterator[Terminal]
 
 
 @pytest.fixture
+def dev_without_pause(tavern: Path) -> Iterator[Terminal]:
+    yield from running(tavern, "dev")
+
+
+@pytest.fixture
 def dev(tavern: Path) -> Iterator[Terminal]:
     write(tavern, "breakpoint()")
     yield from running(tavern, "dev")
@@ -81,13 +86,13 @@ def running(tavern: Path, how: str) -> Iterator[Terminal]:
 
 
 class Guest:
-    """A player who came in as a guest; a context manager."""
+    """A player who came in, as a guest or otherwise; a context manager."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, login: str = "guest") -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
         self.seen = b""
         self.sees("Name:")
-        self.types("guest")
+        self.types(login)
 
     def __enter__(self) -> Self:
         return self
@@ -170,3 +175,69 @@ def test_a_game_that_does_not_load_names_file_and_line(tavern: Path) -> None:
         assert "game.py" in done.err
         assert "3" in done.err
         assert "perdure/host" not in done.err
+
+
+# --- new code in a running world ---
+
+
+def edit(project: Path, old: str, new: str) -> None:
+    """Change the game's file as an editor does: another file, renamed over it."""
+    file = project / "tavern" / "game.py"
+    text = file.read_text()
+    assert old in text
+    file.with_suffix(".new").write_text(text.replace(old, new))
+    file.with_suffix(".new").replace(file)
+
+
+def test_a_saved_file_is_live_and_a_broken_one_changes_nothing(terminal: Terminal, tavern: Path) -> None:
+    """The builder reads it in the terminal, the player goes on, whichever way the server runs (FM-42...45)."""
+    with Guest(terminal.port) as guest:
+        guest.types("hum")
+        guest.sees("Guest1 hums la la.")
+        edit(tavern, "la la", "fa fa")
+        terminal.child.expect(r"tavern: game is new in 1 room \(longest pause \d+\.\d ms\)\.")
+        guest.types("hum")
+        guest.sees("Guest1 hums fa fa.")
+        edit(tavern, "class Tavern(Game):", "class Tavern(Game:")
+        terminal.child.expect(r"tavern: nothing was changed\. game\.py:\d+: .*The last good code of game serves\.")
+        guest.types("hum")
+        guest.sees("Guest1 hums fa fa.")
+        edit(tavern, "class Tavern(Game:", "class Tavern(Game):")
+        edit(tavern, "fa fa", "so so")
+        terminal.child.expect(r"tavern: game is new in 1 room")
+        guest.types("hum")
+        guest.sees("Guest1 hums so so.")
+
+
+def test_reload_is_asked_for_by_name(terminal: Terminal, tavern: Path) -> None:
+    """Exit codes, reports for people and programs, and what is said about wrong names."""
+    assert perdure("reload", cwd=tavern).out == "tavern: nothing to do: all of it runs already.\n"
+    report = perdure("reload", "tavern.game", "--json", cwd=tavern).json
+    assert (report["game"], report["trigger"], report["failed"]) == ("tavern", "command", [])
+    wrong = perdure("reload", "tavern.gane", cwd=tavern)
+    assert wrong.code == 4
+    assert "no module of tavern 'gane'. Did you mean game?" in wrong.err
+    edit(tavern, "def hum", "def hum(")
+    broken = perdure("reload", cwd=tavern)
+    assert broken.code == 3
+    assert "The last good code of game serves." in broken.out
+    assert perdure("reload", "--dry-run", cwd=tavern).code == 3
+    listed = perdure("modules", "--json", cwd=tavern).json["generations"]
+    assert [(generation["game"], generation["rooms"], generation["alive"]) for generation in listed] == [
+        ("tavern", 1, True)
+    ]
+
+
+def test_only_admins_reload_from_within_the_game(dev_without_pause: Terminal, tavern: Path) -> None:
+    """Others read one line, and the event log says who tried; an admin reads the report."""
+    with Guest(dev_without_pause.port) as guest:
+        guest.types("@reload")
+        guest.sees("Only admins may do that.")
+        dev_without_pause.child.expect(r"Guest1 \(\w+\) typed @reload in room main and may not: nothing happened")
+    word = "a long enough password"
+    assert perdure("account", "create", "Ada", "--role", "admin", "--password-stdin", cwd=tavern, stdin=word).code == 0
+    with Guest(dev_without_pause.port, f"connect Ada {word}") as ada:
+        ada.types("@reload")
+        ada.sees("tavern: nothing to do: all of it runs already. Asked for by Ada.")
+        ada.types("@reload gane")
+        ada.sees("Did you mean game?")
