@@ -8,20 +8,24 @@ of them, lets it do one thing, and freezes it again; equal steps are made once a
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 
-from perdure.errors import ProtocolError
+from perdure.errors import PerdureError, ProtocolError
+from perdure.host.bases import BaseKey, Bases, Found
+from perdure.host.recovery import DeadHosts, Entry, Line, recover
+from perdure.host.running import Programs
 from perdure.link.gateway import GatewayEnd, Presence, Route
 from perdure.link.host import Announcement, HostEnd, Release, Saying
 from perdure.link.messages import Ack, EventSent, Message, Out, OutAck, RoomUp, SeatGone
-from perdure.room.machine import Room, Sent
-from perdure.room.record import Cause, Input, Join, Record, Who, decode_record
+from perdure.ports import Owner
+from perdure.room.machine import Ran, Room, Sent, unguarded
+from perdure.room.record import Cause, Input, Join, Record, TimerFired, Who, decode_record
+from perdure.room.tables import Cells
 from perdure.snapshot.body import SeatState, read_body, sections
-from tests.sim.toy import Toy
+from tests.sim.toy import FIRST, GENERATIONS, LAST, Toy
 
-PROGRAM = Toy()
 SEED = bytes(16)
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -51,6 +55,7 @@ class FrozenRoom(msgspec.Struct, array_like=True):
     """A room and its end of the link. Links are numbers of gateways."""
 
     id: str
+    generation: str
     c: int
     epoch: int
     branch: int
@@ -81,26 +86,83 @@ def look(value: bytes) -> FrozenRoom:
     return _frozen_room.decode(value)
 
 
+class Base(NamedTuple):
+    """A stored base: callback, body, and the code that ran."""
+
+    c: int
+    body: bytes
+    generation: str
+
+
+class Swap(NamedTuple):
+    """An order to go on with other code; see `Room.swap`."""
+
+    generation: str
+    drop_orphans: bool = False
+    may_lose: bool = False
+
+
 @cache
 def new_room(id: str) -> bytes:
     """A room that nobody has entered, as its body."""
-    return b"".join(sections(Room.new(id, PROGRAM, seed=SEED, clock_us=0).capture()))
+    return b"".join(sections(Room.new(id, FIRST, seed=SEED, clock_us=0).capture()))
 
 
 @cache
-def room_at(id: str, body: bytes, c: int, epoch: int, branch: int) -> bytes:
+def room_at(id: str, base: Base, epoch: int, branch: int) -> bytes:
     """A room as restored by an owner who has told nobody yet."""
-    room = Room.restore(read_body(body), id, PROGRAM, c=c, epoch=epoch, branch=branch)
+    room = Room.restore(read_body(base.body), id, GENERATIONS[base.generation], c=base.c, epoch=epoch, branch=branch)
     return _freeze_room(HostEnd(room, lambda link, message: None), [])
 
 
+class _OneBase(Bases):
+    """The store of bases, which has one."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+
+    def newest(self, room: str, game: str, history: list[Owner]) -> tuple[Found | None, dict[BaseKey, str]]:
+        c, body, generation = self.base
+        return Found(BaseKey(1, c), generation, read_body(body)), {}
+
+
+class _Journals(DeadHosts):
+    """The journals of dead hosts, read."""
+
+    def __init__(self, room: str, records: tuple[bytes, ...]) -> None:
+        read = [Entry(read_record(data), data) for data in records]
+        entries = {(entry.record.epoch, entry.record.c): entry for entry in read}
+        self.journals = {}
+        self._lines = {room: {"dead": Line(entries, len(entries))}}
+
+
+class _Library:
+    """Every generation; the newest one serves."""
+
+    def at(self, game: str, generation: str) -> Toy:
+        return GENERATIONS[generation]
+
+    def current(self, game: str) -> Toy:
+        return LAST
+
+
 @cache
-def replayed(id: str, body: bytes, c: int, records: tuple[bytes, ...]) -> bytes:
-    """The body after booking `records` on top of `body`."""
-    room = Room.restore(read_body(body), id, PROGRAM, c=c, epoch=0, branch=0)
-    for data in records:
-        room.replay(read_record(data), data)
-    return b"".join(sections(room.capture()))
+def recovered(id: str, base: Base, epoch: int, records: tuple[bytes, ...]) -> Base:
+    """What the real recovery makes of a base and the `records` that follow it; `epoch` is the last owner's."""
+    history: list[Owner] = []
+    for record in map(read_record, records):
+        if not history or history[-1].epoch < record.epoch:
+            history.append(Owner(record.epoch, "dead", record.c - 1, 0))
+    if not history or history[-1].epoch < epoch:
+        history.append(Owner(epoch, "dead", base.c + len(records), 0))
+    programs = cast(Programs, _Library())
+    try:
+        found = recover(id, "toy", programs, history, _OneBase(base), _Journals(id, records), frozenset(), unguarded)
+    except PerdureError as error:
+        raise Violation(f"room {id} is not recovered: {error}") from error
+    assert found is not None
+    room = found.room
+    return Base(room.c, b"".join(sections(room.capture())), room.program.generation)
 
 
 @cache
@@ -159,19 +221,51 @@ def room_durable(value: bytes) -> RoomStep:
     return RoomStep(_freeze_room(end, records), tuple(sent), durable)
 
 
+@cache
+def room_swaps(value: bytes, swap: Swap) -> RoomStep:
+    """The room goes on with other code."""
+    end, records = _thaw_room(value, [])
+    program = GENERATIONS[swap.generation]
+    try:
+        ran = end.room.swap(program, 0, drop_orphans=swap.drop_orphans, may_lose=swap.may_lose)
+    except PerdureError as error:
+        raise Violation(f"room {end.room.id} refuses generation {swap.generation}: {error}") from error
+    _ran(end, ran, records)
+    return RoomStep(_freeze_room(end, records), ())
+
+
+@cache
+def timer_due(value: bytes) -> str | None:
+    """The timer that is due."""
+    due = _thaw_room(value, [])[0].room.next_due
+    return None if due is None else due[1]
+
+
+@cache
+def room_timer(value: bytes, timer: str) -> RoomStep:
+    """A timer fires."""
+    end, records = _thaw_room(value, [])
+    _run(end, [TimerFired(timer)], records)
+    return RoomStep(_freeze_room(end, records), ())
+
+
 def _run(end: HostEnd, causes: list[Cause], records: list[bytes]) -> None:
     for cause in causes:
-        ran = end.room.run(cause, 0)
-        if ran.record is not None:
-            end.ran(ran)
-            records.append(ran.data)
+        _ran(end, end.room.run(cause, 0), records)
+
+
+def _ran(end: HostEnd, ran: Ran, records: list[bytes]) -> None:
+    if ran.record is not None:
+        end.ran(ran)
+        records.append(ran.data)
 
 
 def _thaw_room(value: bytes, sent: list[tuple[int, bytes]]) -> tuple[HostEnd, list[bytes]]:
     frozen = _frozen_room.decode(value)
     room = Room.restore(
-        read_body(frozen.body), frozen.id, PROGRAM, c=frozen.c, epoch=frozen.epoch, branch=frozen.branch
-    )
+        read_body(frozen.body), frozen.id, GENERATIONS[frozen.generation],
+        c=frozen.c, epoch=frozen.epoch, branch=frozen.branch,
+    )  # fmt: skip
     end = HostEnd(room, lambda link, message: sent.append((link, _encode(message))))  # type: ignore[arg-type]
     end._gateways.update(frozen.gateways)
     end._epochs.update(frozen.epochs)
@@ -189,6 +283,9 @@ def _thaw_room(value: bytes, sent: list[tuple[int, bytes]]) -> tuple[HostEnd, li
 
 def _freeze_room(end: HostEnd, records: list[bytes]) -> bytes:
     room = end.room
+    for name, cells in room.cells.items():
+        if cells.versions != Cells(name, cells.image()).versions:
+            raise Violation(f"room {room.id} has lost count of the versions of its rows: {cells.versions}")
     releases, announcements, sayings = [], [], []
     for place, waiting in enumerate(end._queue):
         match waiting:
@@ -200,8 +297,8 @@ def _freeze_room(end: HostEnd, records: list[bytes]) -> bytes:
                 sayings.append((place, link, message))
     return _encode(
         (
-            room.id, room.c, room.epoch, room.branch, b"".join(sections(room.capture())), end._gateways, end._epochs,
-            sorted(end._announced), releases, announcements, sayings, records,  # type: ignore[type-var]
+            room.id, room.program.generation, room.c, room.epoch, room.branch, b"".join(sections(room.capture())),
+            end._gateways, end._epochs, sorted(end._announced), releases, announcements, sayings, records,  # type: ignore[type-var]
         )
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.sim.parts import Swap
 from tests.sim.world import Player, Scenario
 
 ONE_GATEWAY = (("g", 1),)
@@ -78,6 +79,23 @@ SMALL: Mapping[str, Scenario] = {
     # the game fails, or refuses
     "fault": Scenario(alone("fault", "b"), hosts=2, crashes=1),
     "refused": Scenario(alone("a", room="closed"), rooms=(("A", 0), ("closed", 0)), hosts=2, crashes=1),
+    # a room takes other code, and the host dies: 1,000 to 29,000
+    "swap and crash": Scenario(alone("a", "b"), hosts=2, crashes=1, swaps=(Swap("2"),)),
+    "swaps and crash": Scenario(alone("a"), hosts=2, crashes=1, swaps=(Swap("3"), Swap("1"))),
+    "swaps and crashes": Scenario(alone(), hosts=3, crashes=2, swaps=(Swap("3"), Swap("2")), late=True),
+    "swap, base and crashes": Scenario(alone(), hosts=3, crashes=2, bases=1, swaps=(Swap("2"),), late=True),
+    "swap and loss": Scenario(alone("a"), hosts=2, losses=1, swaps=(Swap("2"),)),
+    "swap and break": Scenario(alone("a"), breaks=1, swaps=(Swap("2"),)),
+    "swap, go and crash": Scenario(alone("go B"), rooms=ONE_HOST, hosts=2, crashes=1, swaps=(Swap("3"),)),
+    # the room moves as well: 27,000
+    "swaps and move": Scenario(alone("a"), hosts=2, moves=1, swaps=(Swap("2"), Swap("1"))),
+    # there and back, and rows of several versions: 34,000
+    "swaps, two players": Scenario(pair(("a",), ("b",), ONE_GATEWAY), swaps=(Swap("3"), Swap("2"), Swap("1"))),
+    # a timer waits for code that has its handler: 25,000; or is dropped
+    "swaps, timer and crash": Scenario(alone("ring"), hosts=2, crashes=1, swaps=(Swap("2"), Swap("1"))),
+    "swap, timer dropped": Scenario(alone("ring"), hosts=2, crashes=1, swaps=(Swap("2", drop_orphans=True),)),
+    # a field goes, with a word that it is meant
+    "swap, field gone": Scenario(alone("a"), hosts=2, crashes=1, bases=1, swaps=(Swap("moodless", may_lose=True),)),
 }
 
 LARGE: Mapping[str, Scenario] = {
@@ -89,6 +107,19 @@ LARGE: Mapping[str, Scenario] = {
     "sent away and crash": Scenario(pair(("a", "b"), ("send B",), ONE_GATEWAY), rooms=ONE_HOST, hosts=2, crashes=1),
     "losses, a line": Scenario(alone("a"), hosts=3, losses=2),
     "move and loss, a line": Scenario(alone("a"), hosts=3, moves=1, losses=1),
+    "swaps and crashes, a line": Scenario(
+        alone("a"), hosts=3, crashes=2, bases=1, swaps=(Swap("3"), Swap("2")), late=True
+    ),
+    "swaps, two players and crash": Scenario(
+        pair(("a",), ("b",), ONE_GATEWAY), hosts=2, crashes=1, swaps=(Swap("3"), Swap("2"), Swap("1"))
+    ),
+    "swap, go, return and crash": Scenario(
+        alone("go B", "go A"), rooms=ONE_HOST, hosts=2, crashes=1, swaps=(Swap("3"), Swap("2"))
+    ),
+    "swaps, timer and crashes": Scenario(
+        alone("ring", "a"), hosts=3, crashes=2, swaps=(Swap("2"), Swap("1")), late=True
+    ),
+    "swap, move and crash": Scenario(alone("a"), hosts=3, moves=1, crashes=1, swaps=(Swap("2"),)),
 }
 
 ENDLESS: Mapping[str, Scenario] = {
@@ -111,6 +142,20 @@ ENDLESS: Mapping[str, Scenario] = {
         ),
         (("g", 1), ("h", 1), ("g", 2)),
         TWO_HOSTS, hosts=8, crashes=2, moves=3, losses=4, breaks=2, bases=3, slow=True,
+        swaps=(Swap("3"), Swap("1"), Swap("2")),
+    ),
+    "everything, and swaps": Scenario(
+        (
+            Player("g.1.1", 0, "A", ("a", "ring", "go B", "b", "go A", "ring", "fault", "d")),
+            Player("h.1.1", 1, "A", ("h", "send B", "ring", "go A", "j", "quit")),
+            Player("g.2.1", 2, "B", ("k", "go A", "ring", "l")),
+        ),
+        (("g", 1), ("h", 1), ("g", 2)),
+        TWO_HOSTS, hosts=8, crashes=5, moves=2, breaks=1, bases=2, slow=True, late=True,
+        swaps=(
+            Swap("2"), Swap("3"), Swap("1"), Swap("moodless", may_lose=True), Swap("3"), Swap("2"), Swap("1"),
+            Swap("2", drop_orphans=True), Swap("moodless", may_lose=True), Swap("1"),
+        ),
     ),
 }  # fmt: skip
 

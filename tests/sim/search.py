@@ -47,6 +47,7 @@ def search(scenario: Scenario, *, states_max: int = 10_000_000) -> Found:
             for label, after in model.trouble(world):
                 if after not in origins:
                     origins[after] = world, label
+                    model.check(after)
                     queue.append(after)
             if not going_on:
                 ends += 1
@@ -90,14 +91,19 @@ def _execution(origins: dict[World, tuple[World | None, Label]], world: World) -
 
 def _last(model: Model, world: World) -> list[Label]:
     """What could happen in the last world up to, and without, what failed."""
-    labels = []
+    going_on: list[Label] = []
+    labels = going_on
     try:
         for label, after in model.next(world):
             labels.append(label)
             model.check(after)
+        labels = list(going_on)
+        for label, after in model.trouble(world):
+            labels.append(label)
+            model.check(after)
     except Exception:  # noqa: BLE001  (the same failure again: it ends the list)
-        pass
-    return labels
+        return labels
+    return going_on
 
 
 def _told(labels: list[Label], *, last: list[Label], error: Exception) -> str:

@@ -16,7 +16,7 @@ WALKS = 40
 
 @pytest.mark.parametrize("name", SMALL)
 def test_no_execution_of_a_small_world_breaks_a_promise(name: str) -> None:
-    """I1 to I5 hold in every reachable state, and every end has shown and drained everything (FM-93, FM-94, FM-95)."""
+    """I1 to I6 hold in every reachable state, and every end has shown and drained everything (FM-93, FM-94, FM-95)."""
     found = search(SMALL[name])
     assert found.complete, found.violation
     assert found.ends > 0

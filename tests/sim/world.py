@@ -10,20 +10,24 @@ survive it, the move of a room between hosts, recovery by another host, gateways
   The host connects again when it notices.
 - Whoever claims a room does so in one step: read the owner row, read the journal, compare-and-set. What the model
   leaves open is *when*; a commit and a recovery that race are two orders of such steps.
+- A room takes other code (`swaps`) between any two of its callbacks, whether or not their records are durable. Its
+  history says which code it runs: a check after every step compares the two, and the room's state with that of a
+  room that ran the same causes in the first generation all along.
 - A lossy crash (`losses`) also loses any suffix of the journals' records, and begins a new branch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
 from perdure.link.messages import Ack, GatewayHello, HostHello, Out, RoomUp
-from perdure.room.record import Event, Input, Join, Output, Text
+from perdure.room.record import Event, Input, Text
 from tests.sim import parts
-from tests.sim.parts import RoomStep, Violation
+from tests.sim.history import Facts, facts_of, never_swapped, state_of, versions_of
+from tests.sim.parts import Base, RoomStep, Swap, Violation
+from tests.sim.toy import FIRST, GENERATIONS
 
 END_OF_LINK = b""
 """Last item of a link whose other side died."""
@@ -50,6 +54,8 @@ class Scenario(NamedTuple):
         crashes, moves, losses, breaks: How many times a host dies, a room is captured for a move, a host dies and
             records are lost, a link between two that live breaks.
         bases: How many times a base is stored while the room runs.
+        swaps: The code that rooms take, in this order, whichever room and whenever.
+        late: Whether a new owner stores no base when it takes a room: recovery may then go back over several owners.
         slow: Whether players' sockets take text when they please, not at once.
     """
 
@@ -62,6 +68,8 @@ class Scenario(NamedTuple):
     losses: int = 0
     breaks: int = 0
     bases: int = 0
+    swaps: tuple[Swap, ...] = ()
+    late: bool = False
     slow: bool = False
 
 
@@ -85,13 +93,13 @@ class Stored(NamedTuple):
 
     Attributes:
         owner: Its owner row.
-        base: Its newest base, as (c, body).
+        base: Its newest base.
         journal: Its whole history since the beginning.
         left: How many records the dead owner's end has left of it; -1 = all.
     """
 
     owner: Owned
-    base: tuple[int, bytes]
+    base: Base
     journal: tuple[bytes, ...]
     left: int = -1
 
@@ -113,7 +121,7 @@ class World(NamedTuple):
         stored: For each room, what is stored of it.
         up: [gateway][host], messages on their way to the host.
         down: [gateway][host], messages on their way to the gateway.
-        crashes, moves, losses, breaks, bases: How many there have been.
+        crashes, moves, losses, breaks, bases, swaps: How many there have been.
     """
 
     typed: tuple[int, ...]
@@ -130,6 +138,7 @@ class World(NamedTuple):
     losses: int = 0
     breaks: int = 0
     bases: int = 0
+    swaps: int = 0
 
 
 Label = tuple[object, ...]
@@ -146,60 +155,13 @@ def put2(rows: tuple[Any, ...], row: int, place: int, value: object) -> tuple[An
     return put(rows, row, put(rows[row], place, value))
 
 
-class Facts(NamedTuple):
-    """What a journal says, to compare what happens with.
-
-    Attributes:
-        seats: session -> its last seat's j.
-        applied: (session, j) -> numbers of its applied events, in order.
-        said: (session, j) -> its outputs, in order.
-        lines: session -> the lines applied, in order.
-    """
-
-    seats: dict[str, int]
-    applied: dict[tuple[str, int], tuple[int, ...]]
-    said: dict[tuple[str, int], tuple[Output, ...]]
-    lines: dict[str, tuple[str, ...]]
-
-
-@cache
-def facts_of(journal: tuple[bytes, ...]) -> Facts:
-    """What the journal says.
-
-    Raises:
-        Violation: It is no history: a gap, or an event that was applied twice or out of order.
-    """
-    if not journal:
-        return Facts({}, {}, {}, {})
-    before = facts_of(journal[:-1])
-    seats, applied = dict(before.seats), dict(before.applied)
-    said, lines = dict(before.said), dict(before.lines)
-    record = parts.read_record(journal[-1])
-    if record.c != len(journal):
-        raise Violation(f"record {record.c} of room {record.room} follows record {len(journal) - 1}")
-    if isinstance(record.cause, Event):
-        session, j, n = record.cause.session, record.cause.j, record.cause.n
-        numbers = applied.get((session, j), ())
-        if n != len(numbers):
-            raise Violation(f"event {n} of seat ({session}, {j}) was applied in room {record.room} after {numbers}")
-        applied[session, j] = (*numbers, n)
-        if isinstance(record.cause.body, Join):
-            seats[session] = j
-        elif isinstance(record.cause.body, Input):
-            lines[session] = (*lines.get(session, ()), record.cause.body.line)
-    for sessions, output in record.outputs:
-        for session in sessions:
-            seat = session, seats[session]
-            said[seat] = (*said.get(seat, ()), output)
-    return Facts(seats, applied, said, lines)
-
-
 class Model:
     """A scenario's first world, its transitions and its promises."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.room_names = [room for room, _ in scenario.rooms]
+        self.rings = any("ring" in player.lines for player in scenario.players)
 
     # -- the beginning -------------------------------------------------------------------------------
 
@@ -209,10 +171,10 @@ class Model:
         slots, hosts = len(scenario.gateways), scenario.hosts
         rooms, stored = [], []
         for name, owner in scenario.rooms:
-            body = parts.new_room(name)
-            at = At("run", parts.room_at(name, body, 0, 1, 0))
+            base = Base(0, parts.new_room(name), FIRST.generation)
+            at = At("run", parts.room_at(name, base, 1, 0))
             rooms.append(put((None,) * hosts, owner, at))
-            stored.append(Stored(Owned(1, owner, 0), (0, body), ()))
+            stored.append(Stored(Owned(1, owner, 0), base, ()))
         links = (((),) * hosts,) * slots
         world = World(
             (0,) * len(scenario.players), ((),) * len(scenario.players), (b"",) * slots, (True,) * hosts,
@@ -265,6 +227,8 @@ class Model:
         yield from self._messages(world)
         for room in range(len(world.rooms)):
             yield from self._durable(world, room)
+            if self.rings:
+                yield from self._timers(world, room)
             yield from self._moving(world, room)
             yield from self._recovery(world, room)
 
@@ -282,6 +246,9 @@ class Model:
         if world.bases < scenario.bases:
             for room in range(len(world.rooms)):
                 yield from self._base(world, room)
+        if world.swaps < len(scenario.swaps):
+            for room in range(len(world.rooms)):
+                yield from self._swap(world, room, scenario.swaps[world.swaps])
         if world.breaks < scenario.breaks:
             yield from self._break(world)
         for slot, (name, _) in enumerate(scenario.gateways):
@@ -357,6 +324,20 @@ class Model:
                     self._room(world, room, host, parts.room_durable(at.value)),
                 )
 
+    def _timers(self, world: World, room: int) -> Iterator[Step]:
+        for host, at in enumerate(world.rooms[room]):
+            if at is not None and at.stage == "run" and (timer := parts.timer_due(at.value)) is not None:
+                step = parts.room_timer(at.value, timer)
+                yield ("timer: room", room, "at host", host), self._room(world, room, host, step)
+
+    def _swap(self, world: World, room: int, swap: Swap) -> Iterator[Step]:
+        """Other code for a running room, between two of its callbacks."""
+        for host, at in enumerate(world.rooms[room]):
+            if at is not None and at.stage == "run" and parts.look(at.value).generation != swap.generation:
+                after = world._replace(swaps=world.swaps + 1)
+                step = parts.room_swaps(at.value, swap)
+                yield ("SWAP: room", room, "at host", host, "to", *swap), self._room(after, room, host, step)
+
     # -- the move ------------------------------------------------------------------------------------
 
     def _capture(self, world: World, room: int) -> Iterator[Step]:
@@ -371,7 +352,7 @@ class Model:
             frozen = parts.look(at.value)
             if frozen.records or frozen.announcements or frozen.sayings:
                 continue
-            restored = parts.room_at(frozen.id, frozen.body, frozen.c, frozen.epoch, frozen.branch)
+            restored = parts.room_at(frozen.id, _base_of(frozen), frozen.epoch, frozen.branch)
             if parts.room_hash(restored) != parts.room_hash(at.value):
                 raise Violation(f"room {frozen.id} was restored as another value")
             after = put(put(places, host, At("stopped", at.value)), successor, At("restored", restored))
@@ -385,7 +366,7 @@ class Model:
         for host, at in enumerate(world.rooms[room]):
             frozen = None if at is None or at.stage != "run" else parts.look(at.value)
             if frozen is not None and not frozen.records:
-                stored = world.stored[room]._replace(base=(frozen.c, frozen.body))
+                stored = world.stored[room]._replace(base=_base_of(frozen))
                 after = world._replace(stored=put(world.stored, room, stored), bases=world.bases + 1)
                 yield ("base: room", room, "at host", host), after
 
@@ -398,18 +379,19 @@ class Model:
             frozen = parts.look(at.value)
             if owner.epoch == frozen.epoch:
                 word = "COMMIT: room" if at.stage == "restored" else "abort: room"
-                after = self._own(world, room, host, (frozen.c, frozen.body), frozen.branch)
+                after = self._own(world, room, host, _base_of(frozen), frozen.branch)
                 yield (word, room, "at host", host), after
             else:
                 rooms = put2(world.rooms, room, host, None)
                 yield ("lost the row: room", room, "at host", host), world._replace(rooms=rooms)
 
-    def _own(self, world: World, room: int, host: int, base: tuple[int, bytes], branch: int) -> World:
+    def _own(self, world: World, room: int, host: int, reached: Base, branch: int) -> World:
         """Compare-and-set won: run the room under the next epoch, and announce it."""
         stored = world.stored[room]
         owner = Owned(stored.owner.epoch + 1, host, branch)
         name = self.room_names[room]
-        value = parts.room_at(name, base[1], base[0], owner.epoch, branch)
+        value = parts.room_at(name, reached, owner.epoch, branch)
+        base = stored.base if self.scenario.late else reached
         world = world._replace(
             stored=put(world.stored, room, stored._replace(owner=owner, base=base, left=-1)),
             rooms=put2(world.rooms, room, host, At("run", value)),
@@ -446,7 +428,7 @@ class Model:
     def _lose(self, world: World, host: int, kept: tuple[int, ...]) -> Iterator[Step]:
         """The host's rooms lose some of their last records: whoever recovers them begins a new branch."""
         owned = [room for room, stored in enumerate(world.stored) if stored.owner.host == host]
-        lengths = [range(world.stored[room].base[0], len(world.stored[room].journal) + 1) for room in owned]
+        lengths = [range(world.stored[room].base.c, len(world.stored[room].journal) + 1) for room in owned]
         for ends in product(*lengths):
             stored = list(world.stored)
             for room, end in zip(owned, ends, strict=True):
@@ -459,12 +441,14 @@ class Model:
         host = self._spare(world, room)
         if world.alive[stored.owner.host] or host is None:
             return
-        (c, body), branch, journal = stored.base, stored.owner.branch, stored.journal
+        owner, journal, branch = stored.owner, stored.journal, stored.owner.branch
         if stored.left >= 0:
             branch, journal = branch + 1, journal[: stored.left]
-        base = len(journal), parts.replayed(self.room_names[room], body, c, journal[c:])
+        reached = parts.recovered(self.room_names[room], stored.base, owner.epoch, journal[stored.base.c :])
+        if reached.c != len(journal):
+            raise Violation(f"room {self.room_names[room]} was recovered up to {reached.c} of {len(journal)} records")
         world = world._replace(stored=put(world.stored, room, stored._replace(journal=journal)))
-        yield ("recover: room", room, "at host", host), self._own(world, room, host, base, branch)
+        yield ("recover: room", room, "at host", host), self._own(world, room, host, reached, branch)
 
     def _spare(self, world: World, room: int) -> int | None:
         """The first live host that has nothing of this room; hosts without any room come first."""
@@ -589,6 +573,28 @@ class Model:
             running = [host for host, at in enumerate(places) if at is not None and at.stage == "run"]
             if len(running) > 1:
                 raise Violation(f"room {self.room_names[room]} runs at hosts {running} (I1)")
+            if self.scenario.swaps:
+                for at in places:
+                    if at is not None and at.stage == "run":
+                        self._check_code(world.stored[room].journal, parts.look(at.value))
+
+    def _check_code(self, journal: tuple[bytes, ...], frozen: parts.FrozenRoom) -> None:
+        """I6: the room runs the code that its history says, on rows that this code reads, and none of them changed."""
+        history = (*journal, *frozen.records)
+        facts = facts_of(history)
+        if frozen.generation != facts.generation:
+            raise Violation(
+                f"room {frozen.id} runs generation {frozen.generation}, its history says {facts.generation} (I6)"
+            )
+        versions = versions_of(frozen.body)
+        if max(versions, default=1) > GENERATIONS[frozen.generation].spec.version:
+            raise Violation(
+                f"room {frozen.id} has rows of versions {sorted(versions)} under generation {frozen.generation} (I6)"
+            )
+        state = state_of(frozen.body)
+        unswapped = state_of(never_swapped(frozen.id, history))
+        if state != unswapped:
+            raise Violation(f"room {frozen.id} has {state}; without swaps it would have {unswapped} (I6)")
 
     def check_end(self, world: World) -> None:
         """I5: when nothing can happen any more, everything was applied, shown and acknowledged."""
@@ -643,3 +649,8 @@ class Model:
         heard = [line for line in heard if not line.startswith("hello ")]
         if heard != [line for line in typed if line != "fault"] and "quit" not in player.lines:
             raise Violation(f"{player.session} typed {typed} and heard {heard} (P3)")
+
+
+def _base_of(frozen: parts.FrozenRoom) -> Base:
+    """A base of the room as it is."""
+    return Base(frozen.c, frozen.body, frozen.generation)
