@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from perdure.errors import GameError
-from perdure.live.loader import ROOT, Generation, load, unload
+from perdure.live.generation import ROOT, Generation
+from perdure.live.loader import load
 from perdure.live.sources import capture
 
 
@@ -40,7 +41,7 @@ def test_every_way_to_import_means_this_generation(tmp_path, statement):
     modules = generation.modules
     assert vars(modules["talk"])["KIND"] is vars(modules["items"])["SWORD"]
     assert "mud" not in sys.modules
-    unload(generation)
+    generation.release()
 
 
 def test_two_generations_live_side_by_side(tmp_path):
@@ -48,9 +49,9 @@ def test_two_generations_live_side_by_side(tmp_path):
     old = loaded(tmp_path / "mud", talk="from mud.items import N", items="N = 1")
     new = loaded(tmp_path / "mud", items="N = 2")
     assert (vars(old.modules["talk"])["N"], vars(new.modules["talk"])["N"]) == (1, 2)
-    assert old.package != new.package
-    unload(old)
-    unload(new)
+    assert old.modules["items"].__name__ != new.modules["items"].__name__
+    old.release()
+    new.release()
 
 
 def test_nothing_executes_twice(tmp_path):
@@ -58,9 +59,11 @@ def test_nothing_executes_twice(tmp_path):
     runs = tmp_path / "runs"
     count = f"with open({str(runs)!r}, 'a') as file: file.write('x')"
     first = loaded(tmp_path / "mud", talk="from . import items", items=count)
-    assert load(capture(tmp_path / "mud")) is first
+    second = load(capture(tmp_path / "mud"))
+    assert second.modules == first.modules
     assert runs.read_text() == "x"
-    unload(first)
+    first.release()
+    second.release()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_a_game_with_a_mistake_loads_once_it_is_mended(tmp_path):
         loaded(tmp_path / "mud", items="x = ")
     generation = loaded(tmp_path / "mud", items="x = 1")
     assert vars(generation.modules["items"])["x"] == 1
-    unload(generation)
+    generation.release()
 
 
 def test_a_single_file_is_a_game(tmp_path):
@@ -100,7 +103,7 @@ def test_a_single_file_is_a_game(tmp_path):
     (tmp_path / "tavern.py").write_text("x = 1")
     generation = load(capture(tmp_path / "tavern.py"))
     assert vars(generation.modules[""])["x"] == 1
-    unload(generation)
+    generation.release()
 
 
 def test_modules_with_an_import_cycle_load(tmp_path):
@@ -111,7 +114,7 @@ def test_modules_with_an_import_cycle_load(tmp_path):
         talk="from . import items\ndef n():\n    return items.N",
     )
     assert vars(generation.modules["talk"])["n"]() == 1
-    unload(generation)
+    generation.release()
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perdure.live.loader import load, unload
+from perdure.live.loader import load
 from perdure.live.sources import capture
 from perdure.live.tracebacks import format_error
 
@@ -15,7 +15,7 @@ def test_a_traceback_shows_the_line_that_ran_although_the_file_has_changed(tmp_p
     (tmp_path / "tavern.py").write_text("# quite\n# another text\n")
     with pytest.raises(KeyError) as caught:
         vars(generation.modules[""])["drink"]({})
-    unload(generation)
+    generation.release()
     assert format_error(caught.value, sources.texts).splitlines() == [
         "Traceback (the game's frames, the last call last):",
         f'  File "{tmp_path / "tavern.py"}", line 2, in drink',

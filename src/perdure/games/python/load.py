@@ -8,8 +8,9 @@ from pathlib import Path
 
 from perdure.games.python.api import Game
 from perdure.games.python.program import PythonProgram
+from perdure.live.generation import Generation
 from perdure.live.loader import load
-from perdure.live.sources import capture
+from perdure.live.sources import Sources, capture
 
 
 def load_game(path: Path, name: str = "") -> PythonProgram:
@@ -22,9 +23,30 @@ def load_game(path: Path, name: str = "") -> PythonProgram:
     Raises:
         GameError: It does not load: the file, the line, and what to do.
     """
-    sources = capture(path)
+    return load_sources(capture(path), name)
+
+
+def load_sources(sources: Sources, name: str = "") -> PythonProgram:
+    """Load a game as it was captured.
+
+    Raises:
+        GameError: As `load_game`.
+    """
     generation = load(sources)
-    return PythonProgram(name or sources.name, sources.generation, generation.modules, sources.texts, sources=sources)
+    try:
+        return program_from(generation, name or sources.name)
+    except BaseException:
+        generation.release()
+        raise
+
+
+def program_from(generation: Generation, name: str) -> PythonProgram:
+    """The game of a loaded generation. The program has the caller's use of it: `release` lets go of that.
+
+    Raises:
+        GameError: It declares what cannot be: the file, the line, and what to do.
+    """
+    return PythonProgram(name, generation.id, generation.modules, generation.sources.texts, loaded=generation)
 
 
 def program_of(game: type[Game]) -> PythonProgram:
