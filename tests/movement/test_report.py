@@ -176,6 +176,10 @@ LIVE = {"refreshed": ["talk", "shop"], "rooms": Rooms(14), "pause_ms": PauseMs(0
             "mud: m0, m1, m2, m3, m4, m5, m6, m7 and 12 more are new for the rooms to come.",
         ),
         ({"refreshed": [""], "rooms": Rooms(2)}, "mud: mud is new in 2 rooms (longest pause 0.0 ms)."),
+        (
+            {**LIVE, "refreshed": ["places", "shop", "talk"], "failed": [FAILED], "held": [Held("shop", "")]},
+            "mud: talk is new in 14 rooms (longest pause 0.4 ms).",
+        ),
         ({}, "mud: nothing to do: all of it runs already."),
         ({"failed": [FAILED]}, "mud: nothing was changed."),
         ({"aborted": "the disk is full", "failed": [FAILED]}, "mud: nothing was changed: the disk is full."),

@@ -258,7 +258,7 @@ def event(report: ReloadReport) -> dict[str, Any]:
 
 def canary_event(game: str, moved: int, of: int, watch_s: float) -> dict[str, Any]:
     """The event that says that a canary watches from now on."""
-    return {"kind": "canary", "game": game, "moved": moved, "of": of, "watch_s": watch_s}
+    return {"kind": "canary", "game": game, "moved": moved, "of": of, "watch_s": round(watch_s, 1)}
 
 
 def refusal_event(game: str, room: str, player: str, role: str) -> dict[str, Any]:
@@ -306,7 +306,9 @@ def _summary(report: ReloadReport) -> str:
 
 def _changes(report: ReloadReport) -> str:
     verbs = ("would be", "would be") if report.dry_run else ("is", "are")
-    named = (("new", report.refreshed), ("added", report.added), ("removed", report.removed))
+    stayed = {one.module for one in (*report.failed, *report.held)}  # executed anew, perhaps, but from their old source
+    new = [name for name in report.refreshed if name not in stayed] or report.refreshed
+    named = (("new", new), ("added", report.added), ("removed", report.removed))
     told = [f"{_names(report, names)} {verbs[len(names) > 1]} {how}" for how, names in named if names]
     return ", ".join(told) or f"the code on disk {verbs[0]} live"
 
