@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perdure.games.python.api import Answer, Game, Module, Player, Players, Room
+    from perdure.games.python.data import data
     from perdure.games.python.marks import Event, command, every, migrate, on
     from perdure.games.python.text import bold, color
     from perdure.room.program import Refusal
@@ -29,6 +30,7 @@ __all__ = [
     "bold",
     "color",
     "command",
+    "data",
     "every",
     "migrate",
     "on",
@@ -36,6 +38,7 @@ __all__ = [
 
 _HOMES = {
     "perdure.games.python.api": ("Answer", "Game", "Module", "Player", "Players", "Room"),
+    "perdure.games.python.data": ("data",),
     "perdure.games.python.marks": ("Event", "command", "every", "migrate", "on"),
     "perdure.games.python.text": ("bold", "color"),
     "perdure.room.program": ("Refusal",),
