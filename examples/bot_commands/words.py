@@ -1,0 +1,3 @@
+"""Words that commands share. A change here reaches them all."""
+
+HELLO = "Hello"
