@@ -63,10 +63,12 @@ def test_a_paused_room_takes_the_code_when_it_goes_on(tmp_path: Path) -> None:
     life, gateway = began(world)
     life.host.pause("hall")
     gateway.type("held")
-    assert offer(life, other(world)) is None and life.running().listing()["update_waits"]
+    assert offer(life, other(world)) is None
+    assert life.running().listing()["update_waits"]
     life.call(life.host.go_on, "hall")
     life.until(lambda: not gateway.unacknowledged)
-    assert life.running().program.generation == "2" and life.diary().count("held") == 1
+    assert life.running().program.generation == "2"
+    assert life.diary().count("held") == 1
     assert "room-reloaded" in life.kinds()
     life.crash()
 
@@ -93,11 +95,14 @@ def test_newer_code_replaces_what_waits(tmp_path: Path) -> None:
     world = World(tmp_path, update="idle")
     life, gateway = began(world)
     second, third = other(world, "2"), other(world, "3")
-    assert offer(life, second) is None and second.uses == 1
-    assert offer(life, third) is None and (second.uses, third.uses) == (0, 1)
+    assert offer(life, second) is None
+    assert second.uses == 1
+    assert offer(life, third) is None
+    assert (second.uses, third.uses) == (0, 1)
     gateway.leave()
     life.until(lambda: life.running().program is third)
-    assert third.uses == 1 and world.toy.uses == 0
+    assert third.uses == 1
+    assert world.toy.uses == 0
     life.crash()
 
 
@@ -132,7 +137,8 @@ def test_code_that_waits_and_cannot_read_the_rows_is_told(tmp_path: Path) -> Non
     offer(life, wrong)
     gateway.leave()
     life.until(lambda: "room-not-reloaded" in life.kinds())
-    assert life.running().program is world.toy and wrong.uses == 0
+    assert life.running().program is world.toy
+    assert wrong.uses == 0
     life.crash()
 
 
@@ -150,7 +156,8 @@ def test_an_answer_whose_handler_is_gone_waits_for_its_return(tmp_path: Path) ->
     life.until(lambda: life.running().unanswered)
     offer(life, other(world, "3"))
     life.until(lambda: "answer ok True" in life.diary())
-    assert not life.running().unanswered and "fault" not in life.kinds()
+    assert not life.running().unanswered
+    assert "fault" not in life.kinds()
     life.crash()
 
 
@@ -178,7 +185,8 @@ def test_a_part_that_is_new_to_a_running_room_gets_its_start(tmp_path: Path) -> 
     new = other(world)
     new.added = new.broken = True
     offer(life, new)
-    assert "fault" in life.kinds() and life.running().room.started
+    assert "fault" in life.kinds()
+    assert life.running().room.started
     gateway.type("on it goes")
     life.until(lambda: "on it goes" in life.diary())
     third = other(world, "3")

@@ -67,7 +67,8 @@ def test_a_missing_migration_is_refused_with_what_to_do() -> None:
 def test_what_no_migration_brings_back_is_destructive() -> None:
     """With a way back it is not: the author says how nothing is lost."""
     (lost,) = planned(spec(Litres, 2, up=same), spec(Mug), v1=3)
-    assert lost.migration.destructive and lost.migration.what == "sips goes, litres comes"
+    assert lost.migration.destructive
+    assert lost.migration.what == "sips goes, litres comes"
     (kept,) = planned(spec(Litres, 2, up=same, down=same), spec(Mug), v1=3)
     assert not kept.migration.destructive
 
@@ -75,7 +76,8 @@ def test_what_no_migration_brings_back_is_destructive() -> None:
 def test_a_field_that_goes_under_one_version_is_destructive_and_one_that_changes_is_refused() -> None:
     """There is no migration between a version and itself."""
     (gone,) = planned(spec(Mug), spec(Named), v1=3)
-    assert gone.migration.destructive and not gone.refused
+    assert gone.migration.destructive
+    assert not gone.refused
 
     class Texts(Row):
         sips: str = ""

@@ -50,7 +50,8 @@ def test_a_step_that_fails_is_not_taken() -> None:
     course = Course(RELOAD, lambda _: None, seconds)
     with pytest.raises(OSError), course.step("record"):
         raise OSError
-    assert not course.taken and not course.committed
+    assert not course.taken
+    assert not course.committed
 
 
 def test_steps_do_not_come_out_of_order() -> None:

@@ -60,9 +60,16 @@ class Library:
             for program in loaded.values():
                 yield game, program
 
-    def add(self, game: str, program: PythonProgram) -> None:
-        """Keep a generation that was loaded; the library has the use that it was born with."""
-        self._loaded[game][program.generation] = program
+    def add(self, game: str, program: PythonProgram) -> PythonProgram:
+        """Keep a program that was loaded; the library has the use that it was born with.
+
+        Returns:
+            It, or the one of this generation that is loaded already.
+        """
+        known = self._loaded[game].setdefault(program.generation, program)
+        if known is not program:
+            program.release()
+        return known
 
     def store(self, sources: Sources) -> None:
         """Store sources durably; slow, for any thread.
@@ -106,21 +113,18 @@ class Library:
     def _first(self, game: str) -> PythonProgram:
         recorded = self._list.generations(game)[:1]
         program = self._stored(game, recorded[0]) if recorded else None
-        if program is None:
-            program = load_game(self.paths[game], game)
-            assert program.sources is not None
-            self.store(program.sources)
-            self.record(game, program.generation)
-            self.add(game, program)
-        return program
+        if program is not None:
+            return program
+        program = load_game(self.paths[game], game)
+        assert program.sources is not None
+        self.store(program.sources)
+        self.record(game, program.generation)
+        return self.add(game, program)
 
     def _stored(self, game: str, generation: str) -> PythonProgram | None:
         try:
             sources = unpack(self._blobs.get(f"{FOLDER}/{generation}"), generation)
-            program = load_sources(sources, game)
+            return self.add(game, load_sources(sources, game))
         except (StorageError, GameError) as error:
             self._notify({"kind": "code-lost", "game": game, "generation": generation, "reason": str(error)})
             return None
-        self.add(game, program)
-        return program
-

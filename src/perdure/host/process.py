@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from perdure.config import Config
 from perdure.control import Handler
-from perdure.errors import ContractError, PeerError
-from perdure.games.python.own import RELOAD_SERVICE
+from perdure.errors import ContractError, PeerError, one_line
 from perdure.host.bases import Bases
 from perdure.host.host import Host
 from perdure.host.library import Library
@@ -105,7 +105,6 @@ class HostProcess:
         self._owners, self._library = owners, library
         self._compiler = CompileHelper()
         self.reloads = Reloads(self.host, library, loop, self._compiler, clock=clock, fault=fault, notify=notify)
-        self.host.services[RELOAD_SERVICE] = self.reloads.asked
         self._tasks: set[asyncio.Task[None]] = set()
         self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost)
         self._gateways: dict[str, asyncio.TimerHandle] = {}
@@ -137,7 +136,15 @@ class HostProcess:
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A watch that fails is told of; the rooms go on (FM-50)."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            structlog.get_logger().error("reload-failed", error=one_line(error), exc_info=error)
+            self._notify({"kind": "watch-failed", "reason": one_line(error)})
 
     async def _load_what_is_on_disk(self) -> None:
         """The rooms began with the code that served last; what was edited meanwhile is a reload like any other."""

@@ -52,7 +52,7 @@ async def rehearse(task: Task) -> Result:
     except TimeoutError:
         process.kill()
         await process.wait()
-        raise GameError(f"the rehearsal of the migrations took longer than {DEADLINE_S:g} s. Nothing changed.") from None
+        raise GameError(f"the rehearsal of the migrations took over {DEADLINE_S:g} s. Nothing changed.") from None
     if process.returncode:
         last = complained.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise GameError(f"the rehearsal of the migrations died ({process.returncode}): {last}. Nothing changed.")

@@ -21,10 +21,10 @@ from statistics import median
 from typing import Any, TypeVar
 
 import msgspec
-import structlog
 
 from perdure.errors import GameError, PerdureError, StorageError, one_line
 from perdure.games.python.load import program_from
+from perdure.games.python.own import RELOAD_SERVICE
 from perdure.games.python.program import PythonProgram
 from perdure.host.host import Host
 from perdure.host.libraries import changed_libraries
@@ -94,7 +94,8 @@ class Reloads:
         self._began_us = clock.now_us()
         self._fault, self._notify = fault, notify
         self._one_at_a_time = asyncio.Lock()
-        self._log = structlog.get_logger()
+        self._tried: dict[str, str] = {}
+        host.services[RELOAD_SERVICE] = self._asked
 
     async def reload(self, order: ReloadOrder, trigger: Trigger = "command", by: str = "") -> ReloadReport:
         """Carry out one reload, when those asked for before are done. Its report is in the event log, too.
@@ -112,7 +113,7 @@ class Reloads:
         async with self._one_at_a_time:
             return await self._reload(order, trigger, by)
 
-    async def asked(self, room: str, player: str, name: str, role: str, words: list[str]) -> str:
+    async def _asked(self, room: str, name: str, role: str, words: list[str]) -> str:
         """The service behind @reload: what the one who typed it is told."""
         running = self._host.rooms[room]
         if role != "admin":
@@ -136,7 +137,7 @@ class Reloads:
         try:
             await self._carry_out(order, report, course)
         except GameError as error:
-            report.failed.append(Failed("", error.file, error.line, one_line(error.message), serving=True))
+            report.failed.append(Failed("", error.file, error.line, " ".join(error.message.split())))
             report.aborted = report.aborted or "what is on disk does not load."
         except (StorageError, OSError) as error:
             if course.committed:
@@ -153,16 +154,17 @@ class Reloads:
         old = self._library.current(order.game)
         with course.step("capture"):
             wanted = await self._wanted(order, old)
+        if report.trigger == "watch" and self._tried.get(order.game) == wanted.generation:
+            return  # a file was touched, or saved as it was; what is wrong with it was told
+        self._tried[order.game] = wanted.generation
         program = old
         if wanted.generation != old.generation:
             with course.step("build"):
                 built = await self._build(order, wanted, report)
             if built is None:
                 return
-            program = built.product
-            if program is not old:
-                self._library.add(order.game, program)
-        report.needs_copyover = changed_libraries(program, self._began_us)
+            program = self._library.add(order.game, built.product)
+        report.needs_copyover = await self._in_thread(partial(changed_libraries, program, self._began_us))
         report.generation.to = program.generation
         if order.dry_run:
             await self._rehearse(order, program, report)
@@ -272,6 +274,9 @@ class Reloads:
         for running in rooms:
             if self._host.rooms.get(running.room.id) is not running:
                 continue  # it went aside, or was discarded, meanwhile
+            if running.program is program:
+                running.forget_next()
+                continue
             pause_s = self._swap(running, program, order, report)
             if pause_s is not None:
                 pauses_ms.append(pause_s * 1e3)
@@ -331,7 +336,8 @@ class Reloads:
     async def _canary(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> bool:
         """Let some rooms try the code, and watch; whether the others may follow. If not, those went back."""
         old = self._library.current(order.game)
-        assert order.canary is not None and order.watch_s is not None
+        assert order.canary is not None
+        assert order.watch_s is not None
         report.canary = Canary(order.canary, order.watch_s)
         stuck = ways_back(program.tables, old.tables)
         if stuck:

@@ -53,11 +53,11 @@ def is_reload(line: str) -> bool:
 
 
 def reload_request(player: Player, session: str, line: str) -> Request:
-    """What the host is asked: (player's id, name, role, the words after @reload).
+    """What the host is asked: (player's name, role, the words after @reload).
 
     The service looks at the role, so whoever may not is answered as well, and is in the event log.
     """
-    args = encode_plain((player.id, player.name, player.role, line.split()[1:]))
+    args = encode_plain((player.name, player.role, line.split()[1:]))
     return Request(RELOAD_SERVICE, args, RELOAD_HANDLER, encode_plain((session,)), RELOAD_TIMEOUT_US, False)
 
 
