@@ -107,7 +107,7 @@ def test_a_line_that_begins_with_reload_goes_to_the_server(room: RoomInTest, lin
     ada.types(line)
     request = asked(room)
     assert (request.function, request.then, request.idempotent) == (RELOAD_SERVICE, RELOAD_HANDLER, False)
-    assert msgspec.msgpack.decode(request.args) == ["ada", "Ada", "player", line.split()[1:]]
+    assert msgspec.msgpack.decode(request.args) == ["Ada", "player", line.split()[1:]]
     assert ada.lines == []
 
 

@@ -306,7 +306,9 @@ def _summary(report: ReloadReport) -> str:
 
 def _changes(report: ReloadReport) -> str:
     verbs = ("would be", "would be") if report.dry_run else ("is", "are")
-    stayed = {one.module for one in (*report.failed, *report.held)}  # executed anew, perhaps, but from their old source
+    stayed = {failed.module for failed in report.failed} | {
+        held.module for held in report.held
+    }  # with their old source
     new = [name for name in report.refreshed if name not in stayed] or report.refreshed
     named = (("new", new), ("added", report.added), ("removed", report.removed))
     told = [f"{_names(report, names)} {verbs[len(names) > 1]} {how}" for how, names in named if names]
