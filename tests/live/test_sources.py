@@ -89,6 +89,14 @@ def test_a_dangling_link_is_no_module(tmp_path):
     assert sorted(capture(game).modules) == ["", "items"]
 
 
+def test_a_link_that_leads_back_up_is_not_followed(tmp_path):
+    """Else a game would be in itself, forty times over."""
+    game = written(tmp_path / "mud", items="x = 1", zoo__cat="")
+    (game / "zoo" / "again").symlink_to(game)
+    (game / "self").symlink_to(game)
+    assert sorted(capture(game).modules) == ["", "items", "zoo", "zoo.cat"]
+
+
 def test_a_link_gives_the_game_its_own_name(tmp_path):
     """Releases are often switched by a link."""
     written(tmp_path / "2026-11", items="x = 1")

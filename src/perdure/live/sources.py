@@ -278,7 +278,8 @@ def _folder(root: Path, folder: Path, package: str | None) -> Iterator[Source]:
     for path in entries:
         inner = None if package is None else f"{package}.{path.stem}" if package else path.stem
         if path.is_dir():
-            if path.name not in SKIPPED_FOLDERS and not (path / "pyvenv.cfg").exists():
+            leads_up = path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
+            if path.name not in SKIPPED_FOLDERS and not leads_up and not (path / "pyvenv.cfg").exists():
                 yield from _folder(root, path, inner)
         elif _is_data(path):
             yield Source(f"/{path.relative_to(root).as_posix()}", path, b"", False)
