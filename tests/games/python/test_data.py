@@ -60,6 +60,17 @@ def test_a_data_file_becomes_what_its_type_says(write):
     generation.release()
 
 
+def test_a_game_of_one_file_has_its_data_beside_it(write):
+    """And the nearest file there is offered when it has another name."""
+    folder = write({"tavern.py": KIND, "creatures.toml": WOLF})
+    generation = load(capture(folder / "tavern.py"))
+    assert generation.modules[""].KINDS["wolf"].hp == 8
+    generation.release()
+    write({"tavern.py": KIND.replace("creatures", "creature")})
+    with pytest.raises(GameError, match=r"there is no creature\.toml in the game; did you mean creatures\.toml\?"):
+        load(capture(folder / "tavern.py"))
+
+
 def test_what_was_captured_is_what_is_read(write):
     """Code and data of a generation fit each other, whatever lies on disk by then (FM-43)."""
     sources = capture(write({"kinds.py": KIND, "creatures.toml": WOLF}))
