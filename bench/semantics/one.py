@@ -12,15 +12,15 @@ import tempfile
 from pathlib import Path
 
 from bench.semantics.peers import TOOLS
-from tests.reload_cases.case import find
+from tests.reload_cases.case import Case, find
 from tests.reload_cases.playing import Tool, play, verdict
 
 
-def tool_named(name: str, body_s: float) -> Tool:
+def tool_named(name: str, case: Case) -> Tool:
     if name == "perdure":
         from tests.reload_cases.ours import Perdure  # the environment of the others has nothing of it
 
-        return Perdure(body_s)
+        return Perdure(case.body_s, holds=bool(case.hold) and case.says_so)
     return TOOLS[name]()
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     says = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     with tempfile.TemporaryDirectory(prefix="perdure-case-") as folder:
-        played = play(found, Path(folder), tool_named(tool, found.case.body_s))
+        played = play(found, Path(folder), tool_named(tool, found.case))
     says.write(json.dumps({"verdict": verdict(found.case, played), **vars(played)}) + "\n")
     says.flush()
 

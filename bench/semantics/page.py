@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bench.__main__ import ROOT
 from perdure import __version__
-from tests.reload_cases.case import Case, Found
+from tests.reload_cases.case import Case, Found, Part
 from tests.reload_cases.rooms import RoomCase
 
 PAGE = ROOT / "docs" / "reference" / "reload-semantics.md"
@@ -45,10 +45,12 @@ def _versions(versions: Mapping[str, str]) -> str:
 def _table(found: Sequence[Found], verdicts: Mapping[tuple[str, str], str]) -> Iterator[str]:
     yield f"| | {' | '.join(COLUMNS.values())} |"
     yield f"|---|{'---|' * len(COLUMNS)}"
-    for one in found:
-        if isinstance(one.case, Case):
-            cells = (verdicts[one.name, tool] for tool in COLUMNS)
-            yield f"| {one.case.row} | {' | '.join(cells)} |"
+    for part in Part:
+        yield f"| **{part.value}** |{' |' * len(COLUMNS)}"
+        for one in found:
+            if isinstance(one.case, Case) and one.case.part is part:
+                cells = (verdicts[one.name, tool] for tool in COLUMNS)
+                yield f"| {one.case.row} | {' | '.join(cells)} |"
 
 
 def _rooms(found: Sequence[Found]) -> Iterator[str]:

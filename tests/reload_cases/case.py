@@ -14,6 +14,7 @@ import importlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ class Sees:
     """One question and its answers.
 
     Attributes:
-        expression: Python; it may use the modules of the game by name, what is held, ``modules`` (their names)
-            and ``world`` (the game's package).
+        expression: Python; it may use the modules of the game by name, those in packages by ``module("shop.goods")``,
+            what is held, ``modules`` (all their names), ``world`` (the game's package), and ``begin(function, …)``,
+            which runs it in a thread.
         before: Its value before the edit; `UNASKED` if asking would change it.
         after: The value that the edit means it to have.
         perdure: What it is with Perdure, where that is something else.
@@ -76,8 +78,8 @@ class Report:
 
     Attributes:
         refreshed, added, removed: Modules.
-        failed: (module, line, part of the message).
-        held: (module, because of which).
+        failed: (module, line, part of the message); line 0 is any.
+        held: (module, part of why).
         warnings: (module, part of the message); at least these.
     """
 
@@ -89,16 +91,29 @@ class Report:
     warnings: Sequence[tuple[str, str]] = ()
 
 
+class Part(Enum):
+    """What a case is about; the table has one part for each."""
+
+    HELD = "What is held"
+    TOGETHER = "What hangs together"
+    COMING = "What comes and goes"
+    BROKEN = "What is broken"
+    RUNNING = "What is running"
+    LEFT = "What a module leaves behind"
+
+
 @dataclass(frozen=True)
 class Case:
     """A case without rooms: a program holds on to some objects, and looks others up.
 
     Attributes:
         row: What the table calls it.
+        part: Where in the table it stands.
         report: What Perdure reports.
         hold: Name -> expression; taken before the edit, in order, each may use those above it.
         held: What is asked of what is held.
         fresh: What is asked of what is looked up anew.
+        says_so: Whether the caller says what it holds, where a tool has a way to (Perdure: `Generation.hold`).
         over: Expressions that end what the case began.
         saved: Files in the order in which they are saved, each followed by a reload; none: all, and one reload.
         same_second: The edited files keep size and time of modification.
@@ -107,10 +122,12 @@ class Case:
     """
 
     row: str
+    part: Part
     report: Report
     hold: Mapping[str, str] = field(default_factory=dict)
     held: Sequence[Sees] = ()
     fresh: Sequence[Sees] = ()
+    says_so: bool = True
     over: Sequence[str] = ()
     saved: Sequence[str] = ()
     same_second: bool = False

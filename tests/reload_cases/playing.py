@@ -5,6 +5,7 @@ Needs no library, like `tests.reload_cases.case`.
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -114,6 +115,7 @@ def play(found: Found, root: Path, tool: Tool) -> Played:
         for step, game in enumerate(edits(found), 1):
             changed = write(root, game, time_s=now_s if case.same_second else now_s + step * EDIT_S)
             told += tool.reload(changed)
+        gc.collect()
         after = {sees.expression: seen(sees, tool, held) for sees in case.sights}
     finally:
         for expression in case.over:
@@ -136,7 +138,8 @@ def seen(sees: Sees, tool: Tool, held: dict[str, Any]) -> str:
 def _names(tool: Tool) -> dict[str, Any]:
     found = tool.modules()
     top = {name: module for name, module in found.items() if name and "." not in name}
-    return {**top, GAME: found.get(""), "modules": sorted(found), "begin": lambda f, *a: Threads(f, a)}
+    begin = lambda function, *arguments: Threads(function, arguments)  # noqa: E731
+    return {**top, GAME: found.get(""), "modules": sorted(found), "module": found.__getitem__, "begin": begin}
 
 
 # -- what to call it -----------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ class Touches:
 
 @dataclass(frozen=True)
 class Edit:
-    """The game becomes what `to` holds, and is reloaded.
+    """The game becomes what `to` holds, and is reloaded; the player is shown exactly these texts.
 
     Attributes:
         report: What is reported of modules.
@@ -69,6 +69,7 @@ class Edit:
     migrations: Sequence[tuple[str, int]] = ()
     orphans: Sequence[str] = ()
     times: int = 1
+    shown: Sequence[str] = ()
 
 
 Step = Types | Passes | Touches | Edit
@@ -137,10 +138,9 @@ class Playing:
         for step in self.found.case.steps:
             read = self.gateway.read[ANN] = []
             self.take(step)
-            shown = [] if isinstance(step, Edit) else list(step.shown)
             self.life.until(lambda: not self.gateway.unacknowledged)
-            self.life.until(partial(_are, read, len(shown)))
-            assert [text.strip() for text in read] == shown, step
+            self.life.until(partial(_are, read, len(step.shown)))
+            assert [text.strip() for text in read] == list(step.shown), step
         assert not self.gateway.over, "nobody is disconnected"
         assert not self.remains.alive()
 
@@ -162,13 +162,12 @@ class Playing:
         game = self.found.after if edit.to == "after" else self.found.before
         write(self.folder, game, time_s=SAVED_S + self.edits * EDIT_S)
         before = self.town.library.current(GAME)
-        old = _modules(before)
+        self.remains.add(_modules(before))
         asked = [self.life.loop.create_task(self.reloads.reload(ReloadOrder(GAME))) for _ in range(edit.times)]
         self.life.until(lambda: all(task.done() for task in asked))
         first, *others = [task.result() for task in asked]
         now = self.town.library.current(GAME)
-        new = _modules(now)
-        self.remains.add({name: module for name, module in old.items() if new.get(name) is not module})
+        self.remains.spare(_modules(now))
         check_report(first, edit.report)
         assert all(not report.changed and report.is_clean for report in others)
         assert [(migration.table, migration.rows) for migration in first.migrations] == list(edit.migrations)

@@ -3,10 +3,11 @@
 A dataclass equals only what is of the very same class.
 """
 
-from tests.reload_cases.case import Case, Report, Sees, keeps
+from tests.reload_cases.case import Case, Part, Report, Sees, keeps
 
 CASE = Case(
     "dataclasses",
+    Part.HELD,
     Report(refreshed=["items", "talk"]),
     hold={"sword": "items.Sword(1, ['a'])"},
     held=[

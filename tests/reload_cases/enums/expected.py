@@ -3,10 +3,11 @@
 With Perdure it is a member of the old enumeration. In a row it is stored by its value, and is of the new one.
 """
 
-from tests.reload_cases.case import Case, Report, Sees, keeps
+from tests.reload_cases.case import Case, Part, Report, Sees, keeps
 
 CASE = Case(
     "an enum member that is held",
+    Part.HELD,
     Report(refreshed=["kinds", "talk"]),
     hold={"calm": "kinds.Mood.CALM"},
     held=[keeps("talk.words(calm)", "hello", perdure="grr")],

@@ -1,9 +1,10 @@
 """An instance made before the edit: its class's methods change, what it has gathered stays."""
 
-from tests.reload_cases.case import Case, Report, Sees, keeps
+from tests.reload_cases.case import Case, Part, Report, Sees, keeps
 
 CASE = Case(
     "an instance that is held",
+    Part.HELD,
     Report(refreshed=["items"]),
     hold={"sword": "items.Sword()", "first": "sword.swing()"},
     held=[

@@ -3,10 +3,11 @@
 With Perdure it is of the old class. Rows have no such gap: they are data, and of the new class at their next touch.
 """
 
-from tests.reload_cases.case import Case, Report, Sees, keeps
+from tests.reload_cases.case import Case, Part, Report, Sees, keeps
 
 CASE = Case(
     "isinstance of an instance that is held",
+    Part.HELD,
     Report(refreshed=["items"]),
     hold={"sword": "items.Sword()"},
     held=[keeps("items.is_sword(sword)", True, perdure=False)],

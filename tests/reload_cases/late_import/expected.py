@@ -1,11 +1,10 @@
-"""A function imports when it is called. One that is held belongs to its generation, and so does what it imports."""
+"""A function of a module that nobody edited imports when it is called."""
 
-from tests.reload_cases.case import Case, Report, Sees
+from tests.reload_cases.case import Case, Part, Report, Sees
 
 CASE = Case(
     "an import inside a function",
+    Part.TOGETHER,
     Report(refreshed=["items", "talk"]),
-    hold={"price": "talk.price"},
-    held=[Sees("price()", 10, 12, perdure=10)],
     fresh=[Sees("talk.price()", 10, 12)],
 )

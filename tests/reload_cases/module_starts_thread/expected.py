@@ -3,10 +3,11 @@
 Nobody can stop a thread from outside. Perdure names it, and `room.ask` or a timer does what it is wanted for.
 """
 
-from tests.reload_cases.case import Case, Report, Sees, keeps
+from tests.reload_cases.case import Case, Part, Report, Sees, keeps
 
 CASE = Case(
     "a module that starts a thread",
+    Part.LEFT,
     Report(refreshed=["clock"], warnings=[("clock", "thread")]),
     hold={"stop": "clock.STOP.set"},
     held=[keeps("clock.clocks()", 1, perdure=2, wrong="doubled")],

@@ -3,10 +3,11 @@
 Perdure keeps state in tables of rows, and names a dictionary like this one in its report.
 """
 
-from tests.reload_cases.case import Case, Report, Sees
+from tests.reload_cases.case import Case, Part, Report, Sees
 
 CASE = Case(
     "state in a module's own dictionary",
+    Part.LEFT,
     Report(refreshed=["talk"], warnings=[("talk", "guests")]),
     hold={"entered": "talk.enter('Ada')"},
     fresh=[

@@ -3,10 +3,11 @@
 Rows get their new fields: see the cases with rooms.
 """
 
-from tests.reload_cases.case import Case, Raised, Report, Sees
+from tests.reload_cases.case import Case, Part, Raised, Report, Sees
 
 CASE = Case(
     "a new field, and an instance that is held",
+    Part.HELD,
     Report(refreshed=["items"]),
     hold={"sword": "items.Sword()"},
     held=[

@@ -1,9 +1,10 @@
 """A dataclass gets a field with a default, which stands in its class, too (FM-46)."""
 
-from tests.reload_cases.case import Case, Raised, Report, Sees
+from tests.reload_cases.case import Case, Part, Raised, Report, Sees
 
 CASE = Case(
     "a new field with a default, and an instance that is held",
+    Part.HELD,
     Report(refreshed=["items"]),
     hold={"sword": "items.Sword()"},
     held=[

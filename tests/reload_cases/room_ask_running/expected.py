@@ -10,5 +10,6 @@ CASE = RoomCase(
         Types("ask FOLDER/gate", ["One moment."]),
         Edit("after", Report(refreshed=["game"])),
         Touches("gate", ["New: salt, please"]),
+        Edit("before", Report(refreshed=["game"])),
     ],
 )

@@ -8,10 +8,10 @@ CASE = RoomCase(
     "both are gone at once; nothing of them is left in the help of others",
     [
         Types("dance", ["You dance."]),
-        Types("help dance", ["dance\nDance like nobody watches."]),
+        Types("help dance", ["dance\n  Dance like nobody watches."]),
         Edit("after", Report(removed=["dances"])),
-        Types("dance", ["Huh? (help lists what you can do.)"]),
-        Types("help dance", ["There is no command dance."]),
+        Types("dance", ["Huh? Type 'help' for what you can do."]),
+        Types("help dance", ["There is no command 'dance'. Type 'help' for what you can do."]),
         Types("sing", ["You sing."]),
     ],
 )

@@ -9,7 +9,7 @@ CASE = RoomCase(
     [
         Types("deposit", ["5 coins."]),
         Edit("after", Report(removed=["bank"])),
-        Types("deposit", ["Huh? (help lists what you can do.)"]),
+        Types("deposit", ["Huh? Type 'help' for what you can do."]),
         Edit("before", Report(added=["bank"])),
         Types("deposit", ["10 coins."]),
     ],

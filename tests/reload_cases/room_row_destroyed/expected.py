@@ -8,7 +8,7 @@ CASE = RoomCase(
     "refused, with file and line; the room goes on with its rows",
     [
         Types("hurt", ["9 left."]),
-        Edit("after", Report(failed=[("game", 4, "world.heroes")])),
+        Edit("after", Report(failed=[("game", 9, "hp goes, health comes")])),
         Types("hurt", ["8 left."]),
     ],
 )

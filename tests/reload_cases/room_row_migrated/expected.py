@@ -10,5 +10,7 @@ CASE = RoomCase(
         Types("hurt", ["9 left."]),
         Edit("after", Report(refreshed=["game"]), migrations=[("world.heroes", 1)]),
         Types("hurt", ["xxxxxxxx left."]),
+        Edit("before", Report(refreshed=["game"]), migrations=[("world.heroes", 1)]),
+        Types("hurt", ["7 left."]),
     ],
 )

@@ -9,7 +9,7 @@ CASE = RoomCase(
     [
         Types("take", ["Taken."]),
         Types("look", ["A keen sword."]),
-        Edit("after", Report(refreshed=["game"]), migrations=[("world.swords", 1)]),
+        Edit("after", Report(refreshed=["game"]), migrations=[("world.swords", 0)]),
         Types("look", ["A keen sword of 3 pounds."]),
         Types("look", ["A keen sword of 4 pounds."]),
     ],

@@ -3,10 +3,11 @@
 Decoders and validators resolve them late, which is how an old class comes to be filled with new ones.
 """
 
-from tests.reload_cases.case import Case, Report, Sees, keeps
+from tests.reload_cases.case import Case, Part, Report, Sees, keeps
 
 CASE = Case(
     "get_type_hints of a class that is held",
+    Part.HELD,
     Report(refreshed=["items"]),
     hold={"hints": "__import__('typing').get_type_hints", "Sword": "items.Sword", "Smith": "items.Smith"},
     held=[

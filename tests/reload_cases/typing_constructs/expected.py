@@ -1,9 +1,10 @@
 """Protocol, NewType, TypedDict, NamedTuple and Generic change in the module that another one imports them from."""
 
-from tests.reload_cases.case import Case, Report, Sees
+from tests.reload_cases.case import Case, Part, Report, Sees
 
 CASE = Case(
     "Protocol, NewType, TypedDict, NamedTuple, Generic",
+    Part.TOGETHER,
     Report(refreshed=["kinds", "talk"]),
     fresh=[
         Sees(

@@ -1,0 +1,6 @@
+# file: talk.py
+WORD = "good evening"
+
+
+def greet():
+    return WORD

@@ -1,0 +1,6 @@
+# file: talk.py
+WORD = "hello"
+
+
+def greet():
+    return WORD

@@ -1,0 +1,6 @@
+# file: game.py
+from perdure import Game
+
+
+class World(Game):
+    pass
