@@ -27,6 +27,7 @@ class Asks:
         loop: Where async functions run, and where answers are handed in.
         answer: Called on the loop with (room, answer), exactly once for each request.
         services: Name -> async function of the room and the arguments; what a host itself is asked.
+        released: Called when a function has let go of its code.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class Asks:
         loop: asyncio.AbstractEventLoop,
         answer: Callable[[str, Answered], None],
         services: Mapping[str, Callable[..., Awaitable[Any]]],
+        released: Callable[[], None],
     ) -> None:
-        self._loop, self._answer, self._services = loop, answer, services
+        self._loop, self._answer, self._services, self._released = loop, answer, services, released
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="perdure-ask")
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -66,7 +68,7 @@ class Asks:
         try:
             self._answer(room, await self._answered(id, request, partial(self._call, program, request.function)))
         finally:
-            program.release()
+            self._let_go(program)
 
     async def _answered(self, id: int, request: Request, call: Callable[..., Awaitable[Any]]) -> Answered:
         try:
@@ -93,4 +95,8 @@ class Asks:
 
     def _released_soon(self, program: HostedProgram) -> None:
         with suppress(RuntimeError):  # the loop is over, and the process with it
-            self._loop.call_soon_threadsafe(program.release)
+            self._loop.call_soon_threadsafe(self._let_go, program)
+
+    def _let_go(self, program: HostedProgram) -> None:
+        program.release()
+        self._released()

@@ -24,7 +24,7 @@ from perdure.host.checkpoints import Checkpoints
 from perdure.host.ledger import Ledger
 from perdure.host.mail import Mail
 from perdure.host.recovery import Damaged
-from perdure.host.running import Identity, Next, Programs, Running
+from perdure.host.running import Identity, Next, Programs, Running, Swapped
 from perdure.host.taking import Ready, Stores, Taker
 from perdure.link.messages import EventSent, Message, OutAck, SeatGone
 from perdure.movement.policy import may_swap
@@ -95,7 +95,7 @@ class Host:
         self._agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
         self._mail = Mail(loop, self.rooms, self._deliver)
         self.services: dict[str, Callable[..., Awaitable[Any]]] = {}
-        self._asks = Asks(loop, self._answered, self.services)
+        self._asks = Asks(loop, self._answered, self.services, programs.prune)
 
     # -- taking rooms ------------------------------------------------------------------------------
 
@@ -274,11 +274,11 @@ class Host:
 
     # -- code ----------------------------------------------------------------------------------------
 
-    def offer_code(self, running: Running, code: Next) -> float | None:
+    def offer_code(self, running: Running, code: Next) -> Swapped | None:
         """Let a room go on with other code, now if it may run and its game's update policy lets it, else later.
 
         Returns:
-            For how many seconds it stood still; None if it waits.
+            None if it waits.
 
         Raises:
             SchemaError: The code cannot read the room's rows. The room goes on as it was.
@@ -307,10 +307,11 @@ class Host:
         code.program.release()
         self._loop.call_soon(self.programs.prune)
 
-    def _swap(self, running: Running, code: Next) -> float:
+    def _swap(self, running: Running, code: Next) -> Swapped:
         """The swap, at a quiescent point: a callback of its own, without game code."""
         began_s = time.perf_counter()
         room, old = running.room, running.program
+        timers = dict(room.timers) if code.drop_orphans else {}
         ran = room.swap(
             code.program, self._clock.now_us(), drop_orphans=code.drop_orphans, may_lose=code.may_lose
         )
@@ -319,6 +320,7 @@ class Host:
         running.end.ran(ran)
         self._ledger.write(running, ran)
         paused_s = time.perf_counter() - began_s
+        dropped = [timers[id].handler for id in timers.keys() - room.timers.keys()]
         old.release()
         running.due_s.clear()
         self._agenda.plan(running)
@@ -327,7 +329,7 @@ class Host:
         answers, running.unanswered = list(running.unanswered.values()), {}
         for answer in answers:
             self._when_open(running, partial(self._answer, running, answer))
-        return paused_s
+        return Swapped(paused_s, dropped)
 
     # -- the link ------------------------------------------------------------------------------------
 

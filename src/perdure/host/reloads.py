@@ -30,7 +30,7 @@ from perdure.host.host import Host
 from perdure.host.libraries import changed_libraries
 from perdure.host.library import Library
 from perdure.host.rehearsal import Rows, Task, rehearse
-from perdure.host.running import Next, Running, percentiles
+from perdure.host.running import Next, Running, Swapped, percentiles
 from perdure.live.building import Builder, Built
 from perdure.live.compiling import Compiler
 from perdure.live.generation import Generation
@@ -95,6 +95,7 @@ class Reloads:
         self._fault, self._notify = fault, notify
         self._one_at_a_time = asyncio.Lock()
         self._tried: dict[str, str] = {}
+        self._troubled: set[str] = set()
         host.services[RELOAD_SERVICE] = self._asked
 
     async def reload(self, order: ReloadOrder, trigger: Trigger = "command", by: str = "") -> ReloadReport:
@@ -141,13 +142,15 @@ class Reloads:
             report.aborted = report.aborted or "what is on disk does not load."
         except (StorageError, OSError) as error:
             if course.committed:
-                self._refuse_all(order.game, one_line(error), report)
+                self._refuse_all(order, one_line(error), report)
             else:
                 report.aborted = one_line(error)
         self._library.prune()
         report.steps = [Step(name, ms) for name, ms in course.taken]
-        if trigger in ("command", "game") or report.changed or not report.is_clean or report.rooms.swapped:
+        mended = order.game in self._troubled and report.is_clean
+        if trigger in ("command", "game") or report.changed or not report.is_clean or report.rooms.swapped or mended:
             self._notify(event(report))
+        self._troubled.discard(order.game) if report.is_clean else self._troubled.add(order.game)
         return report
 
     async def _carry_out(self, order: ReloadOrder, report: ReloadReport, course: Course) -> None:
@@ -164,6 +167,16 @@ class Reloads:
             if built is None:
                 return
             program = self._library.add(order.game, built.product)
+        program.hold()  # else whoever prunes meanwhile would find it without users
+        try:
+            await self._bring(order, old, program, report, course)
+        finally:
+            program.release()
+
+    async def _bring(
+        self, order: ReloadOrder, old: PythonProgram, program: PythonProgram, report: ReloadReport, course: Course
+    ) -> None:
+        """What comes after the build: code that is loaded is stored, recorded and swapped in."""
         report.needs_copyover = await self._in_thread(partial(changed_libraries, program, self._began_us))
         report.generation.to = program.generation
         if order.dry_run:
@@ -182,8 +195,9 @@ class Reloads:
                 await self._in_thread(partial(self._library.record, order.game, program.generation))
             self._library.publish(order.game, program)
         with course.step("swap"):
-            await self._swap_all(self._behind(order.game, program), program, order, report)
-        report.orphans = list(self._orphans(order.game))
+            rooms = self._rooms(order.game) if order.drop_orphans else self._behind(order, program)
+            await self._swap_all(rooms, program, order, report)
+        report.orphans += self._orphans(order.game)
         with course.step("retire"):
             self._library.prune()
             with suppress(StorageError):  # they are tidied up by the next reload
@@ -257,12 +271,12 @@ class Reloads:
     def _rooms(self, game: str) -> list[Running]:
         return [running for running in list(self._host.rooms.values()) if running.program.game == game]
 
-    def _behind(self, game: str, program: PythonProgram) -> list[Running]:
-        """The rooms that do not run this code, and are not waiting for it."""
+    def _behind(self, order: ReloadOrder, program: PythonProgram) -> list[Running]:
+        """The rooms that do not run this code, or wait for another, or have orphans that somebody wants dropped."""
         return [
             running
-            for running in self._rooms(game)
-            if running.program is not program or running.next is not None
+            for running in self._rooms(order.game)
+            if running.program is not program or running.next or (order.drop_orphans and running.room.orphans)
         ]
 
     async def _swap_all(
@@ -274,12 +288,11 @@ class Reloads:
         for running in rooms:
             if self._host.rooms.get(running.room.id) is not running:
                 continue  # it went aside, or was discarded, meanwhile
-            if running.program is program:
-                running.forget_next()
-                continue
-            pause_s = self._swap(running, program, order, report)
-            if pause_s is not None:
-                pauses_ms.append(pause_s * 1e3)
+            swapped = self._swap(running, program, order, report)
+            if swapped is not None:
+                pauses_ms.append(swapped.paused_s * 1e3)
+                dropped = Counter(swapped.dropped).items()
+                report.orphans += [Orphan(running.room.id, name, "timer", n, dropped=True) for name, n in dropped]
             if time.perf_counter() - slice_s > SLICE_S:
                 await asyncio.sleep(0)
                 slice_s = time.perf_counter()
@@ -288,20 +301,22 @@ class Reloads:
             report.pause_ms.p50 = round(median(pauses_ms), 4)
             report.pause_ms.max = round(max(report.pause_ms.max, *pauses_ms), 4)
 
-    def _swap(self, running: Running, program: PythonProgram, order: ReloadOrder, report: ReloadReport) -> float | None:
+    def _swap(
+        self, running: Running, program: PythonProgram, order: ReloadOrder, report: ReloadReport
+    ) -> Swapped | None:
         try:
             code = Next(program, order.drop_orphans, order.allow_destructive or report.trigger == "canary")
-            pause_s = self._host.offer_code(running, code)
+            swapped = self._host.offer_code(running, code)
         except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
             report.rooms.refused.append(RefusedRoom(running.room.id, one_line(error)))
             return None
-        if pause_s is None:
+        if swapped is None:
             report.waiting.append(running.room.id)
-        return pause_s
+        return swapped
 
-    def _refuse_all(self, game: str, reason: str, report: ReloadReport) -> None:
+    def _refuse_all(self, order: ReloadOrder, reason: str, report: ReloadReport) -> None:
         """The new code serves, but something of this host failed before these rooms could take it."""
-        for running in self._behind(game, self._library.current(game)):
+        for running in self._behind(order, self._library.current(order.game)):
             report.rooms.refused.append(RefusedRoom(running.room.id, f"{reason} The new code serves: reload again."))
 
     def _orphans(self, game: str) -> Iterable[Orphan]:
@@ -319,7 +334,7 @@ class Reloads:
         """A dry run: what every room would say, and every row's migration, on copies in a process of their own."""
         concerned = [migration for migration in report.migrations if migration.rows]
         rows: Rows = {migration.table: [] for migration in concerned}
-        for running in self._behind(order.game, program):
+        for running in self._behind(order, program):
             for table, copied in rows.items():
                 if cells := running.room.cells.get(table):
                     copied += cells.image().items()
@@ -347,7 +362,7 @@ class Reloads:
             )
             report.aborted = report.canary.reason
             return False
-        behind = self._behind(order.game, program)
+        behind = self._behind(order, program)
         chosen = set(canary.choose([running.room.id for running in behind], report.canary.percent, program.generation))
         if not chosen:
             report.aborted = f"the game {order.game} has too few rooms for a canary. Reload without --canary."
