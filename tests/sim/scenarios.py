@@ -111,14 +111,12 @@ LARGE: Mapping[str, Scenario] = {
         alone("a"), hosts=3, crashes=2, bases=1, swaps=(Swap("3"), Swap("2")), late=True
     ),
     "swaps, two players and crash": Scenario(
-        pair(("a",), ("b",), ONE_GATEWAY), hosts=2, crashes=1, swaps=(Swap("3"), Swap("2"), Swap("1"))
+        pair(("a",), (), ONE_GATEWAY), hosts=2, crashes=1, swaps=(Swap("3"), Swap("1"))
     ),
     "swap, go, return and crash": Scenario(
-        alone("go B", "go A"), rooms=ONE_HOST, hosts=2, crashes=1, swaps=(Swap("3"), Swap("2"))
+        alone("go B", "go A"), rooms=ONE_HOST, hosts=2, crashes=1, swaps=(Swap("3"),)
     ),
-    "swaps, timer and crashes": Scenario(
-        alone("ring", "a"), hosts=3, crashes=2, swaps=(Swap("2"), Swap("1")), late=True
-    ),
+    "swaps, timer and crashes": Scenario(alone("ring"), hosts=3, crashes=2, swaps=(Swap("2"), Swap("1")), late=True),
     "swap, move and crash": Scenario(alone("a"), hosts=3, moves=1, crashes=1, swaps=(Swap("2"),)),
 }
 
