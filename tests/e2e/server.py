@@ -25,12 +25,14 @@ LOOK_S = 0.01
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T | None], what: str, deadline_s: float = DEADLINE_S) -> T:
+def wait_until(
+    condition: Callable[[], T | None], what: str, deadline_s: float = DEADLINE_S, look_s: float = LOOK_S
+) -> T:
     """Look again and again until `condition` is true; its value."""
     until_s = time.monotonic() + deadline_s
     while not (value := condition()):
         assert time.monotonic() < until_s, f"{what} did not come about within {deadline_s:g} s"
-        time.sleep(LOOK_S)
+        time.sleep(look_s)
     return value
 
 

@@ -1,0 +1,1 @@
+"""A room with a heartbeat that counts."""
