@@ -322,7 +322,10 @@ class Host:
         paused_s = time.perf_counter() - began_s
         dropped = [timers[id].handler for id in timers.keys() - room.timers.keys()]
         old.release()
+        wake_s = running.due_s.get("wake")
         running.due_s.clear()
+        if wake_s is not None and old.lifecycle.wake_hz == code.program.lifecycle.wake_hz:
+            running.due_s["wake"] = wake_s  # begun anew, each swap would cost half a beat
         self._agenda.plan(running)
         if room.started and room.handler.wants_start():
             self._offer(running, Started())
