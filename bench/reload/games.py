@@ -111,6 +111,12 @@ class Store(Module):
             self.things[number] = Thing(f"thing {{number}}", f"the {{number:07}}th market of the town {padding}")
         player.tell(text)
 
+    @command("look FIRST COUNT TEXT")
+    def look(self, player: Player, first: int, count: int, text: str) -> None:
+        for number in range(first, first + count):
+            self.things.peek(number)
+        player.tell(text)
+
     @command("use NUMBER TEXT")
     def use(self, player: Player, number: int, text: str) -> None:
         self.things[number].uses_{version} += 1

@@ -43,8 +43,8 @@ def woken(wake_hz: float, seconds: float, *, saving: bool) -> Woken:
         Reports(running) as reports,
         Operator(running) as operator,
     ):
-        time.sleep(2.0)
         typist.begin_listening()
+        time.sleep(2.0)
         cpu, began_s, count = Cpu({"host": running.pids()["host"]}), time.monotonic(), 0
         while (passed_s := time.monotonic() - began_s) < seconds:
             if saving:
