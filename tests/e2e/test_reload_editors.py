@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.edits import Played, overwrite, playing, replace
 
-PIECES = 8
+PIECES = 6
 TYPED_S = 0.05
 """How long a slow writer takes for each piece; much longer than any burst of news lasts."""
 
@@ -51,7 +51,7 @@ def test_a_file_that_is_written_slowly_is_never_tried_by_halves(played: Played) 
                 file.write(text[begin : begin + size])
                 file.flush()
 
-    for name in ("words", "bank", "wares"):
+    for name in ("words", "wares"):
         with nothing_fails(played):
             played.village.edit(name, slowly)
 

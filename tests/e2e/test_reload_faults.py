@@ -27,8 +27,10 @@ def fault(step: str, action: str) -> str:
     return f"reload:{step}={action}@{2 if step in AT_THE_START else 1}"
 
 
-KILLED = [fault(step, "kill") for step in (*REVERSIBLE, *BINDING)]
-KILLED_LONG = [fault(step, "exit") for step in (*REVERSIBLE, *BINDING)]
+KILLED = [fault(step, "kill") for step in (*REVERSIBLE, *BINDING) if step != "build"]
+KILLED_LONG = [fault("build", "kill"), *(fault(step, "exit") for step in (*REVERSIBLE, *BINDING))]
+HUNG = [fault(step, "hang") for step in (*REVERSIBLE, *BINDING)]
+"""The supervisor kills a host that shows no sign of life for ten seconds."""
 RAISED = [fault(step, "raise") for step in (*REVERSIBLE, *BINDING)]
 RELOADING = [*KILLED, *RAISED]
 
@@ -90,7 +92,7 @@ def test_a_host_that_dies_there_is_followed_by_the_code_that_was_recorded(tmp_pa
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("fault", KILLED)
+@pytest.mark.parametrize("fault", [*KILLED, *KILLED_LONG, *HUNG])
 def test_a_good_edit_that_a_host_died_of_is_loaded_by_the_next(tmp_path: Path, fault: str) -> None:
     """As a reload of its own, from the code that was recorded."""
     with playing(tmp_path, 3, fault) as played, visiting(played.server, "Root", role="admin") as root:
