@@ -154,6 +154,7 @@ def test_timers_without_a_handler_are_forgotten_on_demand(village: Played, ada: 
     assert [one["dropped"] for one in done.json["orphans"]] == [False], done
     done = village.server.cli("reload", "--drop-orphans", "--json")
     assert [(one["handler"], one["dropped"]) for one in done.json["orphans"]] == [("bells.strike", True)], done
+    assert done.json["rooms"]["swapped"] == 1, "the room that has it, and no other"
     assert village.server.cli("reload", "--json").json["orphans"] == []
     assert village.server.ask("room.show", room="green")["timers"] == 0
 
