@@ -210,6 +210,57 @@ def test_only_the_last_generations_stay_stored(tmp_path: Path) -> None:
     life.crash()
 
 
+BELL = '''
+from perdure import Module, command
+class Bell(Module):
+    @command("wind")
+    def wind(self, player):
+        self.room.after(5, self.ring)
+    def ring(self):
+        self.say("Ding.")
+'''
+
+
+def test_timers_of_a_removed_module_wait_are_listed_and_can_be_dropped(tmp_path: Path) -> None:
+    """They ring when it returns; with a word they are forgotten, also when there is no new code."""
+    life, gateway = lived(world := CodeWorld(tmp_path))
+    world.write(bell=BELL)
+    life.reload()
+    gateway.type("wind", "wind")
+    life.until(lambda: not gateway.unacknowledged)
+    world.write(bell=None)
+    (orphan,) = life.reload().orphans
+    assert (orphan.handler, orphan.count, orphan.dropped) == ("bell.ring", 2, False)
+    life.advance(6)
+    (orphan,) = life.reload(drop_orphans=True).orphans
+    assert (orphan.handler, orphan.count, orphan.dropped) == ("bell.ring", 2, True)
+    world.write(bell=BELL)
+    assert life.reload().is_clean
+    gateway.type("wind")
+    life.until(lambda: not gateway.unacknowledged)
+    world.write(bell=None)
+    life.reload()
+    life.advance(6)
+    world.write(bell=BELL)
+    life.reload()
+    life.pass_until(lambda: "Ding.\n" in gateway.read[ANN])
+    assert gateway.read[ANN].count("Ding.\n") == 1
+    life.crash()
+
+
+def test_a_file_that_is_saved_as_it_was_is_reported_once(tmp_path: Path) -> None:
+    """Whether it is good or broken; that it is mended is told, too (FM-43)."""
+    life, _ = lived(world := CodeWorld(tmp_path))
+    for text in (BROKEN, BROKEN, ITEMS, ITEMS):
+        world.write(items=text)
+        life.reload("watch")
+    assert [event["kind"] for event in life.events if event["kind"].startswith("reload")] == [
+        "reload-failed",
+        "reloaded",
+    ]
+    life.crash()
+
+
 TWO = SHOP.replace("class Shop(Module):", "class Shop(Module):\n    version = 2").replace(".oil", ".litres")
 LITRES = ITEMS.replace("oil: int = 3", "litres: int = 30")
 UP = "\n@migrate(Lamp, 1)\ndef up(row):\n    return {'litres': row['oil'] * 10}\n"

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from perdure.errors import SchemaError
-from perdure.host.running import Next
+from perdure.host.running import Next, Swapped
 from perdure.room.tables import Row, TableSpec
 from tests.host.hosting import ANN, BOB, DIARY, Gate, Life, Toy, World, began
 
@@ -20,10 +20,10 @@ def other(world: World, generation: str = "2") -> Toy:
     return toy
 
 
-def offer(life: Life, toy: Toy) -> float | None:
+def offer(life: Life, toy: Toy) -> Swapped | None:
     """Offer code to the hall."""
-    paused_s: float | None = life.call(life.host.offer_code, life.running(), Next(toy, False, False))
-    return paused_s
+    swapped: Swapped | None = life.call(life.host.offer_code, life.running(), Next(toy, False, False))
+    return swapped
 
 
 def test_a_swap_takes_no_input_and_shows_nothing(tmp_path: Path) -> None:

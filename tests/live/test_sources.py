@@ -242,7 +242,7 @@ def test_stored_sources_come_back_as_they_were(modules, data, root):
         },
         {name: Source(name, _place(Path(root), name, False), text, False) for name, text in data.items()},
     )
-    again = unpack(pack(sources), sources.generation)
+    again = unpack(pack(sources), sources.generation, sources.root.parent)
     assert again.everything == sources.everything
     assert (again.root, again.generation) == (sources.root, sources.generation)
 
@@ -256,7 +256,7 @@ def test_stored_sources_know_their_places(tmp_path):
     (tmp_path / "drinks.toml").write_text("")
     for path in (game, tmp_path / "tavern.py"):
         sources = capture(path)
-        assert unpack(pack(sources), sources.generation).everything == sources.everything
+        assert unpack(pack(sources), sources.generation, sources.root.parent).everything == sources.everything
 
 
 @given(cut=st.integers(min_value=0), flip=st.integers(min_value=0))
@@ -272,4 +272,4 @@ def test_damaged_stored_sources_are_refused(cut, flip):
         damaged.append(bytes(packed))
     for data in damaged:
         with pytest.raises(StorageError, match=f"generation {sources.generation} are damaged"):
-            unpack(data, sources.generation)
+            unpack(data, sources.generation, sources.root.parent)

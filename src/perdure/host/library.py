@@ -7,6 +7,7 @@ nothing. What lies on disk comes afterwards, as a reload with a report of its ow
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Library:
     def __init__(
         self, games: Mapping[str, Path], blobs: Blobs, list: GenerationList, notify: Callable[[dict[str, Any]], None]
     ) -> None:
-        self.paths = dict(games)
+        self.paths = {game: Path(os.path.abspath(path)) for game, path in games.items()}
         self._blobs, self._list, self._notify = blobs, list, notify
         self._loaded: dict[str, dict[str, PythonProgram]] = {game: {} for game in games}
         self._current = {game: self._first(game) for game in games}
@@ -123,7 +124,7 @@ class Library:
 
     def _stored(self, game: str, generation: str) -> PythonProgram | None:
         try:
-            sources = unpack(self._blobs.get(f"{FOLDER}/{generation}"), generation)
+            sources = unpack(self._blobs.get(f"{FOLDER}/{generation}"), generation, self.paths[game].parent)
             return self.add(game, load_sources(sources, game))
         except (StorageError, GameError) as error:
             self._notify({"kind": "code-lost", "game": game, "generation": generation, "reason": str(error)})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -24,10 +25,11 @@ DEADLINE_S = 120.0
 
 
 class Task(msgspec.Struct, array_like=True):
-    """What the process is told: packed sources and their id, the game's name, the rows."""
+    """What the process is told: packed sources, their id and where they lie, the game's name, the rows."""
 
     sources: bytes
     generation: str
+    folder: str
     game: str
     rows: Rows
 
@@ -61,7 +63,7 @@ async def rehearse(task: Task) -> Result:
 
 def convert(task: Task) -> Result:
     """Convert every row, here."""
-    program = load_sources(unpack(task.sources, task.generation), task.game)
+    program = load_sources(unpack(task.sources, task.generation, Path(task.folder)), task.game)
     result: Result = {}
     for table, rows in task.rows.items():
         spec = program.tables[table]

@@ -195,8 +195,7 @@ class Reloads:
                 await self._in_thread(partial(self._library.record, order.game, program.generation))
             self._library.publish(order.game, program)
         with course.step("swap"):
-            rooms = self._rooms(order.game) if order.drop_orphans else self._behind(order, program)
-            await self._swap_all(rooms, program, order, report)
+            await self._swap_all(self._behind(order, program), program, order, report)
         report.orphans += self._orphans(order.game)
         with course.step("retire"):
             self._library.prune()
@@ -344,7 +343,8 @@ class Reloads:
             return
         assert program.sources is not None
         packed = await self._in_thread(partial(pack, program.sources))
-        found = await rehearse(Task(packed, program.generation, order.game, rows))
+        folder = str(program.sources.root.parent)
+        found = await rehearse(Task(packed, program.generation, folder, order.game, rows))
         for migration in concerned:
             migration.failed, migration.error = found[migration.table]
 

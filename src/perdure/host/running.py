@@ -75,6 +75,18 @@ class Next(NamedTuple):
     may_lose: bool
 
 
+class Swapped(NamedTuple):
+    """A room went on with other code.
+
+    Attributes:
+        paused_s: For how long it stood still.
+        dropped: Handlers of the timers that were dropped.
+    """
+
+    paused_s: float
+    dropped: list[str]
+
+
 class Identity(NamedTuple):
     """What the executing slot says of a callback: its number, and the event that caused it (n -1: none did)."""
 

@@ -1,8 +1,8 @@
 """Building the next generation: what of an edit can serve does, what cannot keeps its last good code.
 
 Theory of operation. The new sources are loaded beside the good generation. A module that does not load gets its
-last good source back, or is left out if it is new. If it is unchanged, the nearest of its dependencies that
-changed get theirs back. Then it is tried again, with what was loaded so far. Each step puts at least one file
+last good source back, or is left out if it is new. If it is unchanged, what changed and is named in the error gets its own
+back, or else the nearest of its dependencies that changed. Then it is tried again, with what was loaded so far. Each step puts at least one file
 back, so it ends: with the good generation at the latest. Modules that import each other count as one.
 
 What a generation may be beyond loading is up to `check`, which makes the product that somebody wants of it; a
@@ -193,7 +193,7 @@ class _Attempt(Generic[T]):
             self.failed.append(self._with_context(_failed(module, error), members))
             self._hold((name for name in mine if name != module), f"it belongs together with {_shown(module)}")
             self._put_back(mine)
-        elif near := self._nearest(members):
+        elif near := self._named_in(error.message) or self._nearest(members):
             where = f" ({error.file}:{error.line})" if error.file else ""
             self._hold(near, f"{_shown(module or '')} does not load with the new one: {error.message}{where}")
             self._put_back(near)
@@ -223,6 +223,10 @@ class _Attempt(Generic[T]):
         """Those whose source is not the last good one, added and removed ones included."""
         now = self.sources.everything
         return [name for name in names if now.get(name) != self.last.get(name)]
+
+    def _named_in(self, message: str) -> list[str]:
+        """The changed files that a message names: what was imported from, the other place where a word is bound."""
+        return self._changed(name for name, s in self.sources.everything.items() if str(s.path) in message)
 
     def _nearest(self, members: Sequence[str]) -> list[str]:
         """The changed dependencies of some modules in the first layer that has any."""

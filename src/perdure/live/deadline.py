@@ -79,6 +79,7 @@ class _Call:
             return False
         self._raise(None)  # the thread waits for `_watched`, so what was still to come is taken back
         self._watched.release()
+        self._thread.join()
         return True
 
     def cut(self) -> bool:

@@ -162,7 +162,7 @@ class _Cycle:
                 return
             except NotLoaded as error:
                 first_error = first_error or error
-                if "partially initialized" not in str(error.__cause__):
+                if "partially initialized" not in error.message:
                     break
         for version in self._members.values():
             version.retire()

@@ -133,7 +133,7 @@ def capture(path: Path, *, wait_s: float = WAIT_S) -> Sources:
 
 
 class _Packed(msgspec.Struct, array_like=True):
-    """Sources as they are stored. Paths follow from names."""
+    """Sources as they are stored. Paths follow from names; `root` is the name of the game's folder or file."""
 
     root: bytes
     files: list[tuple[str, bytes, bool]]
@@ -142,11 +142,14 @@ class _Packed(msgspec.Struct, array_like=True):
 def pack(sources: Sources) -> bytes:
     """The sources as bytes, to be stored under their `generation`."""
     files = [(source.name, source.data, source.is_package) for source in sources.everything.values()]
-    return msgspec.msgpack.encode(_Packed(os.fsencode(sources.root), files))
+    return msgspec.msgpack.encode(_Packed(os.fsencode(sources.root.name), files))
 
 
-def unpack(data: bytes, expected_id: str) -> Sources:
+def unpack(data: bytes, expected_id: str, folder: Path) -> Sources:
     """What `pack` made into bytes.
+
+    Args:
+        folder: The one in which the game's folder or file lies by now; tracebacks and errors name it.
 
     Raises:
         StorageError: These are not the sources of the generation `expected_id`.
@@ -155,7 +158,7 @@ def unpack(data: bytes, expected_id: str) -> Sources:
         packed = msgspec.msgpack.decode(data, type=_Packed)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _damaged(expected_id, str(error)) from error
-    root = Path(os.fsdecode(packed.root))
+    root = folder / os.fsdecode(packed.root)
     found = [Source(name, _place(root, name, folder), text, folder) for name, text, folder in packed.files]
     sources = _sources(root, found)
     if sources.generation != expected_id:

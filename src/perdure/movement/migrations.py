@@ -49,7 +49,7 @@ def ways_back(new: Mapping[str, TableSpec], old: Mapping[str, TableSpec]) -> lis
         if before is None or before.schema == spec.schema:
             continue
         try:
-            check_rows(before, spec.schema, {spec.version: 1}, back=spec, may_lose=True)
+            check_rows(before, [spec.schema], {spec.version: 1}, back=spec, may_lose=True)
         except SchemaError:
             stuck.append(name)
     return stuck
@@ -58,7 +58,7 @@ def ways_back(new: Mapping[str, TableSpec], old: Mapping[str, TableSpec]) -> lis
 def _planned(spec: TableSpec, before: TableSpec, versions: Mapping[int, int]) -> Planned:
     refused = ""
     try:
-        check_rows(spec, before.schema, versions, back=before, may_lose=True)
+        check_rows(spec, [before.schema], versions, back=before, may_lose=True)
     except SchemaError as error:
         refused = str(error)
     lost = [f for f, text in before.fields.items() if spec.fields.get(f) != text]

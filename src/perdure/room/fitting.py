@@ -7,7 +7,7 @@ knows the way back is about to leave. There are few of them: those that were tou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +17,7 @@ from perdure.room.tables import Cells, Change, Migration, Table, TableSpec
 from perdure.snapshot.body import TableSchema
 
 Specs = Mapping[str, TableSpec]
+Schemas = Sequence[TableSchema]
 
 
 class Fitted(NamedTuple):
@@ -34,14 +35,14 @@ class Fitted(NamedTuple):
 
 
 def fit(
-    new: Specs, old: Specs, cells: Mapping[str, Cells], schemas: Mapping[str, TableSchema], *, may_lose: bool
+    new: Specs, old: Specs, cells: Mapping[str, Cells], schemas: Mapping[str, Schemas], *, may_lose: bool
 ) -> Fitted:
     """The tables of a room for the specs `new`. The room itself is not changed.
 
     Args:
         new, old: The tables that the next code declares, and those that the present one does.
         cells: All tables of the room.
-        schemas: Those of the tables that the present code does not declare.
+        schemas: See `check_rows`.
         may_lose: See `TableSpec.check`.
 
     Raises:
@@ -54,8 +55,7 @@ def fit(
         tables[name] = Table(spec)
         if kept is None:
             continue
-        stored = old[name].schema if name in old else schemas.get(name)
-        check_rows(spec, stored, kept.versions, back=old.get(name), may_lose=may_lose)
+        check_rows(spec, schemas.get(name, ()), kept.versions, back=old.get(name), may_lose=may_lose)
         rows += _converted_back(spec, old.get(name), kept)
         tables[name].take_over(kept)
     others = {name: _plain(name, kept) for name, kept in cells.items() if name not in tables}
@@ -64,7 +64,7 @@ def fit(
 
 def check_rows(
     spec: TableSpec,
-    stored: TableSchema | None,
+    stored: Schemas,
     versions: Mapping[int, int],
     *,
     back: TableSpec | None = None,
@@ -73,7 +73,7 @@ def check_rows(
     """Make sure that rows of these versions can be read; a table without rows fits whatever was in it.
 
     Args:
-        stored: The schema under which the newest of them were written.
+        stored: Every schema under which rows of the table may have been written, the latest last.
         back: The present code's spec, which may know ways back from its version.
 
     Raises:
@@ -84,8 +84,10 @@ def check_rows(
             _way_back(spec, back, version)
         elif version != spec.version:
             spec.path(version)
-        elif stored is not None and stored.version == spec.version:
-            spec.check(stored, may_lose=may_lose)
+        else:
+            same = [schema for schema in stored if schema.version == version]
+            for schema in same:  # what earlier ones had, and the latest has not, was lost before
+                spec.check(schema, may_lose=may_lose or schema is not same[-1])
 
 
 def _way_back(spec: TableSpec, back: TableSpec, version: int) -> list[Migration]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
@@ -50,7 +50,7 @@ from perdure.room.record import (
 )
 from perdure.room.seats import Seat
 from perdure.room.tables import Cells, Change, Table
-from perdure.snapshot.body import Body, Meta
+from perdure.snapshot.body import Body, Meta, TableSchema
 
 Guard = Callable[[Callable[[], None], float], None]
 """Runs a function within a budget in seconds, or raises `Overrun`."""
@@ -154,6 +154,7 @@ class Room:
         }
         self.cells: dict[str, Cells] = dict(self.tables)
         self.cells.update({name: Cells(name, rows) for name, rows in tables.items() if name not in self.tables})
+        self._declare({name: spec.schema for name, spec in program.tables.items()})
         self.handler: Handler = program.bind(id, self.tables)
         self.timers: dict[str, Timer] = {}
         self._due: list[tuple[int, str]] = []
@@ -180,7 +181,7 @@ class Room:
             SchemaError: It cannot; the table and what to do are named.
         """
         for name, table in self.tables.items():
-            check_rows(table.spec, self._schemas.get(name), table.versions)
+            check_rows(table.spec, self._schemas[name], table.versions)
 
     # -- callbacks -------------------------------------------------------------------------------
 
@@ -221,16 +222,17 @@ class Room:
         Raises:
             SchemaError: The new code cannot read rows that are there. Nothing has changed.
         """
-        old = self.program.tables
         fitted = self._fitted(program, may_lose)
         handler = program.bind(self.id, fitted.tables)
         self.now_us = max(self.now_us + 1, clock_us)
-        self._schemas = {**self._schemas, **{name: spec.schema for name, spec in old.items()}}
         self.program, self.handler, self.tables, self.cells = program, handler, fitted.tables, fitted.cells
         self._queue_timers()
+        schemas = {name: spec.schema for name, spec in program.tables.items() if not self._is_latest(name, spec.schema)}
+        cause = Reloaded(program.generation, schemas)
+        self._begin(cause)
         dropped: list[tuple[str, Timer | None]] = [(id, None) for id in self.orphans] if drop_orphans else []
         record = Record(
-            self.id, self.epoch, self.branch, self.c + 1, self.now_us, Reloaded(program.generation),
+            self.id, self.epoch, self.branch, self.c + 1, self.now_us, cause,
             fitted.rows, timers=dropped, previous=self.last_digest,
         )  # fmt: skip
         for name, key, row in record.rows:
@@ -331,8 +333,18 @@ class Room:
                 self.answered = self.requests.pop(request)
             case Mailed(source=source, number=number):
                 self.mail_seen[source] = number
-            case Reloaded():  # this code was found to fit when it came
-                self._schemas = {name: old for name, old in self._schemas.items() if name not in self.tables}
+            case Reloaded(schemas=schemas):
+                self._declare(schemas)
+
+    def _declare(self, schemas: Mapping[str, TableSchema]) -> None:
+        """From here on rows are written under these schemas. A table without rows forgets the earlier ones."""
+        for name, schema in schemas.items():
+            rows = self.cells[name].versions if name in self.cells else {}
+            known = [other for other in self._schemas.get(name, ()) if rows and other != schema]
+            self._schemas[name] = [*known, schema]
+
+    def _is_latest(self, table: str, schema: TableSchema) -> bool:
+        return self._schemas.get(table, [])[-1:] == [schema]
 
     def _book(self, record: Record, data: bytes) -> Ran:
         """Book what the record says, but for its rows; returns it with the numbers that outputs and effects got."""
@@ -432,8 +444,7 @@ class Room:
 
     def capture(self) -> Body:
         """The room's value, at a quiescent point. The caller owns it."""
-        schemas = dict(self._schemas)
-        schemas.update({name: spec.schema for name, spec in self.program.tables.items()})
+        schemas = {name: list(known) for name, known in self._schemas.items()}
         meta = Meta(
             self.booked_us, self.seed, self.started,
             {id: _encode(timer) for id, timer in self.timers.items()},

@@ -11,6 +11,8 @@ import hashlib
 
 import msgspec
 
+from perdure.snapshot.body import TableSchema
+
 Key = str | int | tuple[str | int, ...]
 """Key of a row. Floats are refused (NaN), so is everything whose equality differs between processes."""
 
@@ -120,9 +122,15 @@ class Closed(msgspec.Struct, tag="close", array_like=True, frozen=True):
 
 
 class Reloaded(msgspec.Struct, tag="reload", array_like=True, frozen=True):
-    """From here on the room runs other code: this generation of its game. No game code runs, but migrations back."""
+    """From here on the room runs other code. No game code runs in this callback, but migrations back.
+
+    Attributes:
+        generation: Of the game's code.
+        schemas: table -> its schema in that code, where it is not the latest that the room knows.
+    """
 
     generation: str
+    schemas: dict[str, TableSchema] = {}
 
 
 Cause = Started | Event | Wake | TimerFired | Answered | Mailed | Gone | Closed | Reloaded

@@ -54,6 +54,9 @@ class TableSpec:
         version: Version of the owning module, 1 to 65535.
         migrations: (n, n ± 1) -> pure function of one row's fields.
 
+    Attributes:
+        schema: What snapshots say about the table.
+
     Raises:
         RowError: A field's type cannot be stored; table, field and reason are named.
     """
@@ -68,15 +71,11 @@ class TableSpec:
         self.name, self.row, self.version = name, row, version
         self.migrations = dict(migrations or {})
         self.fields = field_texts(row, name)
+        self.schema = TableSchema(version, dict(self.fields))
         self.required = {f.name for f in msgspec.structs.fields(row) if f.required}
         self.prefix = version.to_bytes(2, "little")
         self.encode = msgspec.msgpack.Encoder().encode
         self.decode = msgspec.msgpack.Decoder(row).decode
-
-    @property
-    def schema(self) -> TableSchema:
-        """What snapshots say about this table."""
-        return TableSchema(self.version, dict(self.fields))
 
     def check(self, stored: TableSchema, *, may_lose: bool = False) -> None:
         """Accept rows written under `stored`, or refuse them.

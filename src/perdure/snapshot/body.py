@@ -67,7 +67,7 @@ class Meta(msgspec.Struct, array_like=True):
         effects: service -> (next number, [(number, body)] unacknowledged).
         mail_seen: source room -> number of its last mail applied.
         seats: session -> seat.
-        schemas: table -> its schema.
+        schemas: table -> every schema under which rows of it may have been written, the latest last.
         last_digest: Digest of the room's last record.
     """
 
@@ -79,7 +79,7 @@ class Meta(msgspec.Struct, array_like=True):
     effects: dict[str, tuple[int, list[tuple[int, bytes]]]]
     mail_seen: dict[str, int]
     seats: dict[str, SeatState]
-    schemas: dict[str, TableSchema]
+    schemas: dict[str, list[TableSchema]]
     last_digest: bytes
 
 

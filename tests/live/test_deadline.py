@@ -1,0 +1,67 @@
+"""A function within a deadline, whatever it does."""
+
+import threading
+
+import pytest
+
+from perdure.live.deadline import Deadline, Overrun
+
+
+def names() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def test_what_ends_in_time_is_as_if_it_had_been_called():
+    """Also if it raises: the error is its own."""
+    done = []
+    Deadline(10)(lambda: done.append(1))
+    with pytest.raises(KeyError, match="sword"):
+        Deadline(10)(lambda: {}["sword"])
+    assert done == [1]
+    assert "perdure-body" not in names()
+
+
+def test_an_endless_loop_is_cut_and_its_place_is_known():
+    """The line where it was."""
+
+    def loop() -> None:
+        while True:
+            pass
+
+    with pytest.raises(Overrun) as caught:
+        Deadline(0.05)(loop)
+    file, line = caught.value.places[0]
+    assert (file, line - loop.__code__.co_firstlineno) in [(__file__, 1), (__file__, 2)]
+    assert caught.value.stopped
+    assert "perdure-body" not in names()
+
+
+def test_a_loop_that_catches_everything_is_cut():
+    """The exception comes again and again, and swallowing the last one does not help (FM-50)."""
+    rounds = []
+
+    def loop() -> None:
+        for _ in range(5):
+            try:
+                while True:
+                    pass
+            except BaseException:  # noqa: BLE001  (what an author may write)
+                rounds.append(1)
+
+    with pytest.raises(Overrun):
+        Deadline(0.05)(loop)
+    assert len(rounds) == 5
+
+
+def test_what_cannot_be_cut_is_given_up(monkeypatch):
+    """One endless operation in C: the caller goes on, and says so (FM-50)."""
+    monkeypatch.setattr("perdure.live.deadline.GIVE_UP_S", 0.05)
+    lock = threading.Lock()
+    lock.acquire()
+    with pytest.raises(Overrun, match="cannot be cut") as caught:
+        Deadline(0.05)(lambda: lock.acquire() and None)
+    assert not caught.value.stopped
+    stuck = next(thread for thread in threading.enumerate() if thread.name == "perdure-body")
+    lock.release()
+    stuck.join(10)
+    assert not stuck.is_alive()
