@@ -60,16 +60,16 @@ def building(deadline_s: float = 10.0) -> Builder[None]:
 class Playing:
     """A game that is edited and built again and again."""
 
-    def __init__(self, files: Mapping[str, str], builder: Builder[None] | None = None) -> None:
+    def __init__(self, files: Mapping[str, str], builder: Builder[Any] | None = None) -> None:
         self.builder = builder or building()
         self.files = dict(files)
-        self.built: Built[None] = self.builder.build(None, game(self.files))
+        self.built: Built[Any] = self.builder.build(None, game(self.files))
 
     @property
     def generation(self) -> Generation:
         return self.built.generation
 
-    def edit(self, changes: Mapping[str, str | None], *, atomic: bool = False) -> Built[None]:
+    def edit(self, changes: Mapping[str, str | None], *, atomic: bool = False) -> Built[Any]:
         """Change files, None removes one; build; and let go of the generation before."""
         self.files = {name: text for name, text in {**self.files, **changes}.items() if text is not None}
         before = self.generation

@@ -1,6 +1,6 @@
 """What of an edit can serve does; what cannot keeps its last good code, and the report says why."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -59,7 +59,7 @@ def test_the_same_sources_are_the_same_generation():
     playing.end()
 
 
-CASES = {
+CASES: dict[str, tuple[dict[str, str | None], dict[str, Any], str]] = {
     "a syntax error": ({"items.py": "SWORD = "}, {"failed": [("items", 1)]}, "invalid syntax"),
     "an error halfway": (
         {"items.py": "SWORD = 2\nAXE = SWORD / 0"},
@@ -208,6 +208,10 @@ def test_a_body_that_does_not_end_is_cut():
     playing.end()
 
 
+def checking(check: Callable[[Generation], Any]) -> Builder[Any]:
+    return Builder(compile_here, check)
+
+
 # -- checks -------------------------------------------------------------------------------------------
 
 
@@ -234,7 +238,7 @@ class Commands:
 def test_what_the_check_refuses_counts_against_the_module_that_it_names():
     """The product is that of what serves in the end, and refused generations are retired (FM-47)."""
     check = Commands()
-    builder: Builder[Any] = Builder(compile_here, check)
+    builder = checking(check)
     playing = Playing({"a.py": "WORDS = ['look']", "b.py": "WORDS = ['say']"}, builder)
     built = playing.edit({"b.py": "WORDS = ['look']", "c.py": "WORDS = ['hit']"})
     assert told(built) == {"added": ["c"], "failed": [("b", 1)]}
@@ -245,7 +249,7 @@ def test_what_the_check_refuses_counts_against_the_module_that_it_names():
 
 def test_what_the_check_refuses_without_a_culprit_holds_all_changes():
     """It is reported as the game's."""
-    playing = Playing({"a.py": "WORDS = []", "b.py": ""}, Builder(compile_here, Commands()))
+    playing = Playing({"a.py": "WORDS = []", "b.py": ""}, checking(Commands()))
     built = playing.edit({"a.py": "WORDS = ['?']", "b.py": "N = 1"})
     assert told(built) == {"failed": [("", 0)], "held": ["a", "b"]}
     assert built.failed[0].message == "a word that is none"
@@ -254,7 +258,7 @@ def test_what_the_check_refuses_without_a_culprit_holds_all_changes():
 
 def test_an_unchanged_module_that_the_check_names_holds_the_other_place_that_is_named():
     """A word that a new module binds as well: everything else is live."""
-    playing = Playing({"b.py": "WORDS = ['say']", "c.py": ""}, Builder(compile_here, Commands()))
+    playing = Playing({"b.py": "WORDS = ['say']", "c.py": ""}, checking(Commands()))
     built = playing.edit({"a.py": "WORDS = ['say']", "c.py": "N = 1"})
     assert told(built) == {"refreshed": ["c"], "held": ["a"]}
     assert built.held[0].because.startswith("b does not load with the new one: say is bound twice")
@@ -282,7 +286,7 @@ def test_an_error_of_the_check_itself_names_the_games_line():
     def check(generation: Generation) -> None:
         vars(generation.modules["a"])["f"]()
 
-    playing = Playing({"a.py": "def f(): ..."}, Builder(compile_here, check))
+    playing = Playing({"a.py": "def f(): ..."}, checking(check))
     built = playing.edit({"a.py": "def f():\n    return 1 / 0"})
     assert told(built) == {"failed": [("a", 2)]}
     playing.end()

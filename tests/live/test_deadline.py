@@ -1,5 +1,8 @@
 """A function within a deadline, whatever it does."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -11,12 +14,16 @@ def names() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
 
+def fail() -> None:
+    raise KeyError("sword")
+
+
 def test_what_ends_in_time_is_as_if_it_had_been_called():
     """Also if it raises: the error is its own."""
-    done = []
+    done: list[int] = []
     Deadline(10)(lambda: done.append(1))
     with pytest.raises(KeyError, match="sword"):
-        Deadline(10)(lambda: {}["sword"])
+        Deadline(10)(fail)
     assert done == [1]
     assert "perdure-body" not in names()
 
@@ -59,9 +66,36 @@ def test_what_cannot_be_cut_is_given_up(monkeypatch):
     lock = threading.Lock()
     lock.acquire()
     with pytest.raises(Overrun, match="cannot be cut") as caught:
-        Deadline(0.05)(lambda: lock.acquire() and None)
+        Deadline(0.05)(lock.acquire)
     assert not caught.value.stopped
     stuck = next(thread for thread in threading.enumerate() if thread.name == "perdure-body")
     lock.release()
     stuck.join(10)
     assert not stuck.is_alive()
+
+
+PROFILED = """
+import sys, threading
+from perdure.live import deadline
+deadline.GIVE_UP_S = 0.05
+sys.setprofile(lambda *_: None)
+threading.setprofile(lambda *_: None)
+def loop():
+    while True: pass
+lock = threading.Lock()
+lock.acquire()
+for function in (int, loop, lock.acquire, int):
+    try:
+        deadline.Deadline(0.05)(function)
+        print("ended")
+    except deadline.Overrun:
+        print("cut")
+"""
+
+
+def test_a_profiler_goes_on_after_a_cut():
+    """An exception that no thread meets leaves the interpreter unable to profile, trace or debug (FM-50)."""
+    run = subprocess.run(
+        [sys.executable, "-c", PROFILED], env=dict(os.environ), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout.split() == ["ended", "cut", "cut", "ended"]

@@ -46,7 +46,7 @@ def test_what_a_reload_cannot_carry_over_is_named(text, line, part):
         "__all__ = ['f']\ndef f(): ...",
         "from .items import names",
         "def f():\n    guests = []",
-        "import concurrent.futures\nPOOL = concurrent.futures.ThreadPoolExecutor(1)\nPOOL.submit(int).result()\nPOOL.shutdown()",
+        "from concurrent.futures import ThreadPoolExecutor as P\nPOOL = P(1)\nPOOL.submit(int).result()",
     ],
 )
 def test_what_reloads_well_is_not_named(text):

@@ -83,11 +83,18 @@ def test_a_star_import_brings_what_python_would_bring():
 
 def test_a_package_may_compute_its_names():
     """A module's `__getattr__` (PEP 562), from inside and outside of the package."""
-    files = {
-        "shop/__init__.py": "def __getattr__(name):\n    if name == 'MUG':\n        return 1\n    raise AttributeError(name)",
-        "shop/goods.py": "",
-        "talk.py": "from .shop import MUG\nfrom . import shop\nSAME = shop.MUG, hasattr(shop, 'goods'), hasattr(shop, 'PLATE')",
-    }
+    computed = """
+        def __getattr__(name):
+            if name == "MUG":
+                return 1
+            raise AttributeError(name)
+    """
+    talk = """
+        from .shop import MUG
+        from . import shop
+        SAME = shop.MUG, hasattr(shop, "goods"), hasattr(shop, "PLATE")
+    """
+    files = {"shop/__init__.py": computed, "shop/goods.py": "", "talk.py": talk}
     generation = load(game(files))
     assert vars(generation.modules["talk"])["SAME"] == (1, True, False)
     generation.release()

@@ -1,9 +1,10 @@
 """Building the next generation: what of an edit can serve does, what cannot keeps its last good code.
 
 Theory of operation. The new sources are loaded beside the good generation. A module that does not load gets its
-last good source back, or is left out if it is new. If it is unchanged, what changed and is named in the error gets its own
-back, or else the nearest of its dependencies that changed. Then it is tried again, with what was loaded so far. Each step puts at least one file
-back, so it ends: with the good generation at the latest. Modules that import each other count as one.
+last good source back, or is left out if it is new. If it is unchanged, a changed file that the error names gets its
+own back, or else the nearest of the module's dependencies that changed. Then it is tried again, with what was loaded
+so far. Each step puts at least one file back, so it ends: with the good generation at the latest. Modules that import
+each other count as one.
 
 What a generation may be beyond loading is up to `check`, which makes the product that somebody wants of it; a
 `GameError` with a file in it counts against the module in that file.

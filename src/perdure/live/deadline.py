@@ -44,7 +44,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def __call__(self, function: Callable[[], None]) -> None:
+    def __call__(self, function: Callable[[], object]) -> None:
         """Call `function` in a thread of its own and wait for it.
 
         Raises:
@@ -64,9 +64,10 @@ class Deadline:
 class _Call:
     """One call in its thread. What both threads touch are two plain locks: no cut can leave those half changed."""
 
-    def __init__(self, function: Callable[[], None]) -> None:
-        self._function: Callable[[], None] | None = function
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function: Callable[[], object] | None = function
         self.error: BaseException | None = None
+        self._given_up = False
         self._running, self._watched = threading.Lock(), threading.Lock()
         self._running.acquire()
         self._watched.acquire()
@@ -74,20 +75,21 @@ class _Call:
         self._thread.start()
 
     def ended(self, within_s: float) -> bool:
-        """Wait for the end. If it came, nothing is raised in the thread any more."""
+        """Wait for the end of a call that was not cut."""
         if not self._running.acquire(timeout=within_s):
             return False
-        self._raise(None)  # the thread waits for `_watched`, so what was still to come is taken back
-        self._watched.release()
-        self._thread.join()
+        self._let_go()
         return True
 
     def cut(self) -> bool:
         """Raise in the thread until it ends, or is given up. Returns whether it ended."""
         for _ in range(round(GIVE_UP_S / REPEAT_S)):
-            self._raise(_Cut)
-            if self.ended(REPEAT_S):
+            _raise_in(self._thread, _Cut)
+            if self._running.acquire(timeout=REPEAT_S):
+                _raise_in(self._thread, None)  # it waits for `_watched`, and would meet the last one behind that
+                self._let_go()
                 return True
+        self._given_up = True
         self._watched.release()
         return False
 
@@ -100,13 +102,18 @@ class _Call:
             frame = frame.f_back
         return found
 
+    def _let_go(self) -> None:
+        self._watched.release()
+        self._thread.join()
+
     def _run(self) -> None:
         while True:
             try:
                 self._call()
                 if self._running.locked():
                     self._running.release()
-                self._watched.acquire()
+                if not self._given_up:
+                    self._watched.acquire()
             except _Cut:  # it came when the function had ended
                 continue
             return
@@ -120,6 +127,21 @@ class _Call:
         except BaseException as error:  # noqa: BLE001  (it is raised again, in the thread that waits)
             self.error = error
 
-    def _raise(self, exception: type[BaseException] | None) -> None:
-        raised = None if exception is None else ctypes.py_object(exception)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread.ident or 0), raised)
+
+def _raise_in(thread: threading.Thread, exception: type[BaseException] | None) -> None:
+    """Let a thread meet an exception; None takes back what it has not met yet.
+
+    CPython 3.11 and 3.12 set a flag for the whole interpreter and clear it only when some thread meets its exception.
+    While it is set every thread is slow, and a traced or profiled one does not come past the start of a function. So
+    this thread meets one of its own at once; the other one then meets its own when it hands over the interpreter.
+    """
+    target, own = ctypes.c_ulong(thread.ident or 0), ctypes.c_ulong(threading.get_ident())
+    raised, cut = None if exception is None else ctypes.py_object(exception), ctypes.py_object(_Cut)
+    set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    try:
+        set_exception(target, raised)
+        set_exception(own, cut)
+        while True:
+            pass
+    except _Cut:
+        pass

@@ -120,7 +120,7 @@ class Importer:
         self._execute(name)
         found = self._views.get(name) or self.own(name)
         parent, _, last = name.rpartition(".")
-        if found is not None and self._is_package and parent == self._name and name:
+        if found is not None and name and self._is_package and parent == self._name and _is_partial(self._namespace):
             self._namespace.setdefault(last, found)  # as Python does, so a package may use what it imported from
         return found
 
@@ -177,7 +177,12 @@ class _Importlib(ModuleType):
 
 def _may_have(module: ModuleType | None, name: str) -> bool:
     """Whether a module has a name. Of one that is half there Python says so itself."""
-    return module is not None and (hasattr(module, name) or vars(module.__spec__).get("_initializing", False))
+    return module is not None and (hasattr(module, name) or _is_partial(vars(module)))
+
+
+def _is_partial(namespace: Mapping[str, Any]) -> bool:
+    """Whether a module's body is still running."""
+    return bool(vars(namespace["__spec__"])["_initializing"]) if "__spec__" in namespace else False
 
 
 def _above(name: str) -> list[str]:
