@@ -67,6 +67,7 @@ CASES: dict[str, tuple[dict[str, str | None], dict[str, Any], str]] = {
         "ZeroDivisionError: division by zero",
     ),
     "an exit": ({"items.py": "raise SystemExit(1)"}, {"failed": [("items", 1)]}, "SystemExit"),
+    "an interrupt": ({"items.py": "raise KeyboardInterrupt"}, {"failed": [("items", 1)]}, "KeyboardInterrupt"),
     "an exception beside the tree": (
         {"items.py": "class E(BaseException): ...\nraise E"},
         {"failed": [("items", 2)]},

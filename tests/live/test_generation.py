@@ -1,6 +1,7 @@
 """Generations share what is the same, and leave nothing when they are retired."""
 
 import gc
+import importlib
 import inspect
 import logging
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from perdure.live.compiling import Compiled
-from perdure.live.generation import Registry, Version
+from perdure.live.generation import ROOT, Registry, Version
 from perdure.live.loader import load
 from tests.live.games import Playing, alive, compiled, game, loaded
 
@@ -52,6 +53,8 @@ def test_a_module_is_known_by_its_unique_name_while_it_lives():
     generation = load(game({"items.py": "class Sword: ..."}))
     module = generation.modules["items"]
     assert sys.modules[module.__name__] is module
+    assert importlib.import_module(module.__name__) is module
+    assert __import__(module.__name__).__name__ == ROOT
     assert sys.modules[vars(module)["Sword"].__module__] is module
     assert module.__spec__ is not None
     assert module.__spec__.origin == module.__file__ == "/games/mud/items.py"

@@ -80,11 +80,14 @@ class Before:
 
 def sizes_of(module: ModuleType, compiled: Compiled) -> dict[str, int]:
     """The sizes of the globals that look like state: in lower case, can be changed, and made here."""
-    candidates = [name for name, value in vars(module).items() if _may_change(value) and not name.startswith("__")]
+    candidates = list(vars(module).items())  # at once: other threads may run the module's functions
     return {
-        name: len(vars(module)[name])
-        for name in candidates
-        if name.islower() and name in compiled.code.co_names and not _is_imported(compiled, name)
+        name: len(value)
+        for name, value in candidates
+        if _may_change(value)
+        and _is_state(name)
+        and name in compiled.code.co_names
+        and not _is_imported(compiled, name)
     }
 
 
@@ -112,6 +115,10 @@ def _is_worker(thread: threading.Thread) -> bool:
 
 def _may_change(value: Any) -> bool:
     return isinstance(value, list | dict | set | bytearray | deque)
+
+
+def _is_state(name: str) -> bool:
+    return name.islower() and not name.startswith("__")
 
 
 def _is_imported(compiled: Compiled, name: str) -> bool:

@@ -18,8 +18,10 @@ import importlib.machinery
 import importlib.util
 import re
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import ModuleType
 
 from perdure.errors import GameError
 from perdure.live.compiling import Compiled, Compiler, NotCompiled, compile_here
@@ -34,6 +36,8 @@ __all__ = ["ROOT", "Loading", "NotLoaded", "blamed", "load"]
 
 NOTHING = "Nothing of the game was loaded."
 _UNIQUE = re.compile(ROOT + r"\.(\w+)_[0-9a-f]{8,}\b")
+
+_ROOT = ModuleType(ROOT, "Packages of loaded games; `import` of a dotted name looks for the first part of it, too.")
 
 Runner = Callable[[Callable[[], None]], None]
 """Runs the body of a module, or refuses to go on with it."""
@@ -143,7 +147,7 @@ class _Cycle:
     def __init__(self, sources: Sources, members: Mapping[str, Version], run: Runner) -> None:
         self._sources, self._members, self._run = sources, members, run
         self._finished = 0
-        self._raised: tuple[str, BaseException] | None = None
+        self._raised: tuple[str, BaseException, threading.Thread] | None = None
 
     def load(self) -> None:
         """Execute all members.
@@ -178,14 +182,13 @@ class _Cycle:
                 execute = self._members[name].execute
                 if execute is not None:
                     self._run(execute)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # the edge to a game's module bodies: whatever they raise has one report
-            module = self._raised[0] if self._raised else name
-            raise NotLoaded(module, tuple(self._members), explained(error, self._sources)) from error
-        finally:
-            if any(version.execute is not None or version.module is None for version in self._members.values()):
-                self._withdraw()
+            module, _, thread = self._raised or (name, error, threading.current_thread())
+            failed = NotLoaded(module, tuple(self._members), explained(error, self._sources))
+            self._withdraw()
+            if isinstance(error, KeyboardInterrupt) and thread is threading.main_thread():
+                raise  # somebody at the keyboard; no other thread is ever interrupted so
+            raise failed from error
 
     def _withdraw(self) -> None:
         self._finished, self._raised = 0, None
@@ -199,6 +202,7 @@ class _Cycle:
         module = version.module = importlib.util.module_from_spec(_spec(version))
         version.builtins.update(vars(builtins), __import__=Importer(self._sources.name, version, vars(module)))
         vars(module)["__builtins__"] = version.builtins
+        sys.modules.setdefault(ROOT, _ROOT)
         sys.modules[version.unique] = module
         before = Before()
         try:
@@ -206,7 +210,7 @@ class _Cycle:
         except BaseException as error:
             version.execute = partial(self._execute, version)
             if self._raised is None or self._raised[1] is not error:
-                self._raised = version.name, error
+                self._raised = version.name, error, threading.current_thread()
             raise
         assert module.__spec__ is not None
         vars(module.__spec__)["_initializing"] = False
