@@ -59,6 +59,9 @@ class Touching:
     def handles(self, handler: str) -> bool:
         return True
 
+    def let_go(self) -> None:
+        pass
+
     def wants_start(self) -> bool:
         return False
 

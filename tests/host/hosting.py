@@ -151,6 +151,9 @@ class ToyHandler:
     def handles(self, handler: str) -> bool:
         return handler not in self.toy.missing
 
+    def let_go(self) -> None:
+        pass
+
     def wants_start(self) -> bool:
         return self.toy.added
 

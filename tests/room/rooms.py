@@ -48,6 +48,9 @@ class Game:
     def handles(self, handler: str) -> bool:
         return True
 
+    def let_go(self) -> None:
+        pass
+
     def wants_start(self) -> bool:
         return False
 

@@ -117,6 +117,9 @@ class ToyHandler:
     def handles(self, handler: str) -> bool:
         return self.toy.bell
 
+    def let_go(self) -> None:
+        pass
+
     def wants_start(self) -> bool:
         return False
 

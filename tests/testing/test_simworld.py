@@ -14,7 +14,7 @@ from perdure.ports import Blobs, Clock, Journal, Owner, Owners
 from perdure.room.machine import Room
 from perdure.room.record import Cause, Input, Join, Who, decode_record
 from perdure.testing.simworld import SimEnd, SimProcess, SimWorld
-from tests.sim.toy import Toy
+from tests.sim.toy import FIRST
 
 
 def numbers(world: SimWorld, one: SimProcess, other: SimProcess) -> tuple[SimEnd[int], SimEnd[int]]:
@@ -202,7 +202,7 @@ class Server:
         disk = self.world.disk
         self.host: SimProcess = self.world.process(f"host-{self.hosts}")
         owner = disk.owners.read("A")
-        room = Room.new("A", Toy(), seed=bytes(16), clock_us=0)
+        room = Room.new("A", FIRST, seed=bytes(16), clock_us=0)
         for record in disk.records("A"):
             room.replay(decode_record(record.data), record.data)
         room.epoch = disk.owners.claim("A", owner, self.host.name, room.c, 0).epoch

@@ -146,7 +146,9 @@ class Host:
         for gateway, (epoch, link) in self._gateways.items():
             for cause in running.end.gateway_up(gateway, epoch, link):
                 self._offer(running, cause)
-        if not room.started and running.program.lifecycle.kind != "ephemeral":
+        if running.lost_code:  # its history must say what it runs from here on
+            self._swap(running, Next(running.program, drop_orphans=False, may_lose=False))
+        elif room.handler.wants_start() if room.started else running.program.lifecycle.kind != "ephemeral":
             self._offer(running, Started())
         for id, request in list(room.requests.items()):
             if request.idempotent:
@@ -461,6 +463,10 @@ class Host:
                 f"`perdure room resume {id}{how}`, or give its state up: `perdure room discard {id}`."
             )
         raise ContractError(f"There is no room {id}. There are: {', '.join(sorted(self.rooms))}.")
+
+    def aside(self, game: str) -> bool:
+        """Whether a room of the game is put aside."""
+        return any(self.config.rooms.get(id) == game for id in self._stores.asides.all())
 
     def pause(self, id: str) -> None:
         """Hold the room: events, timers and answers wait, nothing is lost."""

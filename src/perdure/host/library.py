@@ -99,6 +99,15 @@ class Library:
                 self._blobs.delete(f"{FOLDER}/{generation}")
                 self._list.forget_generation(game, generation)
 
+    def drop(self, game: str, generation: str) -> None:
+        """Delete stored sources that never served; slow, for any thread.
+
+        Raises:
+            StorageError: They are still there.
+        """
+        if generation not in self._list.generations(game):
+            self._blobs.delete(f"{FOLDER}/{generation}")
+
     def publish(self, game: str, program: PythonProgram) -> None:
         """From here on `program` serves."""
         self._current[game] = program

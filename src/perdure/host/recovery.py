@@ -134,12 +134,14 @@ class Recovered(NamedTuple):
         records: How many records were booked on top of the base.
         refused: Why newer bases could not be used.
         damage: What is wrong with the history beyond, where that was accepted; "" for nothing.
+        generation: The code that its history names.
     """
 
     room: Room
     records: int
     refused: list[str]
     damage: str
+    generation: str
 
 
 def recover(
@@ -167,7 +169,8 @@ def recover(
             raise Damaged(f"no base of room {id} can be read: {'; '.join(refused.values()) or 'there is none'}")
         return None
     owner = history[-1]
-    program = programs.at(game, _generation(found, entries, history))
+    generation = _generation(found, entries, history)
+    program = programs.at(game, generation)
     room = Room.restore(
         found.body, id, program, c=found.key.c, epoch=owner.epoch, branch=owner.branch, rooms=rooms, guard=guard
     )
@@ -178,7 +181,7 @@ def recover(
         problem = f"records {room.c + 1} to {reached} are missing"
     if problem and not accept_damage:
         raise Damaged(f"room {id} is good up to callback {room.c}; {problem}")
-    return Recovered(room, room.c - found.key.c, list(refused.values()), problem)
+    return Recovered(room, room.c - found.key.c, list(refused.values()), problem, generation)
 
 
 def _generation(found: Found, entries: dict[tuple[int, int], Entry], history: list[Owner]) -> str:

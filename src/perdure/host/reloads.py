@@ -164,9 +164,8 @@ class Reloads:
         if wanted.generation != old.generation:
             with course.step("build"):
                 built = await self._build(order, wanted, report)
-            if built is None:
-                return
-            program = self._library.add(order.game, built.product)
+            if built is not None:
+                program = self._library.add(order.game, built.product)
         program.hold()  # else whoever prunes meanwhile would find it without users
         try:
             await self._bring(order, old, program, report, course)
@@ -199,8 +198,9 @@ class Reloads:
         report.orphans += self._orphans(order.game)
         with course.step("retire"):
             self._library.prune()
-            with suppress(StorageError):  # they are tidied up by the next reload
-                await self._in_thread(partial(self._library.tidy, order.game))
+            if not self._host.aside(order.game):  # nobody knows here which code a room that is aside ran
+                with suppress(StorageError):  # they are tidied up by the next reload
+                    await self._in_thread(partial(self._library.tidy, order.game))
 
     async def _wanted(self, order: ReloadOrder, old: PythonProgram) -> Sources:
         """The sources that are asked for: what is on disk, or of that only one module."""
@@ -397,6 +397,8 @@ class Reloads:
             refreshed=report.refreshed, added=report.removed, removed=report.added,
         )  # fmt: skip
         await self._swap_all(moved, old, ReloadOrder(order.game), back)
+        with suppress(StorageError):  # it takes some space, and harms nobody
+            await self._in_thread(partial(self._library.drop, order.game, program.generation))
         report.generation.to = old.generation
         report.canary.back = back
         self._notify(event(back))

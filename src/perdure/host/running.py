@@ -113,6 +113,7 @@ class Running:
     Attributes:
         room, end: The room, and its end of the link.
         program, game: Its code, of which it holds one use, and what the configuration says of its game.
+        lost_code: Whether the code that its history names cannot be had any more, so that it runs other code.
         next: The code that it takes when the update policy lets it; held, too.
         unanswered: Answers whose handler the code does not have; they wait for code that has it.
         paused: An operator holds it: nothing runs but single steps.
@@ -134,6 +135,7 @@ class Running:
     def __init__(self, room: Room, end: HostEnd, program: HostedProgram, game: Game) -> None:
         self.room, self.end, self.program, self.game = room, end, program, game
         program.hold()
+        self.lost_code = False
         self.next: Next | None = None
         self.unanswered: dict[int, Answered] = {}
         self.paused = False

@@ -148,6 +148,7 @@ class Taker:
         for refused in found.refused:
             self._notify({"kind": "base-refused", "room": room.id, "reason": refused})
         running.records = found.records
+        running.lost_code = found.generation != program.generation
         running.based = not found.records and not found.refused
         running.based_s = time.monotonic() + FIRST_BASE_S - running.game.base_every_s
         return Taken(running, found.records, ready.rolled_back)

@@ -225,6 +225,7 @@ class Room:
         fitted = self._fitted(program, may_lose)
         handler = program.bind(self.id, fitted.tables)
         self.now_us = max(self.now_us + 1, clock_us)
+        self.handler.let_go()
         self.program, self.handler, self.tables, self.cells = program, handler, fitted.tables, fitted.cells
         self._queue_timers()
         schemas = {name: spec.schema for name, spec in program.tables.items() if not self._is_latest(name, spec.schema)}

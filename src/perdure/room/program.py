@@ -59,6 +59,11 @@ class Handler(Protocol):
         """Whether this code has the handler that a timer or a question names."""
         ...
 
+    def let_go(self) -> None:
+        """The room goes on with another handler. What refers to itself in a circle is taken apart here, so that a
+        swap leaves nothing to the garbage collector: it would stop all rooms of a host."""
+        ...
+
     def wants_start(self) -> bool:
         """Whether a part of the game is new to this room, which is running, and wants its `start` to be called."""
         ...

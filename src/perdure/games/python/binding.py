@@ -131,6 +131,12 @@ class Binding:
         """Whether this code has the method that a timer, a question or an answer waits for."""
         return handler == RELOAD_HANDLER or callable(self._method(handler))
 
+    def let_go(self) -> None:
+        """The room goes on with another binding."""
+        self._modules.clear()
+        self._kinds.clear()
+        del self.room
+
     def wants_start(self) -> bool:
         """Whether `Started` is to be run in this room, which runs already: for modules that are new to it.
 
