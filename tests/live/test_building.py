@@ -281,6 +281,13 @@ def test_an_unchanged_module_that_the_check_names_holds_what_it_needs():
     playing.end()
 
 
+def test_what_the_check_refuses_at_first_is_not_loaded():
+    """There is nothing to fall back to, and nothing stays (FM-44)."""
+    for text, message in (("WORDS = ['?']", "a word that is none"), ("WORDS = [[]]", "TypeError: unhashable")):
+        with pytest.raises(GameError, match=message):
+            checking(Commands()).build(None, game({"a.py": text}))
+
+
 def test_an_error_of_the_check_itself_names_the_games_line():
     """Code of a game that runs in it may raise anything (FM-50)."""
 

@@ -144,14 +144,14 @@ class _Attempt(Generic[T]):
                 continue
             try:
                 return self._told(generation, self.check(generation))
-            except Exception as error:  # the edge to the caller's check, which may run a game's code
+            except BaseException as error:  # the edge to the caller's check, which may run a game's code
                 if generation is self.good:
                     raise
-                self._refused(explained(error, self.sources), graph)
-            except BaseException:
-                _drop(generation, self.good)
-                raise
-            _drop(generation, self.good)
+                refused = explained(error, self.sources)
+                generation.release()
+                if not isinstance(error, Exception | SystemExit):
+                    raise
+            self._refused(refused, graph)
 
     # -- compiling ---------------------------------------------------------------------------------
 
@@ -280,11 +280,6 @@ class _Attempt(Generic[T]):
             for name, size in sizes_of(version.loaded, version.compiled).items():
                 if size != self.before[version].get(name, size):
                     yield grown(name, version.source, version.compiled, size)
-
-
-def _drop(generation: Generation, good: Generation | None) -> None:
-    if generation is not good:
-        generation.release()
 
 
 def _data(everything: Mapping[str, Source]) -> dict[str, Source]:
