@@ -113,6 +113,13 @@ class GenerationList(Protocol):
 
     def set_generation(self, game: str, id: str) -> None: ...
     def forget_generation(self, game: str, id: str) -> None: ...
+    def trial(self, game: str) -> str:
+        """The generation that was tried last, "" for none."""
+        ...
+
+    def set_trial(self, game: str, id: str) -> None:
+        """Put a generation on trial, and behind those that serve or did."""
+        ...
 
 
 class Blobs(Protocol):

@@ -26,6 +26,9 @@ from perdure.store.files import StateDir
 EXIT_FAILED = 70
 """The journal failed, or the host itself did: what is durable is true, a new host recovers it."""
 
+SWITCH_S = 0.0005
+"""How long a thread that loads new code keeps the interpreter from the rooms (the default is 5 ms)."""
+
 
 async def serve(boot: dict[str, Any]) -> int:
     """Serve until told to stop; returns the exit code."""
@@ -79,6 +82,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)  # the supervisor orders; a Ctrl-C reaches the whole terminal
     boot = json.loads(os.environ["PERDURE_BOOT"])
     logs.setup(boot["name"], StateDir.attach(boot["state"]).path, boot.get("log_level", "info"))
+    sys.setswitchinterval(SWITCH_S)
     gc.freeze()
     try:
         return uvloop.run(serve(boot))

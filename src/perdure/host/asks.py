@@ -44,9 +44,10 @@ class Asks:
 
     def ask(self, room: str, id: int, request: Request, program: HostedProgram) -> None:
         """Begin to work on a request. Its function is the one of `program`, whatever code the room runs meanwhile."""
+        program.hold()  # from here: the room may go on with other code before the task begins
         task = self._loop.create_task(self._work(room, id, request, program))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._worked, program))
 
     def interrupted(self, room: str, id: int) -> None:
         """Answer a request that was in flight when its host died and may not be asked twice."""
@@ -64,11 +65,11 @@ class Asks:
             service = partial(self._services[request.function], room)
             self._answer(room, await self._answered(id, request, service))
             return
-        program.hold()
-        try:
-            self._answer(room, await self._answered(id, request, partial(self._call, program, request.function)))
-        finally:
-            self._let_go(program)
+        self._answer(room, await self._answered(id, request, partial(self._call, program, request.function)))
+
+    def _worked(self, program: HostedProgram, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._let_go(program)
 
     async def _answered(self, id: int, request: Request, call: Callable[..., Awaitable[Any]]) -> Answered:
         try:

@@ -53,6 +53,7 @@ class Host:
         stop: Called with a reason when the host cannot go on (an error of the journal).
 
     Attributes:
+        ran_s: When the last callback began, on `time.perf_counter`.
         services: What games may ask of the host itself: name -> async function of the room and the arguments.
     """
 
@@ -82,6 +83,7 @@ class Host:
         self._unstored: dict[str, Running] = {}
         self._gateways: dict[str, tuple[int, object]] = {}
         self._proved = False
+        self.ran_s = 0.0
         self._taker = Taker(
             config, programs, stores, incarnation=incarnation, boot_id=boot_id, clock=clock, entropy=entropy,
             guard=guard, fault=fault, send=send, notify=notify,
@@ -148,7 +150,7 @@ class Host:
                 self._offer(running, cause)
         if running.lost_code:  # its history must say what it runs from here on
             self._swap(running, Next(running.program, drop_orphans=False, may_lose=False))
-        elif room.handler.wants_start() if room.started else running.program.lifecycle.kind != "ephemeral":
+        if room.handler.wants_start() if room.started else running.program.lifecycle.kind != "ephemeral":
             self._offer(running, Started())
         for id, request in list(room.requests.items()):
             if request.idempotent:
@@ -207,7 +209,7 @@ class Host:
         identity = Identity.of(cause, room.c + 1)
         self._slot.begin(room.id, *identity, int(running.program.lifecycle.budget_s * 1000))
         self._fault("host:before-callback")
-        began_s = time.perf_counter()
+        began_s = self.ran_s = time.perf_counter()
         if running.skip is not None and running.skip.same_input(identity):
             running.skip = None
             ran = room.skip(cause, self._clock.now_us(), SKIPPED)
@@ -219,8 +221,6 @@ class Host:
             running.end.ran(ran)
             self._ledger.write(running, ran)
         self._slot.clear()
-        if running.next is not None:
-            self._swap_waiting(running, match_over=ran.match_over or isinstance(cause, Closed))
 
     def _durable(self, running: Running, ran: Ran) -> None:
         """Release what the record holds (H2)."""
@@ -245,6 +245,7 @@ class Host:
             self._faulted(running, record.cause, ran.error)
         if self.rooms.get(room.id) is running:
             self._agenda.plan(running)
+            self._swap_waiting(running, match_over=ran.match_over or isinstance(record.cause, Closed))
 
     def _fault_of(self, ran: Ran) -> None:
         """The fault points of particular records."""
@@ -285,27 +286,37 @@ class Host:
         Raises:
             SchemaError: The code cannot read the room's rows. The room goes on as it was.
         """
+        if running.next is not None:  # what was allowed for it is allowed for what replaces it
+            code = code._replace(
+                drop_orphans=code.drop_orphans or running.next.drop_orphans,
+                may_lose=code.may_lose or running.next.may_lose,
+            )
         running.forget_next()
-        if self._may_run(running) and not running.held and self._may_swap(running, match_over=False):
+        if not running.held and self._may_swap(running, code, match_over=False):
             return self._swap(running, code)
         code.program.hold()
         running.next = code
         return None
 
-    def _may_swap(self, running: Running, *, match_over: bool) -> bool:
-        room = running.room
-        return may_swap(running.game.update, seats=len(room.open), started=room.started, match_over=match_over)
+    def _may_swap(self, running: Running, code: Next, *, match_over: bool) -> bool:
+        """Whether this is a quiescent point, and one at which the game's policy lets the code come."""
+        room, update = running.room, running.game.update
+        if not self._may_run(running) or not running.end.quiescent:
+            return False
+        return code.at_once or may_swap(
+            update, seats=len(room.open), started=room.started, match_over=match_over
+        )
 
     def _swap_waiting(self, running: Running, *, match_over: bool) -> None:
         code = running.next
-        if code is None or not self._may_run(running) or not self._may_swap(running, match_over=match_over):
+        if code is None or not self._may_swap(running, code, match_over=match_over):
             return
         running.next = None
         try:
             self._swap(running, code)
             self._notify({"kind": "room-reloaded", "room": running.room.id, "generation": code.program.generation})
-        except SchemaError as error:
-            self._notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": str(error)})
+        except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
+            self._notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": one_line(error)})
         code.program.release()
         self._loop.call_soon(self.programs.prune)
 
@@ -529,7 +540,17 @@ class Host:
         self._start(running)
         self._mail.post_again()
         self._notify({"kind": "resumed", "room": id, "skipped": skip_input})
+        self._catch_up(running)
         return running
+
+    def _catch_up(self, running: Running) -> None:
+        """A room that was away while its game was reloaded takes the code that serves."""
+        current = self.programs.current(self.config.rooms[running.room.id])
+        if running.program is not current:
+            try:
+                self.offer_code(running, Next(current, drop_orphans=False, may_lose=False))
+            except Exception as error:  # noqa: BLE001  (as `_swap_waiting`)
+                self._notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": one_line(error)})
 
     def discard(self, id: str) -> Running:
         """Give up the room's state: it begins anew, on a new branch of its history.

@@ -20,7 +20,7 @@ from perdure.ports import Blobs, GenerationList
 
 FOLDER = "_code"
 """Where sources are stored among the blobs; no room's id begins so."""
-KEPT = 16
+KEPT = 64
 """Stored generations of each game that nobody runs any more: for whoever wants to go back, or to look."""
 
 
@@ -33,6 +33,9 @@ class Library:
         list: Which generation serves.
         notify: Called with events for the event log.
 
+    Attributes:
+        retired: Called when a generation was taken apart.
+
     Raises:
         GameError: A game has no stored code yet, and what is on disk does not load.
         StorageError: The code cannot be stored.
@@ -43,6 +46,7 @@ class Library:
     ) -> None:
         self.paths = {game: Path(os.path.abspath(path)) for game, path in games.items()}
         self._blobs, self._list, self._notify = blobs, list, notify
+        self.retired: Callable[[], object] = int
         self._loaded: dict[str, dict[str, PythonProgram]] = {game: {} for game in games}
         self._current = {game: self._first(game) for game in games}
 
@@ -99,14 +103,18 @@ class Library:
                 self._blobs.delete(f"{FOLDER}/{generation}")
                 self._list.forget_generation(game, generation)
 
-    def drop(self, game: str, generation: str) -> None:
-        """Delete stored sources that never served; slow, for any thread.
+    def try_out(self, game: str, generation: str) -> None:
+        """Write down that stored code is on trial: until it serves, no host loads it unasked. Slow, for any thread.
 
         Raises:
-            StorageError: They are still there.
+            StorageError: It is not written down.
         """
-        if generation not in self._list.generations(game):
-            self._blobs.delete(f"{FOLDER}/{generation}")
+        self._list.set_trial(game, generation)
+
+    def trial(self, game: str) -> str:
+        """The code that was tried last and does not serve, "" for none."""
+        generation = self._list.trial(game)
+        return "" if generation == self._current[game].generation else generation
 
     def publish(self, game: str, program: PythonProgram) -> None:
         """From here on `program` serves."""
@@ -119,6 +127,7 @@ class Library:
                 if program is not self._current[game] and program.uses == 1:
                     del loaded[generation]
                     program.release()
+                    self.retired()
 
     def _first(self, game: str) -> PythonProgram:
         recorded = self._list.generations(game)[:1]

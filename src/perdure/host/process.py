@@ -16,6 +16,7 @@ from perdure.config import Config
 from perdure.control import Handler
 from perdure.errors import ContractError, PeerError, one_line
 from perdure.host.bases import Bases
+from perdure.host.collector import Collector
 from perdure.host.host import Host
 from perdure.host.library import Library
 from perdure.host.links import GatewayLink
@@ -105,6 +106,8 @@ class HostProcess:
         self._owners, self._library = owners, library
         self._compiler = CompileHelper()
         self.reloads = Reloads(self.host, library, loop, self._compiler, clock=clock, fault=fault, notify=notify)
+        self._collector = Collector(loop, lambda: self.host.ran_s)
+        library.retired = self._collector.want
         self._tasks: set[asyncio.Task[None]] = set()
         self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost)
         self._gateways: dict[str, asyncio.TimerHandle] = {}
@@ -118,6 +121,7 @@ class HostProcess:
         self.recovery["all_ms"] = process_age_ms()
         self._link.connect()
         self._notify({"kind": "recovered", **self.recovery})
+        self._collector.start()
         self._begin(self._load_what_is_on_disk())
         for game, settings in self.host.config.games.items():
             if settings.watch:
@@ -127,6 +131,7 @@ class HostProcess:
         """A clean stop: bases are stored, the journal is closed, nothing needs recovery."""
         for task in self._tasks:
             task.cancel()
+        self._collector.close()
         self._compiler.close()
         self._link.close()
         await self.host.close()
@@ -153,7 +158,11 @@ class HostProcess:
 
     async def _watch(self, game: str, *, poll: bool) -> None:
         async for _ in changes(self._library.paths[game], poll):
-            await self.reloads.reload(ReloadOrder(game), "watch")
+            try:
+                await self.reloads.reload(ReloadOrder(game), "watch")
+            except Exception as error:  # noqa: BLE001  (one reload that fails must not end the watch)
+                structlog.get_logger().error("reload-failed", game=game, error=one_line(error), exc_info=error)
+                self._notify({"kind": "watch-failed", "game": game, "reason": one_line(error)})
 
     # -- the link ------------------------------------------------------------------------------------
 

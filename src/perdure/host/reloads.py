@@ -11,6 +11,7 @@ stored there, too. The loop's thread only swaps.
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections import Counter
@@ -93,7 +94,8 @@ class Reloads:
         self._host, self._library, self._loop, self._compiler = host, library, loop, compiler
         self._began_us = clock.now_us()
         self._fault, self._notify = fault, notify
-        self._one_at_a_time = asyncio.Lock()
+        self._turns = {game: asyncio.Lock() for game in library.paths}
+        self._building = asyncio.Lock()
         self._tried: dict[str, str] = {}
         self._troubled: set[str] = set()
         host.services[RELOAD_SERVICE] = self._asked
@@ -111,7 +113,11 @@ class Reloads:
         if not order.game and len(self._library.paths) == 1:
             order = msgspec.structs.replace(order, game=next(iter(self._library.paths)))
         check_game(order.game, self._library.paths.keys())
-        async with self._one_at_a_time:
+        # a task of its own: whoever asked may go away, and half of a reload is none
+        return await asyncio.shield(self._loop.create_task(self._in_turn(order, trigger, by)))
+
+    async def _in_turn(self, order: ReloadOrder, trigger: Trigger, by: str) -> ReloadReport:
+        async with self._turns[order.game]:
             return await self._reload(order, trigger, by)
 
     async def _asked(self, room: str, name: str, role: str, words: list[str]) -> str:
@@ -136,7 +142,8 @@ class Reloads:
         )  # fmt: skip
         course = Course(RELOAD, self._fault, time.perf_counter)
         try:
-            await self._carry_out(order, report, course)
+            if not await self._carry_out(order, report, course):
+                return report  # a file was touched, or saved as it was; what is wrong with it was told
         except GameError as error:
             report.failed.append(Failed("", error.file, error.line, " ".join(error.message.split())))
             report.aborted = report.aborted or "what is on disk does not load."
@@ -145,6 +152,8 @@ class Reloads:
                 self._refuse_all(order, one_line(error), report)
             else:
                 report.aborted = one_line(error)
+        if report.aborted and report.canary is not None and report.canary.went_on:
+            await self._go_back(order, report, f"that it serves could not be written down: {report.aborted}")
         self._library.prune()
         report.steps = [Step(name, ms) for name, ms in course.taken]
         mended = order.game in self._troubled and report.is_clean
@@ -153,37 +162,46 @@ class Reloads:
         self._troubled.discard(order.game) if report.is_clean else self._troubled.add(order.game)
         return report
 
-    async def _carry_out(self, order: ReloadOrder, report: ReloadReport, course: Course) -> None:
+    async def _carry_out(self, order: ReloadOrder, report: ReloadReport, course: Course) -> bool:
+        """Returns whether there was anything to try."""
         old = self._library.current(order.game)
         with course.step("capture"):
             wanted = await self._wanted(order, old)
+        unasked = report.trigger in ("watch", "start")
         if report.trigger == "watch" and self._tried.get(order.game) == wanted.generation:
-            return  # a file was touched, or saved as it was; what is wrong with it was told
-        self._tried[order.game] = wanted.generation
+            return False
+        if unasked and wanted.generation == self._library.trial(order.game):
+            report.aborted = f"this code was on trial in some rooms, and did not pass. perdure reload {order.game}"
+            return True
+        if not order.dry_run:
+            self._tried[order.game] = wanted.generation
         program = old
         if wanted.generation != old.generation:
             with course.step("build"):
-                built = await self._build(order, wanted, report)
+                async with self._building:
+                    built = await self._build(order, wanted, report)
             if built is not None:
                 program = self._library.add(order.game, built.product)
+                if program is built.product:
+                    program.take_health(old)
         program.hold()  # else whoever prunes meanwhile would find it without users
         try:
             await self._bring(order, old, program, report, course)
         finally:
             program.release()
+        return True
 
     async def _bring(
         self, order: ReloadOrder, old: PythonProgram, program: PythonProgram, report: ReloadReport, course: Course
     ) -> None:
         """What comes after the build: code that is loaded is stored, recorded and swapped in."""
         report.needs_copyover = await self._in_thread(partial(changed_libraries, program, self._began_us))
-        report.generation.to = program.generation
         if order.dry_run:
             await self._rehearse(order, program, report)
-            report.generation.to = old.generation
+            return
+        if order.canary is not None and not self._may_try(order, program, report):
             return
         if program is not old:
-            program.take_health(old)
             with course.step("store"):
                 assert program.sources is not None
                 await self._in_thread(partial(self._library.store, program.sources))
@@ -193,6 +211,7 @@ class Reloads:
             with course.step("record"):
                 await self._in_thread(partial(self._library.record, order.game, program.generation))
             self._library.publish(order.game, program)
+            report.generation.to = program.generation
         with course.step("swap"):
             await self._swap_all(self._behind(order, program), program, order, report)
         report.orphans += self._orphans(order.game)
@@ -293,6 +312,7 @@ class Reloads:
                 dropped = Counter(swapped.dropped).items()
                 report.orphans += [Orphan(running.room.id, name, "timer", n, dropped=True) for name, n in dropped]
             if time.perf_counter() - slice_s > SLICE_S:
+                gc.collect(1)  # what this slice made, by itself: for all slices together it takes 50 ms
                 await asyncio.sleep(0)
                 slice_s = time.perf_counter()
         report.rooms.swapped += len(pauses_ms)
@@ -304,7 +324,8 @@ class Reloads:
         self, running: Running, program: PythonProgram, order: ReloadOrder, report: ReloadReport
     ) -> Swapped | None:
         try:
-            code = Next(program, order.drop_orphans, order.allow_destructive or report.trigger == "canary")
+            back = report.trigger == "canary"
+            code = Next(program, order.drop_orphans, order.allow_destructive or back, at_once=back)
             swapped = self._host.offer_code(running, code)
         except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
             report.rooms.refused.append(RefusedRoom(running.room.id, one_line(error)))
@@ -323,7 +344,8 @@ class Reloads:
             timers = Counter(timer.handler for timer in running.room.orphans.values())
             for handler, count in timers.items():
                 yield Orphan(running.room.id, handler, "timer", count)
-            answers = Counter(running.room.requests[id].then for id in running.unanswered)
+            requests = running.room.requests
+            answers = Counter(requests[id].then for id in running.unanswered if id in requests)
             for handler, count in answers.items():
                 yield Orphan(running.room.id, handler, "answer", count)
 
@@ -348,34 +370,42 @@ class Reloads:
         for migration in concerned:
             migration.failed, migration.error = found[migration.table]
 
-    async def _canary(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> bool:
-        """Let some rooms try the code, and watch; whether the others may follow. If not, those went back."""
+    def _may_try(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> bool:
+        """Whether a canary makes sense; if not, the report says why, and nothing was tried."""
         old = self._library.current(order.game)
-        assert order.canary is not None
-        assert order.watch_s is not None
-        report.canary = Canary(order.canary, order.watch_s)
+        if program is old and not self._behind(order, program):
+            return False  # nothing to do
         stuck = ways_back(program.tables, old.tables)
         if stuck:
-            report.canary.reason = (
-                f"no migration leads back for {', '.join(stuck)}, so rooms that tried it could not return. "
-                f"Nothing was tried. Add the @migrate(…, to=…), or reload without --canary."
+            report.aborted = (
+                f"no migration leads back for {', '.join(stuck)}, so rooms that tried it could not return. Nothing was "
+                f"tried. Add the @migrate(…, to=…), or reload without --canary."
             )
-            report.aborted = report.canary.reason
-            return False
-        behind = self._behind(order, program)
-        chosen = set(canary.choose([running.room.id for running in behind], report.canary.percent, program.generation))
-        if not chosen:
+        elif not self._chosen(order, program):
             report.aborted = f"the game {order.game} has too few rooms for a canary. Reload without --canary."
-            return False
-        moved = [running for running in behind if running.room.id in chosen]
+        return not report.aborted
+
+    def _chosen(self, order: ReloadOrder, program: PythonProgram) -> list[Running]:
+        """The rooms that try the code first."""
+        assert order.canary is not None
+        behind = self._behind(order, program)
+        chosen = canary.choose([running.room.id for running in behind], order.canary, program.generation)
+        return [running for running in behind if running.room.id in chosen]
+
+    async def _canary(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> bool:
+        """Let some rooms try the code, and watch; whether the others may follow. If not, those went back."""
+        assert order.canary is not None
+        assert order.watch_s is not None
+        moved = self._chosen(order, program)
+        report.canary = Canary(order.canary, order.watch_s, sorted(running.room.id for running in moved))
+        await self._in_thread(partial(self._library.try_out, order.game, program.generation))
         await self._swap_all(moved, program, order, report)
-        report.canary.rooms = sorted(chosen)
         self._notify(canary_event(order.game, len(moved), len(self._rooms(order.game)), order.watch_s))
         await self._watch(order, moved, report.canary)
         verdict = canary.judge(report.canary.moved, report.canary.unmoved)
         report.canary.went_on, report.canary.reason = verdict
         if not verdict.go_on:
-            await self._go_back(order, program, old, moved, report)
+            await self._go_back(order, report, verdict.reason)
         return verdict.go_on
 
     async def _watch(self, order: ReloadOrder, moved: list[Running], seen: Canary) -> None:
@@ -386,20 +416,18 @@ class Reloads:
         await asyncio.sleep(seen.watch_s)
         seen.moved, seen.unmoved = (_measured(side, before) for side in (moved, others))
 
-    async def _go_back(
-        self, order: ReloadOrder, program: PythonProgram, old: PythonProgram, moved: list[Running], report: ReloadReport
-    ) -> None:
-        """The second reload: the rooms that tried the code return to the one that serves."""
+    async def _go_back(self, order: ReloadOrder, report: ReloadReport, reason: str) -> None:
+        """The second reload: the rooms that tried the code return to the one that serves, whoever is in them."""
         assert report.canary is not None
+        report.canary.went_on, report.canary.reason = False, reason
+        old = self._library.current(order.game)
         back = ReloadReport(
             order.game, trigger="canary", by=report.by, update=report.update,
-            generation=Generations(program.generation, old.generation),
+            generation=Generations("", old.generation),
             refreshed=report.refreshed, added=report.removed, removed=report.added,
         )  # fmt: skip
-        await self._swap_all(moved, old, ReloadOrder(order.game), back)
-        with suppress(StorageError):  # it takes some space, and harms nobody
-            await self._in_thread(partial(self._library.drop, order.game, program.generation))
-        report.generation.to = old.generation
+        tried = [running for running in self._behind(order, old) if running.room.id in report.canary.rooms]
+        await self._swap_all(tried, old, ReloadOrder(order.game), back)
         report.canary.back = back
         self._notify(event(back))
 

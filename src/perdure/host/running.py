@@ -68,11 +68,13 @@ class Next(NamedTuple):
 
     Attributes:
         drop_orphans, may_lose: See `perdure.room.machine.Room.swap`.
+        at_once: Whether it does not wait for what the update policy says: it takes back what should not run.
     """
 
     program: HostedProgram
     drop_orphans: bool
     may_lose: bool
+    at_once: bool = False
 
 
 class Swapped(NamedTuple):

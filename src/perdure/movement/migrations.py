@@ -63,10 +63,10 @@ def _planned(spec: TableSpec, before: TableSpec, versions: Mapping[int, int]) ->
         refused = str(error)
     lost = [f for f, text in before.fields.items() if spec.fields.get(f) != text]
     destructive = bool(lost) and spec.version >= before.version and not _leads_back(spec, before.version)
-    converted = sum(count for version, count in versions.items() if version != spec.version)
+    concerned = sum(count for version, count in versions.items() if destructive or version != spec.version)
     added = [f for f in spec.fields if f not in before.fields]
     what = ", ".join([f"{f} {'changes' if f in spec.fields else 'goes'}" for f in lost] + [f"{f} comes" for f in added])
-    return Planned(Migration(spec.name, before.version, spec.version, converted, destructive, what), refused)
+    return Planned(Migration(spec.name, before.version, spec.version, concerned, destructive, what), refused)
 
 
 def _leads_back(spec: TableSpec, version: int) -> bool:

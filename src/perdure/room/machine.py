@@ -154,7 +154,6 @@ class Room:
         }
         self.cells: dict[str, Cells] = dict(self.tables)
         self.cells.update({name: Cells(name, rows) for name, rows in tables.items() if name not in self.tables})
-        self._declare({name: spec.schema for name, spec in program.tables.items()})
         self.handler: Handler = program.bind(id, self.tables)
         self.timers: dict[str, Timer] = {}
         self._due: list[tuple[int, str]] = []
@@ -166,7 +165,9 @@ class Room:
             rooms: AbstractSet[str] = frozenset(), guard: Guard = unguarded) -> Room:  # fmt: skip
         """A room that has not started, at callback c of its history. `seed` is 16 bytes of entropy."""
         meta = Meta(clock_us, seed, False, {}, {}, {}, {}, {}, {}, b"")
-        return cls(id, program, meta, {}, c=c, epoch=epoch, branch=branch, rooms=rooms, guard=guard)
+        room = cls(id, program, meta, {}, c=c, epoch=epoch, branch=branch, rooms=rooms, guard=guard)
+        room.check()
+        return room
 
     @classmethod
     def restore(cls, body: Body, id: str, program: Program, *, c: int, epoch: int, branch: int,
@@ -181,7 +182,8 @@ class Room:
             SchemaError: It cannot; the table and what to do are named.
         """
         for name, table in self.tables.items():
-            check_rows(table.spec, self._schemas[name], table.versions)
+            check_rows(table.spec, self._schemas.get(name, ()), table.versions)
+        self._declare(self._undeclared(self.program))
 
     # -- callbacks -------------------------------------------------------------------------------
 
@@ -228,8 +230,7 @@ class Room:
         self.handler.let_go()
         self.program, self.handler, self.tables, self.cells = program, handler, fitted.tables, fitted.cells
         self._queue_timers()
-        schemas = {name: spec.schema for name, spec in program.tables.items() if not self._is_latest(name, spec.schema)}
-        cause = Reloaded(program.generation, schemas)
+        cause = Reloaded(program.generation, self._undeclared(program))
         self._begin(cause)
         dropped: list[tuple[str, Timer | None]] = [(id, None) for id in self.orphans] if drop_orphans else []
         record = Record(
@@ -344,8 +345,10 @@ class Room:
             known = [other for other in self._schemas.get(name, ()) if rows and other != schema]
             self._schemas[name] = [*known, schema]
 
-    def _is_latest(self, table: str, schema: TableSchema) -> bool:
-        return self._schemas.get(table, [])[-1:] == [schema]
+    def _undeclared(self, program: Program) -> dict[str, TableSchema]:
+        """The schemas of the code that are not the latest that the room knows."""
+        specs = program.tables.items()
+        return {name: spec.schema for name, spec in specs if self._schemas.get(name, [])[-1:] != [spec.schema]}
 
     def _book(self, record: Record, data: bytes) -> Ran:
         """Book what the record says, but for its rows; returns it with the numbers that outputs and effects got."""

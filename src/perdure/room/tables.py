@@ -179,7 +179,7 @@ class Cells:
     @property
     def versions(self) -> dict[int, int]:
         """Version of the module that wrote them -> how many rows there are of it."""
-        return {int.from_bytes(prefix, "little"): count for prefix, count in self._versions.items() if count}
+        return {int.from_bytes(prefix, "little"): count for prefix, count in list(self._versions.items()) if count}
 
     def of_version(self, version: int) -> Iterator[tuple[Key, bytes]]:
         """The rows that a module of `version` wrote; goes through all of them."""

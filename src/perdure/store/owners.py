@@ -26,6 +26,7 @@ _SCHEMA = (
         room TEXT PRIMARY KEY, reason TEXT NOT NULL, c INTEGER NOT NULL, session TEXT NOT NULL,
         j INTEGER NOT NULL, n INTEGER NOT NULL, since_us INTEGER NOT NULL) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS trial (game TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS generation (seq INTEGER PRIMARY KEY, game TEXT NOT NULL, id TEXT NOT NULL)",
 )
 _CURRENT = "SELECT epoch, host, from_c, branch FROM owner WHERE room = ? ORDER BY epoch DESC LIMIT 1"
@@ -127,6 +128,21 @@ class SqliteOwners:
         with self._database.write("generation") as cursor:
             cursor.execute("DELETE FROM generation WHERE game = ? AND id = ?", (game, id))
             cursor.execute("INSERT INTO generation (game, id) VALUES (?, ?)", (game, id))
+
+    def trial(self, game: str) -> str:
+        """The generation that was tried last in some rooms, "" for none."""
+        with self._database.read("read") as cursor:
+            row = cursor.execute("SELECT id FROM trial WHERE game = ?", (game,)).fetchone()
+            return str(row[0]) if row else ""
+
+    def set_trial(self, game: str, id: str) -> None:
+        """Put a generation on trial. In the list it comes behind all others: it is not the one that serves."""
+        with self._database.write("trial") as cursor:
+            cursor.execute("INSERT OR REPLACE INTO trial (game, id) VALUES (?, ?)", (game, id))
+            (first,) = cursor.execute("SELECT MIN(seq) FROM generation").fetchone()
+            known = cursor.execute("SELECT 1 FROM generation WHERE game = ? AND id = ?", (game, id)).fetchone()
+            if known is None:
+                cursor.execute("INSERT INTO generation (seq, game, id) VALUES (?, ?, ?)", ((first or 1) - 1, game, id))
 
     def forget_generation(self, game: str, id: str) -> None:
         """Take a generation off the list; one that is not on it is fine."""

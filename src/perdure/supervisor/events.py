@@ -157,7 +157,7 @@ _SENTENCES = {
     "room-reloaded": "room {room} took the new code that waited for it",
     "room-not-reloaded": "room {room} keeps its old code: {reason}",
     "code-lost": "the stored code {generation} of {game} cannot be used: {reason}",
-    "watch-failed": "changes of the games' files are not seen any more: {reason}",
+    "watch-failed": "a saved change of {game} could not be reloaded: {reason}",
     "canary": "{game}: {moved} of {of} rooms run the new code and are watched for {watch_s} s",
     "refused": "{player} ({role}) typed {what} in room {room} and may not: nothing happened",
     "resumed": "room {room} goes on",

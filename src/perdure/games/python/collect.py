@@ -180,8 +180,9 @@ class Collected:
 
     def _part(self, kind: type[Module], migrations: list[tuple[MigrateMark, Migration]]) -> Part:
         name = kind.stored_as or kind.__name__.lower()
-        if "__init__" in vars(kind):
-            self._fail(kind, "__init__", "a module has no __init__; start(self) runs once in a room's life.")
+        for own in ("__init__", "__new__"):
+            if getattr(kind, own) is not getattr(Module, own):
+                self._fail(kind, own, f"a module has no {own}; start(self) runs once in a room's life.")
         for attribute in methods_of(kind):
             self._method(kind, name, attribute)
         self._check_attributes(kind)

@@ -104,8 +104,8 @@ class PythonProgram:
         """Top-level packages outside of the game and of Python's own that its modules took something from."""
         origins = (
             getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None)
-            for module in self._modules.values()
-            for value in vars(module).values()
+            for module in list(self._modules.values())
+            for value in list(vars(module).values())
         )
         roots = {origin.partition(".")[0] for origin in origins if isinstance(origin, str)}
         return roots - sys.stdlib_module_names - {ROOT}
