@@ -56,7 +56,7 @@ class Touching:
         if self.refuses:
             raise Refusal("no")
 
-    def handles(self, handler: str) -> bool:
+    def handles(self, handler: str) -> bool:  # noqa: ARG002  (the protocol's signature)
         return True
 
     def let_go(self) -> None:

@@ -29,8 +29,8 @@ async def main(host: str, port: int) -> None:
     live.load()
     reader, writer = await asyncio.open_connection(host, port)
     async with live.watching():
-        while line := (await reader.readline()).decode(errors="replace").strip():
-            if line.startswith("!"):
+        async for data in reader:
+            if (line := data.decode(errors="replace").strip()).startswith("!"):
                 writer.write(f"{answer(live, line)}\n".encode())
                 await writer.drain()
 

@@ -15,14 +15,14 @@ from perdure.store.blobs import FileBlobs
 from perdure.store.owners import SqliteOwners
 from tests.host.hosting import Gateway, Life, World
 
-ITEMS = '''
+ITEMS = """
 from perdure import Row
 class Lamp(Row):
     oil: int = 3
 def price():
     return 5
-'''
-SHOP = '''
+"""
+SHOP = """
 from perdure import Module, Table, command
 from .items import Lamp, price
 class Shop(Module):
@@ -36,12 +36,12 @@ class Shop(Module):
         lamp = self.lamps[player.id]
         lamp.oil -= 1
         player.tell(f"{lamp.oil} left.")
-'''
-GAME = '''
+"""
+GAME = """
 from perdure import Game
 class Village(Game):
     pass
-'''
+"""
 VILLAGE = {"__init__.py": "", "game.py": GAME, "items.py": ITEMS, "shop.py": SHOP}
 
 

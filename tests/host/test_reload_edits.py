@@ -26,7 +26,7 @@ SEEN = {
 }
 """What a module says of itself and of what it imported, the latter over what those say of themselves."""
 
-GAME = '''
+GAME = """
 from perdure import Game, Row, Table, command
 from . import deeds, places
 from .deeds import MARK as DEEDS
@@ -45,7 +45,7 @@ class Village(Game):
         late = {"base": BASE, "deeds": DEEDS} | seen()
         for said in (late, deeds.seen(), deeds.said(), places.said()):
             player.tell(" ".join(f"{name}={mark}" for name, mark in sorted(said.items())))
-'''
+"""
 
 
 def module(name: str, mark: int, how: str) -> str:

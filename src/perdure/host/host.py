@@ -303,9 +303,7 @@ class Host:
         room, update = running.room, running.game.update
         if not self._may_run(running) or not running.end.quiescent:
             return False
-        return code.at_once or may_swap(
-            update, seats=len(room.open), started=room.started, match_over=match_over
-        )
+        return code.at_once or may_swap(update, seats=len(room.open), started=room.started, match_over=match_over)
 
     def _swap_waiting(self, running: Running, *, match_over: bool) -> None:
         code = running.next
@@ -325,9 +323,7 @@ class Host:
         began_s = time.perf_counter()
         room, old = running.room, running.program
         timers = dict(room.timers) if code.drop_orphans else {}
-        ran = room.swap(
-            code.program, self._clock.now_us(), drop_orphans=code.drop_orphans, may_lose=code.may_lose
-        )
+        ran = room.swap(code.program, self._clock.now_us(), drop_orphans=code.drop_orphans, may_lose=code.may_lose)
         code.program.hold()
         running.program = code.program
         running.end.ran(ran)

@@ -160,6 +160,9 @@ class Live:
             good = self._generation
             assert good is not None, "load() comes first, and close() last"
             built = await asyncio.get_running_loop().run_in_executor(self._thread, self._build, good, again)
+            if isinstance(built, Built) and self._generation is not good:
+                built.generation.release()  # it was closed meanwhile
+                return Report()
             if isinstance(built, Built) and built.generation is not good:
                 self._generation = built.generation
                 good.release()

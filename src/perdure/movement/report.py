@@ -297,7 +297,9 @@ def _summary(report: ReloadReport) -> str:
     if report.canary is not None and not report.canary.went_on:
         return f"{who}nothing was changed: the canary went back.{asked}"
     if not report.changed and not report.rooms.swapped:
-        if report.is_clean and not report.waiting:
+        if report.waiting:
+            return f"{who}the code on disk is live {_where(report)}.{asked}"
+        if report.is_clean:
             return f"{who}nothing to do: all of it runs already.{asked}"
         return f"{who}nothing was changed.{asked}"
     end = " A dry run: nothing was changed." if report.dry_run else ""

@@ -212,9 +212,7 @@ class Room:
         ran.match_over = callback.match_over
         return ran
 
-    def swap(
-        self, program: Program, clock_us: int, *, drop_orphans: bool = False, may_lose: bool = False
-    ) -> Ran:
+    def swap(self, program: Program, clock_us: int, *, drop_orphans: bool = False, may_lose: bool = False) -> Ran:
         """Go on with other code: the room's value stays, and the swap is a callback of its own in its history.
 
         Args:
