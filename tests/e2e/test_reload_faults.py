@@ -78,7 +78,7 @@ def test_a_host_that_dies_there_is_followed_by_the_code_that_was_recorded(tmp_pa
             played.server.wait_next_host()
             assert played.news.wait_broken(0, broken)["trigger"] == "start"
             assert (played.serving == old) == (step in REVERSIBLE)
-            probe.wait(village.marks if step == "retire" else before)
+            probe.wait(before if step in REVERSIBLE else village.marks)
             root.wait_for("The server was interrupted while it reloaded.")
             village.mend("words")
             root.command("@reload", "village: ")

@@ -157,6 +157,7 @@ class HostProcess:
             await self.reloads.reload(ReloadOrder(game), "start")
 
     async def _watch(self, game: str, *, poll: bool) -> None:
+        await self.reloads.get_ready(game)
         async for _ in changes(self._library.paths[game], poll):
             try:
                 await self.reloads.reload(ReloadOrder(game), "watch")

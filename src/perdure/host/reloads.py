@@ -116,6 +116,12 @@ class Reloads:
         # a task of its own: whoever asked may go away, and half of a reload is none
         return await asyncio.shield(self._loop.create_task(self._in_turn(order, trigger, by)))
 
+    async def get_ready(self, game: str) -> None:
+        """Begin what the first reload would otherwise wait for: the process that compiles."""
+        sources = self._library.current(game).sources
+        assert sources is not None
+        await self._in_thread(partial(self._compiler, list(sources.modules.values())[:1]))
+
     async def _in_turn(self, order: ReloadOrder, trigger: Trigger, by: str) -> ReloadReport:
         async with self._turns[order.game]:
             return await self._reload(order, trigger, by)
@@ -383,6 +389,8 @@ class Reloads:
             )
         elif not self._chosen(order, program):
             report.aborted = f"the game {order.game} has too few rooms for a canary. Reload without --canary."
+        if report.aborted:
+            report.canary = Canary(order.canary or 0.0, order.watch_s or 0.0, reason=report.aborted)
         return not report.aborted
 
     def _chosen(self, order: ReloadOrder, program: PythonProgram) -> list[Running]:

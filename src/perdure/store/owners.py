@@ -142,7 +142,10 @@ class SqliteOwners:
             (first,) = cursor.execute("SELECT MIN(seq) FROM generation").fetchone()
             known = cursor.execute("SELECT 1 FROM generation WHERE game = ? AND id = ?", (game, id)).fetchone()
             if known is None:
-                cursor.execute("INSERT INTO generation (seq, game, id) VALUES (?, ?, ?)", ((first or 1) - 1, game, id))
+                cursor.execute(
+                    "INSERT INTO generation (seq, game, id) VALUES (?, ?, ?)",
+                    (first - 1 if first is not None else 0, game, id),
+                )
 
     def forget_generation(self, game: str, id: str) -> None:
         """Take a generation off the list; one that is not on it is fine."""
