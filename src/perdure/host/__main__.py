@@ -26,7 +26,7 @@ from perdure.store.files import StateDir
 EXIT_FAILED = 70
 """The journal failed, or the host itself did: what is durable is true, a new host recovers it."""
 
-SWITCH_S = 0.0005
+SWITCH_S = 0.002
 """How long a thread that loads new code keeps the interpreter from the rooms (the default is 5 ms)."""
 
 

@@ -17,6 +17,8 @@ QUIET_S = 0.1
 """A moment is quiet when no callback ran for so long."""
 PATIENCE_S = 30.0
 """Where it is never quiet, a collection that is wanted waits so long."""
+OLD_CODE_MAX = 8
+"""So many retired generations do not wait for a quiet moment: their classes are what a reload costs in memory."""
 YOUNG_MAX = 100
 """So many collections of young objects make a full one wanted; Python's own bound is 10."""
 NEVER = 1 << 30
@@ -32,6 +34,7 @@ class Collector:
     def __init__(self, loop: asyncio.AbstractEventLoop, last_ran_s: Callable[[], float]) -> None:
         self._loop, self._last_ran_s = loop, last_ran_s
         self._wanted_s: float | None = None
+        self._retired = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -49,6 +52,7 @@ class Collector:
 
     def want(self) -> None:
         """Something was let go of that only a full collection finds: the classes of old code."""
+        self._retired += 1
         if self._wanted_s is None:
             self._wanted_s = time.perf_counter()
 
@@ -59,6 +63,7 @@ class Collector:
         now_s = time.perf_counter()
         if self._wanted_s is None:
             return
-        if now_s - self._last_ran_s() > QUIET_S or now_s - self._wanted_s > PATIENCE_S:
-            self._wanted_s = None
+        quiet = now_s - self._last_ran_s() > QUIET_S
+        if quiet or self._retired >= OLD_CODE_MAX or now_s - self._wanted_s > PATIENCE_S:
+            self._wanted_s, self._retired = None, 0
             gc.collect()

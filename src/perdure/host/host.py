@@ -31,6 +31,7 @@ from perdure.movement.policy import may_swap
 from perdure.ports import Aside, Clock, FaultPoint
 from perdure.room.machine import Guard, Ran
 from perdure.room.record import Answered, Cause, Closed, Event, Go, Gone, Join, Mailed, Started, TimerFired, Wake
+from perdure.room.tables import Table
 from perdure.slot import Slot
 
 OUTBOX_BYTES_FULL = 64 * 1024
@@ -38,6 +39,9 @@ OUTBOX_BYTES_FULL = 64 * 1024
 OUTBOX_BYTES_MAX = 256 * 1024
 """A seat with more unread text than this is ended."""
 TOO_SLOW = "You were disconnected: your connection takes text too slowly for what happens here."
+ROWS_FREED = 5_000
+FREE_EVERY_S = 0.005
+"""So many live rows of old code are let go of at a time, and how often."""
 SKIPPED = "Your last input was skipped by an operator, because it stopped the server."
 
 
@@ -322,6 +326,7 @@ class Host:
         """The swap, at a quiescent point: a callback of its own, without game code."""
         began_s = time.perf_counter()
         room, old = running.room, running.program
+        tables = list(room.tables.values())
         timers = dict(room.timers) if code.drop_orphans else {}
         ran = room.swap(code.program, self._clock.now_us(), drop_orphans=code.drop_orphans, may_lose=code.may_lose)
         code.program.hold()
@@ -329,6 +334,7 @@ class Host:
         running.end.ran(ran)
         self._ledger.write(running, ran)
         paused_s = time.perf_counter() - began_s
+        self._loop.call_soon(self._free, tables)
         dropped = [timers[id].handler for id in timers.keys() - room.timers.keys()]
         old.release()
         wake_s = running.due_s.get("wake")
@@ -342,6 +348,14 @@ class Host:
         for answer in answers:
             self._when_open(running, partial(self._answer, running, answer))
         return Swapped(paused_s, dropped)
+
+    def _free(self, tables: list[Table[Any, Any]]) -> None:
+        """Forget the objects of old rows in slices: with half a million of them it takes a while."""
+        while tables:
+            if not tables[-1].forget(ROWS_FREED):
+                self._loop.call_later(FREE_EVERY_S, self._free, tables)
+                return
+            tables.pop()
 
     # -- the link ------------------------------------------------------------------------------------
 

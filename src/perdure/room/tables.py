@@ -241,6 +241,7 @@ class Table(Cells, Generic[R, K]):
         super().__init__(spec.name, rows)
         self.spec = spec
         self._live: dict[Key, Row] = {}
+        self._handed_on = False
         self._touched: dict[Key, None] = {}
         self._fresh: dict[Key, None] = {}
         self._deleted: set[Key] = set()
@@ -353,6 +354,15 @@ class Table(Cells, Generic[R, K]):
         super().take_over(other)
         if isinstance(other, Table) and other.spec.row is self.spec.row and other.spec.prefix == self.spec.prefix:
             self._live = other._live
+            other._handed_on = True
+
+    def forget(self, count: int) -> bool:
+        """Let go of so many live objects of a table that another has taken over. Returns whether none is left."""
+        if self._handed_on:
+            return True
+        for _ in range(min(count, len(self._live))):
+            self._live.popitem()
+        return not self._live
 
     def changes(self) -> list[Change]:
         """What the callback changed, encoded; nothing is booked yet.
