@@ -49,6 +49,7 @@ class Library:
         self.retired: Callable[[], object] = int
         self._loaded: dict[str, dict[str, PythonProgram]] = {game: {} for game in games}
         self._current = {game: self._first(game) for game in games}
+        self._trials = {game: self._list.trial(game) for game in games}
 
     def current(self, game: str) -> PythonProgram:
         """The code that serves: what new rooms get."""
@@ -110,10 +111,11 @@ class Library:
             StorageError: It is not written down.
         """
         self._list.set_trial(game, generation)
+        self._trials[game] = generation
 
     def trial(self, game: str) -> str:
         """The code that was tried last and does not serve, "" for none."""
-        generation = self._list.trial(game)
+        generation = self._trials[game]
         return "" if generation == self._current[game].generation else generation
 
     def publish(self, game: str, program: PythonProgram) -> None:

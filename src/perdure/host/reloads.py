@@ -77,7 +77,7 @@ class Reloads:
     Args:
         compiler: Compiles sources, off this process's interpreter lock.
         notify: Called with events for the event log.
-        began_s: When this process began, wall clock: what changed on disk since then is not what runs here.
+        clock: The wall clock; a library that changed on disk since this was made is not what runs here.
     """
 
     def __init__(
@@ -358,7 +358,7 @@ class Reloads:
     # -- rehearsing and trying -----------------------------------------------------------------------
 
     async def _rehearse(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> None:
-        """A dry run: what every room would say, and every row's migration, on copies in a process of their own."""
+        """A dry run: how many rooms are behind, and every row's migration, on copies in a process of their own."""
         concerned = [migration for migration in report.migrations if migration.rows]
         rows: Rows = {migration.table: [] for migration in concerned}
         for running in self._behind(order, program):
