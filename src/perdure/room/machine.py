@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from perdure.errors import ContractError, SchemaError, one_line
+from perdure.room.acknowledged import Acknowledged
 from perdure.room.callback import Callback
 from perdure.room.fitting import Fitted, check_rows, fit
 from perdure.room.program import Handler, Overrun, Program, Refusal
@@ -443,6 +444,35 @@ class Room:
         rows = sum(cells.hash() for cells in self.cells.values())
         rest = _encode((self.booked_us, self.seed, self.started, sorted(self.timers.items())))
         return hashlib.blake2b(rows.to_bytes(24, "big") + rest, digest_size=16).hexdigest()
+
+    def acknowledged(self) -> Acknowledged:
+        """What acknowledgements, which no record holds, have taken from the value."""
+        return Acknowledged(
+            {s: (seat.j, seat.outbox[0][0] if seat.outbox else seat.next_m) for s, seat in self.seats.items()},
+            {name: e.pending[0][0] if e.pending else e.next_number for name, e in self.effects.items()},
+        )
+
+    def forget(self, acknowledged: Acknowledged) -> None:
+        """Take the same from a copy that was brought to the same callback by records."""
+        for session, seat in list(self.seats.items()):
+            j, oldest = acknowledged.seats.get(session, (0, 0))
+            if j == seat.j:
+                seat.acknowledge(oldest - 1)
+            elif seat.closed:
+                self.forget_seat(session)
+        for service, oldest in acknowledged.effects.items():
+            self.acknowledge_effect(service, oldest - 1)
+
+    def value_hash(self) -> str:
+        """Hash of the whole value and its place in history, as 32 hex digits: equal for what behaves alike."""
+        rest = (
+            self.c, self.branch, self.state_hash(), self.last_digest,
+            sorted((session, seat.state()) for session, seat in self.seats.items()),
+            sorted(self.requests.items()),
+            sorted((name, e.next_number, e.pending) for name, e in self.effects.items()),
+            sorted(self.mail_seen.items()),
+        )  # fmt: skip
+        return hashlib.blake2b(_encode(rest), digest_size=16).hexdigest()
 
     def capture(self) -> Body:
         """The room's value, at a quiescent point. The caller owns it."""
