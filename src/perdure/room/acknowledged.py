@@ -13,7 +13,8 @@ class Acknowledged(msgspec.Struct, array_like=True, frozen=True):
     """What need not be sent again.
 
     Attributes:
-        seats: Session -> (j, number of the oldest output that is still in its outbox, or of the next one).
+        seats: Session -> (j, number of the oldest output that is still in its outbox, or of the next one), for the
+            seats that are closed or have an outbox. The other seats are open, and everything of theirs was shown.
         effects: Service -> number of the oldest effect that is not acknowledged, or of the next one.
     """
 

@@ -447,27 +447,32 @@ class Room:
 
     def acknowledged(self) -> Acknowledged:
         """What acknowledgements, which no record holds, have taken from the value."""
+        waiting = ((session, seat) for session, seat in self.seats.items() if seat.outbox or seat.closed)
         return Acknowledged(
-            {s: (seat.j, seat.outbox[0][0] if seat.outbox else seat.next_m) for s, seat in self.seats.items()},
+            {session: (seat.j, seat.outbox[0][0] if seat.outbox else seat.next_m) for session, seat in waiting},
             {name: e.pending[0][0] if e.pending else e.next_number for name, e in self.effects.items()},
         )
 
     def forget(self, acknowledged: Acknowledged) -> None:
         """Take the same from a copy that was brought to the same callback by records."""
         for session, seat in list(self.seats.items()):
-            j, oldest = acknowledged.seats.get(session, (0, 0))
-            if j == seat.j:
-                seat.acknowledge(oldest - 1)
-            elif seat.closed:
+            j, oldest = acknowledged.seats.get(session, (0, seat.next_m))
+            if j != seat.j and seat.closed:
                 self.forget_seat(session)
+            elif seat.outbox:
+                seat.acknowledge(oldest - 1)
         for service, oldest in acknowledged.effects.items():
             self.acknowledge_effect(service, oldest - 1)
 
     def value_hash(self) -> str:
-        """Hash of the whole value and its place in history, as 32 hex digits: equal for what behaves alike."""
+        """Hash of the value and its place in history, as 32 hex digits.
+
+        What the outboxes say is in it by its numbers: with ten thousand seats the hash is taken in a pause, and
+        the text follows from the records, whose chain is in it.
+        """
         rest = (
             self.c, self.branch, self.state_hash(), self.last_digest,
-            sorted((session, seat.state()) for session, seat in self.seats.items()),
+            sorted((s, seat.j, seat.applied, seat.next_m, len(seat.outbox)) for s, seat in self.seats.items()),
             sorted(self.requests.items()),
             sorted((name, e.next_number, e.pending) for name, e in self.effects.items()),
             sorted(self.mail_seen.items()),
