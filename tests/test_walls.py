@@ -20,7 +20,7 @@ SOURCE = REPOSITORY / "src" / "perdure"
 # Importable by all: the taxonomy of errors, and what the core needs of the world.
 COMMON = {"errors", "ports"}
 # What the processes share.
-SHARED = {"faults", "config", "control", "control_lines", "logs", "slot"}
+SHARED = {"build", "faults", "config", "control", "control_lines", "logs", "slot"}
 
 # Part of the package -> the parts that it may import, itself aside. A dotted name on the right opens only that
 # module; a dotted row narrows what its part may do.
@@ -41,6 +41,7 @@ WALLS: dict[str, set[str]] = {
     "store": COMMON | {"snapshot", "faults"},
     "cluster": COMMON | {"snapshot", "faults"},
     # SHARED: where a test makes a process fail, its settings, its channel, what it executes just now
+    "build": set(),
     "faults": {"errors"},
     "config": {"errors", "tomlfile"},
     # (of config and games: what people write in TOML, and how it is refused)

@@ -2,7 +2,8 @@
 
 ``PERDURE_FAULT='host:after-append=kill'`` makes the process that reaches the point die there.
 ``=exit`` leaves with status 70, ``=raise`` raises `OSError`, ``=hang`` stops for ever, ``=kill`` is SIGKILL.
-``@N`` waits for the Nth time (``store:append=raise@5``); several are separated by commas.
+``@N`` waits for the Nth time (``store:append=raise@5``); several are separated by commas. An item that begins
+with the name of a process (``host-2/copyover:verify=kill``) is for that process only.
 Without the variable a point costs one dictionary look-up.
 """
 
@@ -35,6 +36,16 @@ POINTS: Mapping[str, str] = {
     "reload:record": "the new code's sources are stored, the old code serves",
     "reload:swap": "it is written down that the new code serves, no room runs it",
     "reload:retire": "the rooms run the new code, the old code is still loaded",
+    "copyover:build": "a copyover begins, its build command has not run",
+    "copyover:boot": "the program is built, no successor is started",
+    "copyover:prepare": "the successor is asked to prepare, it has no copy of a room",
+    "copyover:stop": "a room of the old host is about to stop",
+    "copyover:offer": "a room is stopped, and not offered",
+    "copyover:verify": "the successor has an offer, and has not compared its copy",
+    "copyover:commit": "the successor's copy is the same, the owner row is the old host's",
+    "copyover:route": "the owner row is the successor's, no gateway knows",
+    "copyover:release": "the gateways know, the old host does not",
+    "copyover:abort": "the old host is about to take a stopped room back",
     "store:allocate": "a journal segment is about to be allocated",
     "store:append": "a record is about to be written",
     "store:sync": "the journal is about to be synced",
@@ -53,21 +64,27 @@ _ACTIONS = ("exit", "hang", "raise", "kill")
 class Faults:
     """The faults arranged for this process. Call it with a point's name where the point is."""
 
-    def __init__(self, arranged: str = "") -> None:
+    def __init__(self, arranged: str = "", process: str = "") -> None:
         """Parse what PERDURE_FAULT says.
+
+        Args:
+            process: This process's name; what is arranged for another one is passed over.
 
         Raises:
             ConfigError: An unknown point or action.
         """
         self._armed: dict[str, tuple[str, int]] = {}
         for item in filter(None, arranged.split(",")):
-            point, _, action = item.partition("=")
+            whose, slash, rest = item.rpartition("/")
+            point, _, action = rest.partition("=")
             action, _, count = action.partition("@")
             if point not in POINTS or action not in _ACTIONS or not (count or "1").isdecimal():
                 raise ConfigError(
-                    f"PERDURE_FAULT: {item!r} is not POINT=exit|hang|raise|kill[@COUNT]. "
+                    f"PERDURE_FAULT: {item!r} is not [PROCESS/]POINT=exit|hang|raise|kill[@COUNT]. "
                     "`perdure faults` lists the points."
                 )
+            if slash and whose != process:
+                continue
             self._armed[point] = (action, int(count or 1))
 
     def __call__(self, point: str) -> None:
