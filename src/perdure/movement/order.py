@@ -67,15 +67,23 @@ def check(order: ReloadOrder) -> None:
     Raises:
         ContractError: It does not; the message says what to do.
     """
-    canary, watch_s = order.canary, order.watch_s
+    check_canary(order.canary, order.watch_s)
+    if order.canary is not None and order.dry_run:
+        raise ContractError("a dry run changes no room, so there is no canary to watch. Ask for one of them.")
+
+
+def check_canary(canary: float | None, watch_s: float | None) -> None:
+    """Make sure that a canary has a share of the rooms, and a time in which it is watched; both None is no canary.
+
+    Raises:
+        ContractError: It has not; the message says what to do.
+    """
     if canary is None and watch_s is None:
         return
     if canary is None:
         raise ContractError("only a canary is watched. Say in how many percent of the rooms: --canary 10 --watch 60")
     if watch_s is None:
         raise ContractError("a canary has to be watched. Say for how many seconds: --canary 10 --watch 60")
-    if order.dry_run:
-        raise ContractError("a dry run changes no room, so there is no canary to watch. Ask for one of them.")
     if not 1 <= canary <= 99:
         raise ContractError(
             f"a canary of {canary:g} percent compares nothing: some rooms have to move, and some to stay. "

@@ -38,6 +38,18 @@ RELOAD = Plan(
 After the commit each room is swapped at a quiescent point of its own; one that refuses keeps its code.
 """
 
+COPYOVER = Plan(
+    "copyover",
+    (
+        *(Step("build"), Step("boot"), Step("prepare"), Step("stop"), Step("offer"), Step("verify")),
+        *(Step("commit", commits=True), Step("route"), Step("release")),
+    ),
+)
+"""Copyover: build and boot the successor; let it prove every room; then, room by room, the steps of a move.
+
+The first room's commit is the copyover's. After it a room whose own move fails stays, and the others follow.
+"""
+
 
 def split_at_commit(plan: Plan) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Cut a plan at its commit.

@@ -1,0 +1,261 @@
+"""What a copyover decides: whether it may begin, which rooms move, what came of it. Values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from statistics import median
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from perdure.errors import MovementAborted
+from perdure.movement.copyover_order import PREVIOUS
+from perdure.movement.copyover_report import CopyoverReport, KeptRoom, Outcome, Program, Veto
+from perdure.movement.report import Migration, PauseMs, Step
+from perdure.movement.wording import counted, listed, sentence
+
+MOVE_STEPS = ("stop", "offer", "verify", "commit", "route", "release")
+
+State = Literal["idle", "scheduled", "preparing", "moving", "recovering"]
+
+
+class Ready(msgspec.Struct):
+    """What a host says of itself once it is ready.
+
+    Attributes:
+        version, source, python, exe, generations: See `copyover_report.Program`.
+        link, snapshot, control: Lowest and highest version of each that it speaks.
+    """
+
+    version: str = ""
+    source: str = ""
+    python: str = ""
+    exe: str = ""
+    link: tuple[int, int] = (1, 1)
+    snapshot: tuple[int, int] = (1, 1)
+    control: tuple[int, int] = (1, 1)
+    generations: dict[str, str] = {}
+
+
+class Opened(msgspec.Struct):
+    """A host's answer to `movement.open`: its rooms, as the successor has to be told of them."""
+
+    incarnation: str
+    socket: str
+    rooms: list[dict[str, object]] = []
+
+    @property
+    def ids(self) -> list[str]:
+        return [str(room["room"]) for room in self.rooms]
+
+
+class Refused(msgspec.Struct):
+    """A room that the successor's program cannot go on with."""
+
+    room: str
+    reason: str
+
+
+class Prepared(msgspec.Struct):
+    """A successor's answer to `movement.prepare`."""
+
+    rooms: int = 0
+    bytes: int = 0
+    hash_mismatches: int = 0
+    refused: list[Refused] = []
+    migrations: list[Migration] = []
+    code: dict[str, str] = {}
+    failed: str = ""
+
+
+class MovedRoom(msgspec.Struct):
+    """A room that its old host gave away; `steps` in milliseconds."""
+
+    room: str
+    pause_ms: float = 0.0
+    steps: dict[str, float] = {}
+
+
+class Moved(msgspec.Struct):
+    """An old host's answer to `movement.move`."""
+
+    moved: list[MovedRoom] = []
+    kept: list[KeptRoom] = []
+
+
+class Stored(msgspec.Struct):
+    """The program of a build, as it can be started again.
+
+    Attributes:
+        build: Its number.
+        program: Its command, source and generations.
+    """
+
+    build: int
+    program: Program
+
+
+class Chosen(NamedTuple):
+    """Which of the prepared rooms move, and which stay."""
+
+    rooms: list[str]
+    kept: list[KeptRoom]
+
+
+def program_of(ready: Ready, command: Sequence[str]) -> Program:
+    """The program of a host that was started with this command."""
+    return Program(ready.version, ready.python, ready.exe, ready.source, list(command), dict(ready.generations))
+
+
+def check_versions(
+    successor: Ready, old: Ready, gateway_link: tuple[int, int], gateway_control: tuple[int, int]
+) -> str:
+    """Why a successor cannot take over from a host under a gateway, "" if it can (FM-97)."""
+    sides = (
+        ("link", successor.link, gateway_link, "the running gateway"),
+        ("control", successor.control, gateway_control, "the running gateway"),
+        ("control", successor.control, old.control, "the old host"),
+        ("snapshot", successor.snapshot, old.snapshot, "the old host"),
+    )
+    for what, ours, theirs, who in sides:
+        if ours[0] > theirs[1] or theirs[0] > ours[1]:
+            return (
+                f"the successor (Perdure {successor.version}) speaks {what} version {_range(ours)}, and {who} "
+                f"{_range(theirs)}: they have none in common. Go by a version in between, or stop and start the server."
+            )
+    return ""
+
+
+def _range(versions: tuple[int, int]) -> str:
+    return str(versions[0]) if versions[0] == versions[1] else f"{versions[0]} to {versions[1]}"
+
+
+def check_vetoes(vetoes: Sequence[Veto]) -> str:
+    """Why a copyover may not move rooms now, "" if nobody says so."""
+    if not vetoes:
+        return ""
+    told = [f"{veto.room}: {veto.module} says {veto.reason!r}{_for(veto.for_s)}" for veto in vetoes]
+    longest_s = max(veto.for_s for veto in vetoes)
+    again = f"Try again in {longest_s:,.0f} s." if longest_s else "Try again later."
+    return f"vetoed by {counted(len(vetoes), 'module')}: {listed(told)}. {again}"
+
+
+def _for(for_s: float) -> str:
+    return f", for {for_s:,.0f} s more" if for_s > 0 else ""
+
+
+def choose(opened: Iterable[str], prepared: Prepared, *, partial: bool) -> Chosen:
+    """Which rooms move.
+
+    Raises:
+        MovementAborted: The successor refuses what has to move.
+    """
+    refused = {one.room: one.reason for one in prepared.refused}
+    if prepared.failed:
+        raise aborted("prepare", f"the code that is to come does not load: {prepared.failed}")
+    if prepared.hash_mismatches:
+        raise aborted(
+            "prepare",
+            f"{counted(prepared.hash_mismatches, 'room')} arrived in the successor with another hash: "
+            f"{listed(sorted(refused)) or 'it does not say which'}. It is a bug: keep the event log.",
+        )
+    if refused and not partial:
+        room, reason = next(iter(refused.items()))
+        more = f" (and {counted(len(refused) - 1, 'room')} more)" if len(refused) > 1 else ""
+        raise aborted(
+            "prepare",
+            f"the new program refuses room {room}{more}: {sentence(reason)} Mend that, or leave such rooms in the old "
+            "host: --partial",
+        )
+    rooms = [room for room in opened if room not in refused]
+    if refused and not rooms:
+        raise aborted("prepare", f"the new program refuses every room, {room_reason(refused)}")
+    return Chosen(rooms, [KeptRoom(room, "prepare", reason) for room, reason in refused.items()])
+
+
+def room_reason(refused: Mapping[str, str]) -> str:
+    """The first of the refusals."""
+    room, reason = next(iter(refused.items()))
+    return f"{room} because: {sentence(reason)}"
+
+
+def aborted(step: str, reason: str) -> MovementAborted:
+    """That a copyover ends before its commit; who serves is known to whoever catches it."""
+    return MovementAborted(reason, step=step, serving="")
+
+
+def outcome(committed: int, kept: Collection[KeptRoom], *, died: bool) -> Outcome:
+    """What a copyover came to that began to move rooms.
+
+    Args:
+        committed: Rooms that left the old host.
+        kept: Rooms that did not, those included that were refused before the move with --partial.
+        died: Whether the successor was lost after a room was committed.
+    """
+    left_behind = [room for room in kept if room.at != "prepare"]
+    if not committed and left_behind:
+        return "aborted"
+    return "partial" if died or left_behind else "committed"
+
+
+def pauses(moved: Iterable[MovedRoom]) -> PauseMs:
+    """How long rooms stood still."""
+    ms = [room.pause_ms for room in moved]
+    return PauseMs(round(median(ms), 3), round(max(ms), 3)) if ms else PauseMs()
+
+
+def move_steps(moved: Iterable[MovedRoom]) -> list[Step]:
+    """How long each step of the move took, added up over the rooms."""
+    totals = dict.fromkeys(MOVE_STEPS, 0.0)
+    for room in moved:
+        for step, ms in room.steps.items():
+            if step in totals:
+                totals[step] += ms
+    return [Step(step, round(ms, 3)) for step, ms in totals.items()]
+
+
+def find_stored(to: str, stored: Sequence[Stored], history: Iterable[CopyoverReport], serving: int) -> Stored:
+    """The program that `--to` means.
+
+    Args:
+        to: A build number, or "previous": the one before the last copyover that moved something and was not the
+            same program.
+        stored: The programs that can be started again.
+        history: Oldest first.
+        serving: Number of the build that serves.
+
+    Raises:
+        MovementAborted: There is none; nothing has begun.
+    """
+    wanted = int(to) if to != PREVIOUS else _before(history, serving)
+    known = {one.build: one for one in stored}
+    if not wanted:
+        raise aborted(
+            "boot", "no earlier program is known. Say which: --to BUILD, a number in perdure copyover history."
+        )
+    if wanted == serving:
+        raise aborted("boot", f"build {wanted} serves already.")
+    if wanted not in known:
+        numbers = ", ".join(map(str, sorted(known))) or "none"
+        raise aborted("boot", f"the program of build {wanted} is not kept any more; kept are: {numbers}.")
+    return known[wanted]
+
+
+def _before(history: Iterable[CopyoverReport], serving: int) -> int:
+    before = 0
+    for report in history:
+        moved = report.outcome in ("committed", "partial")
+        if moved and report.build.to == serving and report.build.from_ != serving:
+            before = report.build.from_
+    return before
+
+
+def check_source(wanted: Stored, ready: Ready) -> str:
+    """Why a program that was started again is not the one of its build, "" if it is."""
+    if ready.source == wanted.program.source:
+        return ""
+    return (
+        f"the program of build {wanted.build} is not what it was: its source was {wanted.program.source}, and what its "
+        f"command starts now is {ready.source} (Perdure {ready.version}, Python {ready.python}). Something of it was "
+        "updated in place. Bring the earlier files back, or copy over to what is there: perdure copyover"
+    )
