@@ -140,6 +140,71 @@ def test_how_new_code_comes_in_is_checked(project: Path, line: str, message: str
     assert refusal(project, text).startswith(f"PROJECT/perdure.toml:3: {message}")
 
 
+def test_a_host_is_started_as_the_file_says_or_as_the_supervisor_was(project: Path) -> None:
+    """A program of the project is found from anywhere; one without a slash is left to the search path."""
+
+    def command(text: str) -> list[str]:
+        return config.load(write(project, f"[host]\ncommand = {text}\n{WORLD}")).host.command
+
+    assert config.load(write(project, WORLD)).host.command == []
+    assert command('["../new venv/bin/python", "-m", "perdure.host"]') == [
+        f"{project}/../new venv/bin/python",
+        *("-m", "perdure.host"),
+    ]
+    assert command('["python3.13", "-m", "perdure.host"]')[0] == "python3.13"
+    assert command('["/opt/new/bin/python"]') == ["/opt/new/bin/python"]
+
+
+def test_a_link_to_an_interpreter_is_not_followed(project: Path) -> None:
+    """Python finds its virtual environment by the name with which it was started."""
+    (project / "venv").symlink_to("/nowhere")
+    text = f'[host]\ncommand = ["venv/python"]\n{WORLD}'
+    assert config.load(write(project, text)).host.command == [f"{project}/venv/python"]
+
+
+def test_what_a_copyover_does_and_says_is_configured(project: Path) -> None:
+    """Nothing is built, locked or kept quiet unless the file says so; texts replace the usual ones."""
+    assert config.load(write(project, WORLD)).copyover == config.Copyover()
+    text = (
+        '[copyover]\nbuild = ["make", "-C", "native"]\nquiet = true\nlocks = {auctions = 120}\n'
+        '[copyover.messages]\nminute = "{yellow}{server} {{new}} in {seconds} s.{reset}"\nbuilding = ""\n'
+    )
+    assert config.load(write(project, text + WORLD)).copyover == config.Copyover(
+        build=["make", "-C", "native"],
+        quiet=True,
+        locks={"auctions": 120},
+        messages={"minute": "{yellow}{server} {{new}} in {seconds} s.{reset}", "building": ""},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[host]\ncommand = []", "2: host.command: there is no program in it; expected"),
+        ('[host]\ncommand = [""]', "2: host.command: there is no program in it; expected"),
+        ('[host]\ncommand = "python"', "2: host.command: 'python' does not fit; expected a list in brackets."),
+        ('[host]\ncomand = ["python"]', "2: host.comand: no such key; did you mean command?"),
+        ("[copyover]\nbuild = [1]", "2: copyover.build[0]: 1 does not fit; expected a text in quotes."),
+        ('[copyover]\nbuild = ["make", "a\\u0000"]', "2: copyover.build[1]: "),
+        ("[copyover]\nlocks = {auctions = 0}", "2: copyover.locks.auctions: 0 does not fit; expected a number > 0"),
+        (
+            '[copyover.messages]\nminut = ""',
+            "2: copyover.messages.minut: 'minut' does not fit; did you mean minute? expected one of announce,",
+        ),
+        (
+            '[copyover.messages]\ndone = "In {second}"',
+            "2: copyover.messages.done: {second} stands for nothing; did you mean seconds? expected one of",
+        ),
+        ('[copyover.messages]\ndone = "{server!r}"', "2: copyover.messages.done: {server!r} stands for nothing"),
+        ('[copyover.messages]\ndone = "{seconds:3}"', "2: copyover.messages.done: {seconds:3} stands for nothing"),
+        ('[copyover.messages]\ndone = "{"', "2: copyover.messages.done: a brace without its other half"),
+    ],
+)
+def test_how_a_copyover_is_configured_is_checked(project: Path, text: str, message: str) -> None:
+    """Before it is needed: a typing error in a text must not be found by the players."""
+    assert refusal(project, f"{text}\n{WORLD}").startswith(f"PROJECT/perdure.toml:{message}")
+
+
 def test_a_text_over_several_lines_is_not_searched_for_keys(project: Path) -> None:
     """What looks like a key inside a banner is not taken for one."""
     text = '[server]\nbanner = """\n[login]\nroom = 5\n"""\n' + WORLD + "[login]\nroom = 5\n"

@@ -7,6 +7,7 @@ and the nearest one that is. Each process of a server reads the file itself (doc
 from __future__ import annotations
 
 import re
+import string
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -25,7 +26,19 @@ BANNER_BYTES_MAX = 64 * 1024
 Durability = Literal["power", "process", "checkpoint", "none"]
 Watch = bool | Literal["poll"]
 Update = Literal["now", "idle", "match"]
+Phase = Literal[
+    "announce", "minute", "seconds", "building", "build_failed", "vetoed", "done", "cancelled", "failed", "recovered"
+]
+"""When players are told something about a copyover; `perdure.movement.announce` has the texts."""
+TEXT_CHARS_MAX = 1000
+PLACEHOLDERS = ("seconds", "reason", "build", "server")
+COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "bold", "reset")
+"""What stands in braces in such a text; said here too, because a gateway reads this file and meets no movement."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+Word = Annotated[str, Meta(pattern=r"^[^\0]*\Z")]
+Argv = Annotated[list[Word], Meta(max_length=256)]
+"""A program and its arguments, started without a shell."""
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -76,6 +89,34 @@ class Login(msgspec.Struct, frozen=True):
     link_dead_s: Annotated[float, Meta(ge=0)] = 60.0
 
 
+class Host(msgspec.Struct, frozen=True):
+    """[host].
+
+    Attributes:
+        command: What starts a host process: a program and its arguments. Empty: the interpreter and the Perdure
+            that the supervisor runs on. A program with a "/" that is not absolute is the project's; links are kept,
+            because a virtual environment is found by its link.
+    """
+
+    command: Argv = []
+
+
+class Copyover(msgspec.Struct, frozen=True):
+    """[copyover].
+
+    Attributes:
+        build: What is run in the project's folder before anything else; empty: nothing. Its program as in `Host`.
+        quiet: Whether players are told nothing.
+        locks: Feature of a game -> how many seconds before the rooms move it is locked.
+        messages: Phase -> what players read instead of the usual text; "" says nothing.
+    """
+
+    build: Argv = []
+    quiet: bool = False
+    locks: dict[Annotated[str, Meta(min_length=1, max_length=64)], Annotated[float, Meta(gt=0, le=86400)]] = {}
+    messages: dict[Phase, Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]] = {}
+
+
 class Config(msgspec.Struct, frozen=True):
     """A whole perdure.toml.
 
@@ -90,6 +131,8 @@ class Config(msgspec.Struct, frozen=True):
     games: dict[str, Game]
     rooms: dict[str, str]
     login: Login
+    host: Host = Host()
+    copyover: Copyover = Copyover()
 
     @property
     def file(self) -> Path:
@@ -173,13 +216,15 @@ class _Reader:
         self.error = self.toml.error
 
     def config(self) -> Config:
-        self.toml.check_keys((), self.toml.tables, ("server", "games", "rooms", "login"))
+        self.toml.check_keys((), self.toml.tables, ("server", "games", "rooms", "login", "host", "copyover"))
         config = Config(
             project=self.file.parent,
             server=self.toml.convert(Server, ("server",)),
             games=self.toml.convert(dict[str, Game], ("games",)),
             rooms=self.toml.convert(dict[str, str], ("rooms",)),
             login=self.toml.convert(Login, ("login",)),
+            host=self.toml.convert(Host, ("host",)),
+            copyover=self.toml.convert(Copyover, ("copyover",)),
         )
         return self.checked(config)
 
@@ -197,7 +242,12 @@ class _Reader:
             raise self.error(("server", "telnet"), str(error)) from None
         login = msgspec.structs.replace(config.login, room=self.login_room(config))
         server = msgspec.structs.replace(config.server, banner=self.banner(config))
-        return msgspec.structs.replace(config, login=login, server=server)
+        host = msgspec.structs.replace(config.host, command=self.argv(("host", "command"), config.host.command))
+        build = self.argv(("copyover", "build"), config.copyover.build)
+        for phase, text in config.copyover.messages.items():
+            self.check_message(phase, text)
+        copyover = msgspec.structs.replace(config.copyover, build=build)
+        return msgspec.structs.replace(config, login=login, server=server, host=host, copyover=copyover)
 
     def check_ids(self, config: Config) -> None:
         for section, ids in (("games", config.games), ("rooms", config.rooms)):
@@ -219,6 +269,29 @@ class _Reader:
             near = [entry.name for entry in self.file.parent.iterdir() if not entry.name.startswith((".", FILE_NAME))]
             hint = nearest("a file or folder of the project", game.path, near)
             raise self.error(("games", id, "path"), f"there is no {config.game_path(id)}", hint)
+
+    def argv(self, key: tuple[str, str], argv: list[str]) -> list[str]:
+        """A command whose program can be started from anywhere; [] where the file has none."""
+        if not argv and key[1] not in self.toml.tables.get(key[0], {}):
+            return []
+        if not argv or not argv[0]:
+            raise self.error(key, "there is no program in it", 'expected, for example, ["…/bin/python", "-m", "…"]')
+        program = argv[0]
+        if "/" in program and not program.startswith("/"):
+            program = str(self.file.parent / program)
+        return [program, *argv[1:]]
+
+    def check_message(self, phase: str, text: str) -> None:
+        path = ("copyover", "messages", phase)
+        known = (*PLACEHOLDERS, *COLOURS)
+        try:
+            parts = list(string.Formatter().parse(text))
+        except ValueError as error:
+            raise self.error(path, f"a brace without its other half ({error})", "a brace itself is {{ or }}") from None
+        for _, name, spec, conversion in parts:
+            if name is not None and (spec or conversion or name not in known):
+                shown = f"{name}{f'!{conversion}' if conversion else ''}{f':{spec}' if spec else ''}"
+                raise self.error(path, f"{{{shown}}} stands for nothing", nearest(None, name, known))
 
     def login_room(self, config: Config) -> str:
         room = config.login.room
