@@ -86,6 +86,11 @@ class Channel:
         finally:
             del self._waiting[id]
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._over
+
     def notify(self, event: dict[str, Any]) -> None:
         """Tell the peer, without an answer. Says nothing on a connection that is over."""
         self._send(Line(event=event))

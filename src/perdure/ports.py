@@ -165,6 +165,14 @@ class Journal(Protocol):
         """The room's records up to c are no longer needed; segments without needed records are removed."""
         ...
 
+    def position(self) -> tuple[int, int]:
+        """Up to where there are records: the newest segment's number and an offset in it; (0, 0) for none."""
+        ...
+
+    def keep(self, on: bool) -> None:
+        """While on, records that nobody needs any more stay: somebody follows them."""
+        ...
+
     def close(self, clean: bool = False) -> None:
         """Write no more; `clean` marks an ordered stop, after which nothing needs recovery."""
         ...

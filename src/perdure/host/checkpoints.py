@@ -20,6 +20,8 @@ LET_GO_S = 60.0
 """An idle room's records are kept this long after its last base."""
 DEAD_JOURNALS_MAX = 8
 """With more journals of dead hosts than this, rooms are stored before they serve: a crash loop must not fill a disk."""
+QUIESCENT_S = 0.001
+"""How often a room is looked at whose records are just becoming durable."""
 LOOK_EVERY_S = 1.0
 """How often the rooms are looked through for bases that are due."""
 
@@ -64,6 +66,20 @@ class Checkpoints:
             StorageError: It is not stored.
         """
         self._stored(running, self._bases.store(self._bases.capture(running.room)))
+
+    async def ground(self, running: Running) -> None:
+        """Store a base of the room as it is, unless its newest one is that; whatever its durability.
+
+        Raises:
+            StorageError: It is not stored.
+        """
+        await self._stored_all()
+        while not running.end.quiescent or self._storing:
+            await asyncio.sleep(QUIESCENT_S)
+        if running.newest_c != running.room.c:
+            done = self._begin(running, self._loop.time())
+            await asyncio.wait([done])
+            done.result()
 
     async def close(self) -> bool:
         """Store a base of every room that changed since its last one, and stop.
@@ -119,13 +135,14 @@ class Checkpoints:
         """At a quiescent point only: nothing runs, and nothing waits for the journal."""
         return running.end.quiescent and running.game.durability != "none"
 
-    def _begin(self, running: Running, now_s: float) -> None:
+    def _begin(self, running: Running, now_s: float) -> asyncio.Future[tuple[BaseKey, BaseKey]]:
         running.based_s, running.records = now_s, 0
         captured = self._bases.capture(running.room)
         self._fault("host:base-captured")
         done = self._loop.run_in_executor(self._packer, self._bases.store, captured)
         self._storing.add(done)
         done.add_done_callback(lambda done: self._ended(running, done))
+        return done
 
     def _ended(self, running: Running, done: asyncio.Future[tuple[BaseKey, BaseKey]]) -> None:
         self._storing.discard(done)

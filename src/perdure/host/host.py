@@ -28,7 +28,7 @@ from perdure.host.running import Identity, Next, Programs, Running, Swapped
 from perdure.host.taking import Ready, Stores, Taker
 from perdure.link.messages import EventSent, Message, OutAck, SeatGone
 from perdure.movement.policy import may_swap
-from perdure.ports import Aside, Clock, FaultPoint
+from perdure.ports import Aside, Clock, FaultPoint, Owner
 from perdure.room.machine import Guard, Ran
 from perdure.room.record import Answered, Cause, Closed, Event, Go, Gone, Join, Mailed, Started, TimerFired, Wake
 from perdure.room.tables import Table
@@ -59,6 +59,10 @@ class Host:
     Attributes:
         ran_s: When the last callback began, on `time.perf_counter`.
         services: What games may ask of the host itself: name -> async function of the room and the arguments.
+        copies: Rooms of another host that are about to move here. They do not run.
+        moving: Whether rooms are about to leave: no room takes other code meanwhile.
+        mail: Carries letters between rooms.
+        checkpoints: Stores their bases.
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class Host:
     ) -> None:
         self.config, self.programs = config, programs
         self.rooms: dict[str, Running] = {}
+        self.copies: dict[str, Running] = {}
+        self.moving = False
         self._stores, self._clock = stores, clock
         self._slot, self._fault, self._notify, self._loop = slot, fault, notify, loop
         self._log = structlog.get_logger()
@@ -95,11 +101,11 @@ class Host:
         self._ledger = Ledger(
             stores.journal, loop, durable=self._durable, went_on=self._pump_all, notify=notify, failed=stop
         )
-        self._checkpoints = Checkpoints(
+        self.checkpoints = Checkpoints(
             loop, self.rooms, stores.bases, stores.journal, stores.dead, stores.owners, fault=fault, notify=notify
         )
         self._agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
-        self._mail = Mail(loop, self.rooms, self._deliver)
+        self.mail = Mail(loop, self.rooms, self._deliver)
         self.services: dict[str, Callable[..., Awaitable[Any]]] = {}
         self._asks = Asks(loop, self._answered, self.services, programs.prune)
 
@@ -123,8 +129,8 @@ class Host:
         """Let all rooms that were taken run: call once, when the loop runs."""
         for running in list(self.rooms.values()):
             self._start(running)
-        self._mail.post_again()
-        self._checkpoints.start()
+        self.mail.post_again()
+        self.checkpoints.start()
 
     async def close(self) -> None:
         """Store a base of every room that changed, and close the journal as after a clean stop."""
@@ -133,7 +139,7 @@ class Host:
         for running in self.rooms.values():
             running.paused = True
         await self._ledger.settled()
-        self._ledger.close(based=await self._checkpoints.close())
+        self._ledger.close(based=await self.checkpoints.close())
 
     def _look(self, id: str, *, accept_damage: bool = False) -> Ready | None:
         """A room that can be claimed; one that cannot be recovered is put aside."""
@@ -149,9 +155,7 @@ class Host:
     def _start(self, running: Running) -> None:
         """The room is ours: announce it, and take up what was in flight."""
         room = running.room
-        for gateway, (epoch, link) in self._gateways.items():
-            for cause in running.end.gateway_up(gateway, epoch, link):
-                self._offer(running, cause)
+        self._announce(running)
         if running.lost_code:  # its history must say what it runs from here on
             self._swap(running, Next(running.program, drop_orphans=False, may_lose=False))
         if room.handler.wants_start() if room.started else running.program.lifecycle.kind != "ephemeral":
@@ -163,12 +167,18 @@ class Host:
                 self._asks.interrupted(room.id, id)
         self._agenda.plan(running)
 
+    def _announce(self, running: Running) -> None:
+        """Tell every gateway that the room runs here, and send what was not acknowledged (H4)."""
+        for gateway, (epoch, link) in self._gateways.items():
+            for cause in running.end.gateway_up(gateway, epoch, link):
+                self._offer(running, cause)
+
     def _put_aside(self, aside: Aside) -> None:
         """Until an operator decides. A room that ran leaves a base, for its records are in this host's own journal."""
         running = self.rooms.get(aside.room)
         if running is not None:
             try:
-                self._checkpoints.store_now(running)
+                self.checkpoints.store_now(running)
                 running.let_go()
             except StorageError:  # its last base and this journal hold it; here it goes on when it can be stored
                 self._unstored[aside.room] = running
@@ -185,7 +195,7 @@ class Host:
 
     def _may_run(self, running: Running) -> bool:
         ours = self.rooms.get(running.room.id) is running
-        return ours and not (running.paused or self._ledger.stalled)
+        return ours and not (running.paused or running.stopped or self._ledger.stalled)
 
     def _when_open(self, running: Running, action: Callable[[], None]) -> None:
         """Do `action` now, or when the room may run and what is held before it was done."""
@@ -234,11 +244,11 @@ class Host:
         self._fault_of(ran)
         running.end.durable()
         for service, number, body in ran.effects:
-            self._mail.post(room.id, service, number, body)
+            self.mail.post(room.id, service, number, body)
         for id, request in record.requests:
             self._asks.ask(room.id, id, request, running.program)
         if isinstance(record.cause, Mailed):
-            self._mail.applied(record.cause.source, room.id, record.cause.number)
+            self.mail.applied(record.cause.source, room.id, record.cause.number)
         running.records += 1
         self._fault("host:after-release")
         if not self._proved:
@@ -305,7 +315,7 @@ class Host:
     def _may_swap(self, running: Running, code: Next, *, match_over: bool) -> bool:
         """Whether this is a quiescent point, and one at which the game's policy lets the code come."""
         room, update = running.room, running.game.update
-        if not self._may_run(running) or not running.end.quiescent:
+        if self.moving or not self._may_run(running) or not running.end.quiescent:
             return False
         return code.at_once or may_swap(update, seats=len(room.open), started=room.started, match_over=match_over)
 
@@ -426,7 +436,7 @@ class Host:
     # -- mail, answers, time ---------------------------------------------------------------------------
 
     def _deliver(self, running: Running, mail: Mailed) -> None:
-        self._when_open(running, lambda: self._run(running, mail) if self._mail.arrived(running, mail) else None)
+        self._when_open(running, lambda: self._run(running, mail) if self.mail.arrived(running, mail) else None)
 
     def _answered(self, room: str, answer: Answered) -> None:
         running = self.rooms.get(room)
@@ -466,6 +476,55 @@ class Host:
     def _close_empty(self, running: Running) -> None:
         if running.room.started and not running.room.open:
             self._run(running, Closed())
+
+    # -- moving (protocol, Move) -----------------------------------------------------------------------
+
+    def stop(self, running: Running) -> None:
+        """Run nothing in the room from here on; what is durable is released. It is stopped once it is quiescent."""
+        running.stopped = True
+
+    def go_on_after_move(self, running: Running, owner: Owner) -> None:
+        """The room stays: it goes on under this ownership, of which the gateways are told."""
+        running.owner, running.room.epoch, running.stopped = owner, owner.epoch, False
+        self._announce(running)
+        self._pump(running)
+        self._agenda.plan(running)
+
+    def release(self, running: Running) -> None:
+        """The room is another host's: the copy here is dropped. Its records are kept for whoever recovers it."""
+        id = running.room.id
+        if self.rooms.get(id) is running:
+            del self.rooms[id]
+        running.due_s.clear()
+        running.held.clear()
+        running.let_go()
+        self.mail.moved(id)
+
+    def arrived(self, running: Running) -> None:
+        """A copy is ours now: it runs from the callback after its last."""
+        self.copies.pop(running.room.id, None)
+        self.rooms[running.room.id] = running
+        self._start(running)
+        self.mail.moved(running.room.id)
+        self.mail.post_again()
+
+    def begin_moving(self) -> tuple[int, int]:
+        """From here every record is in the journal and stays there, and no room takes other code.
+
+        Returns:
+            Up to where the journal has records.
+        """
+        self.moving = True
+        self._ledger.write_all(True)
+        self._stores.journal.keep(True)
+        return self._stores.journal.position()
+
+    def end_moving(self) -> None:
+        """No room is about to leave any more."""
+        self.moving = False
+        self._ledger.write_all(False)
+        self._stores.journal.keep(False)
+        self._pump_all()
 
     # -- operators -----------------------------------------------------------------------------------
 
@@ -538,7 +597,7 @@ class Host:
                 f"Mend the game if you like, then: perdure room resume {id} --skip-input"
             )
         if id in self._unstored:
-            self._checkpoints.store_now(self._unstored[id])
+            self.checkpoints.store_now(self._unstored[id])
             self._unstored.pop(id).let_go()
         ready = self._look(id, accept_damage=not by_input and not skip_input)
         if ready is None:
@@ -548,7 +607,7 @@ class Host:
         if skip_input:
             running.skip = Identity(aside.c, aside.session, aside.j, aside.n)
         self._start(running)
-        self._mail.post_again()
+        self.mail.post_again()
         self._notify({"kind": "resumed", "room": id, "skipped": skip_input})
         self._catch_up(running)
         return running
@@ -586,7 +645,7 @@ class Host:
             running.skip = _first_on_new_branch(aside)
         self._stores.asides.remove(id)
         self._start(running)
-        self._mail.post_again()
+        self.mail.post_again()
         self._notify({"kind": "discarded", "room": id})
         return running
 

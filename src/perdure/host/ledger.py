@@ -52,10 +52,14 @@ class Ledger:
         self._journal, self._loop = journal, loop
         self._durable, self._went_on, self._notify, self._failed = durable, went_on, notify, failed
         self._stalled: deque[Entry] = deque()
-        self._over = False
+        self._over = self._all = False
         self._unsynced: list[Entry] = []
         self._syncing: asyncio.Future[None] | None = None
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="perdure-sync")
+
+    def write_all(self, on: bool) -> None:
+        """While rooms are moved, every room's records are in the journal: the copies follow them there."""
+        self._all = on
 
     @property
     def stalled(self) -> bool:
@@ -64,7 +68,8 @@ class Ledger:
 
     def write(self, running: Running, ran: Ran) -> None:
         """Make the record as durable as its game asks; `durable` is called then, perhaps before this returns."""
-        if running.game.durability in ("process", "power") and not self._append(running, ran):
+        recorded = self._all or running.game.durability in ("process", "power")
+        if recorded and not self._append(running, ran):
             if not self.stalled:
                 self._loop.call_later(RETRY_S, self._retry)
             self._stalled.append((running, ran))

@@ -5,13 +5,16 @@ either room everything unacknowledged is carried again, and the target's `mail_s
 Letters of one source are carried in the order of their numbers. Numbers may have a gap, where a room's
 history was lost: the target's, with letters that it had acknowledged, or the source's, whose new branch
 numbers anew, from above.
+
+A target that does not run here may run at a neighbouring host, while rooms move. Because gaps are taken for lost
+history, a neighbour is always sent all that its room may have missed, in order, and never a later letter first.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from perdure.host.running import Running
@@ -31,11 +34,15 @@ class Letter(NamedTuple):
 
 
 class Mail:
-    """Carries letters between the rooms of one host.
+    """Carries letters between the rooms of one host, and to and from the hosts beside it.
 
     Args:
         rooms: The running rooms, by id.
         deliver: Called with (target, mail): run it, now or when the room may run.
+
+    Attributes:
+        elsewhere: Called with letters for a room that is not here; whether there was anybody to be told.
+        tell_applied: Called with (source, target, number) of a letter whose source is not here.
     """
 
     def __init__(
@@ -46,6 +53,9 @@ class Mail:
     ) -> None:
         self._loop, self._rooms, self._deliver = loop, rooms, deliver
         self._letters: deque[Letter] = deque()
+        self._sent: dict[tuple[str, str], int] = {}
+        self.elsewhere: Callable[[list[Letter]], bool] = lambda _: False
+        self.tell_applied: Callable[[str, str, int], object] = lambda *_: None
 
     def post(self, source: str, service: str, number: int, body: bytes) -> None:
         """Carry a durable effect in this turn of the loop or the next. Without a target it waits in its source."""
@@ -85,9 +95,37 @@ class Mail:
         """The target has this letter, and those before it, durably."""
         if source in self._rooms:
             self._rooms[source].room.acknowledge_effect(SERVICE + target, number)
+        else:
+            self.tell_applied(source, target, number)
+
+    # -- between hosts -------------------------------------------------------------------------------
+
+    def take_in(self, letters: Iterable[Letter]) -> None:
+        """Letters from a room of another host. Those for rooms that are not here are that host's to send again."""
+        for letter in letters:
+            if letter.target in self._rooms:
+                self._deliver(self._rooms[letter.target], Mailed(letter.source, letter.number, letter.body))
+
+    def moved(self, room: str) -> None:
+        """The room came to another host or left this one: what was sent to it may have got lost on the way."""
+        self._sent = {pair: number for pair, number in self._sent.items() if room not in pair}
 
     def _carry(self) -> None:
         letters, self._letters = self._letters, deque()
         for letter in letters:
             if letter.target in self._rooms:
                 self._deliver(self._rooms[letter.target], Mailed(letter.source, letter.number, letter.body))
+            else:
+                self._send(letter.source, letter.target)
+
+    def _send(self, source: str, target: str) -> None:
+        """Send another host what it was not sent of this source's letters for this target."""
+        running = self._rooms.get(source)
+        service = SERVICE + target
+        if running is None or service not in running.room.effects:
+            return
+        sent, released = self._sent.get((source, target), 0), running.released.get(service, 0)
+        pending = running.room.effects[service].pending
+        letters = [Letter(source, target, n, body) for n, body in pending if sent < n <= released]
+        if letters and self.elsewhere(letters):
+            self._sent[source, target] = letters[-1].number

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from perdure.config import Game
 from perdure.link.host import HostEnd
 from perdure.link.messages import EventSent
+from perdure.ports import Owner
 from perdure.room.machine import Room
 from perdure.room.program import Program
 from perdure.room.record import Answered, Cause, Event
@@ -114,11 +115,13 @@ class Running:
 
     Attributes:
         room, end: The room, and its end of the link.
+        owner: The owner row under which it runs.
         program, game: Its code, of which it holds one use, and what the configuration says of its game.
         lost_code: Whether the code that its history names cannot be had any more, so that it runs other code.
         next: The code that it takes when the update policy lets it; held, too.
         unanswered: Answers whose handler the code does not have; they wait for code that has it.
         paused: An operator holds it: nothing runs but single steps.
+        stopped: It is on its way to another host: nothing runs and nothing is appended until that is decided.
         held: What waits for it to run on, in order.
         waiting: Session -> events that wait until the session's outbox has room again (H3).
         replayed: Session -> text in its outbox as this host took it over. Most of it was read long ago, which is not
@@ -134,26 +137,31 @@ class Running:
         faults: Callbacks that faulted here.
     """
 
-    def __init__(self, room: Room, end: HostEnd, program: HostedProgram, game: Game) -> None:
+    def __init__(self, room: Room, end: HostEnd, program: HostedProgram, game: Game, owner: Owner) -> None:
         self.room, self.end, self.program, self.game = room, end, program, game
         program.hold()
         self.lost_code = False
         self.next: Next | None = None
         self.unanswered: dict[int, Answered] = {}
-        self.paused = False
+        self.paused = self.stopped = False
         self.held: deque[Callable[[], None]] = deque()
         self.waiting: dict[str, deque[tuple[object, EventSent]]] = {}
-        self.replayed = {session: seat.outbox_bytes for session, seat in room.open.items()}
         self.skip: Identity | None = None
         self.due_s: dict[str, float] = {}
         self.based_s = 0.0
         self.records = 0
         self.based = False
         self.kept_c = self.newest_c = 0
-        self.released = {service: effects.next_number - 1 for service, effects in room.effects.items()}
-        self.claimed_c = room.c
         self.faults = 0
         self.ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
+        self.take(owner)
+
+    def take(self, owner: Owner) -> None:
+        """The room is this host's under this owner row, as it stands."""
+        room = self.room
+        self.owner, room.epoch, room.branch, self.claimed_c = owner, owner.epoch, owner.branch, room.c
+        self.replayed = {session: seat.outbox_bytes for session, seat in room.open.items()}
+        self.released = {service: effects.next_number - 1 for service, effects in room.effects.items()}
 
     def forget_next(self) -> None:
         """Nothing waits to be the room's next code."""

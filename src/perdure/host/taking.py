@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from perdure.config import Config
+from perdure.errors import ContractError
 from perdure.host.bases import Bases
-from perdure.host.recovery import DeadHosts, Recovered, recover
+from perdure.host.recovery import Damaged, DeadHosts, Recovered, recover
 from perdure.host.running import Programs, Running
 from perdure.link.host import HostEnd
 from perdure.link.messages import Message
@@ -128,6 +129,35 @@ class Taker:
         self._fault("host:recover-claimed")
         return [self._taken(ready, row) for ready, row in zip(rooms, rows, strict=True)]
 
+    def copy(self, id: str, game: str, generation: str) -> Running:
+        """A copy of another host's room as its newest base has it; not ours. For any thread.
+
+        Raises:
+            ContractError: The room, or the code that it runs, is not known here.
+            Damaged: It has no base that can be read.
+            SchemaError: The code cannot read its rows.
+        """
+        if self._config.rooms.get(id) != game:
+            raise ContractError(f"perdure.toml has no room {id} of game {game} any more. Put it back.")
+        program = self._programs.at(game, generation)
+        if program.generation != generation:
+            raise ContractError(f"the code {generation} that room {id} runs does not load in this program.")
+        history = self._stores.owners.history(id)
+        found, refused = self._stores.bases.newest(id, game, history)
+        if found is None or found.generation != generation:
+            raise Damaged(f"no base of room {id} can be read: {'; '.join(refused.values()) or 'there is none'}")
+        owner = history[-1]
+        room = Room.restore(
+            found.body, id, program, c=found.key.c, epoch=owner.epoch, branch=owner.branch,
+            rooms=self._known, guard=self._guard,
+        )  # fmt: skip
+        room.check()
+        room.state_hash()  # the first one takes long for a large room, later ones only what changed
+        running = Running(room, HostEnd(room, self._send), program, self._config.games[game], owner)
+        running.records = 1  # it gets a base of its own soon
+        running.based_s = time.monotonic() + FIRST_BASE_S - running.game.base_every_s
+        return running
+
     def _new(self, id: str, owner: Owner | None, *, c: int, branch: int) -> Ready:
         room = Room.new(
             id, self._programs.current(self._config.rooms[id]), seed=self._entropy(16), clock_us=self._clock.now_us(),
@@ -137,13 +167,12 @@ class Taker:
 
     def _taken(self, ready: Ready, row: Owner) -> Taken:
         room, found = ready.room, ready.found
-        room.epoch, room.branch = row.epoch, row.branch
         game = self._config.rooms[room.id]
         program = self._programs.at(game, room.program.generation)
-        running = Running(room, HostEnd(room, self._send), program, self._config.games[game])
+        running = Running(room, HostEnd(room, self._send), program, self._config.games[game], row)
         if found is None:  # a new state begins with a base, so that its records have a ground
             self._stores.bases.store(self._stores.bases.capture(room))
-            running.based, running.based_s = True, time.monotonic()
+            running.based, running.based_s, running.newest_c = True, time.monotonic(), room.c
             return Taken(running)
         for refused in found.refused:
             self._notify({"kind": "base-refused", "room": room.id, "reason": refused})

@@ -1,0 +1,326 @@
+"""The successor's side of moves: copies of another host's rooms, which follow it until they are offered.
+
+A copy is the room's newest base and every record since, read from the other host's journal while that host goes
+on. So in the pause of a move only the last records are left to be read. Nothing of a copy runs, and the room is
+not ours, before the owner row says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from perdure.control import Channel
+from perdure.errors import ClaimLost, PerdureError, StorageError, one_line
+from perdure.host.host import Host
+from perdure.host.peers import Peers
+from perdure.host.running import Running
+from perdure.host.taking import Stores
+from perdure.movement.move import Arriving, Offer
+from perdure.ports import Claim, FaultPoint, Owner
+from perdure.room.record import decode_record
+from perdure.room.tables import Cells
+from perdure.store.tail import JournalTail
+
+FOLLOW_S = 0.02
+"""How often the records of the other host are looked for."""
+FOLLOWED_MAX = 500
+"""Records that are booked at a time: about 5 ms."""
+COMPARED = 20
+"""Copies that are compared with one question."""
+ROOMS_TOLD = 50
+"""After so many copies the progress is told."""
+
+T = TypeVar("T")
+
+
+class Refused(msgspec.Struct):
+    """A room that cannot move here, and why, in one line."""
+
+    room: str
+    reason: str
+
+
+class Copy:
+    """A room that is about to move here.
+
+    Attributes:
+        source: Incarnation of its owner.
+        running: As it would run here.
+        problem: Why it cannot be taken any more, "" while it can.
+    """
+
+    def __init__(self, source: str, running: Running) -> None:
+        self.source, self.running = source, running
+        self.problem = ""
+
+
+class Waiting(NamedTuple):
+    """A claim that goes into the next commit."""
+
+    claim: Claim
+    decided: asyncio.Future[Owner | None]
+
+
+class Arrivals:
+    """Takes rooms from other hosts.
+
+    Args:
+        journals: The folder with the journals of all incarnations.
+        incarnation: This host's.
+        copied: Makes a copy of a room: called with its id, game and generation, in a thread.
+        executor: Where copies are made: the thread that leaves the processor to the players.
+        failed: Called with a reason when this host cannot go on.
+        notify: Called with events for the event log.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        stores: Stores,
+        peers: Peers,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        journals: Path,
+        incarnation: str,
+        copied: Callable[[str, str, str], Running],
+        executor: Executor,
+        fault: FaultPoint,
+        failed: Callable[[str], None],
+        notify: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._host, self._stores, self._peers, self._loop = host, stores, peers, loop
+        self._journals, self._incarnation, self._copied, self._executor = journals, incarnation, copied, executor
+        self._fault, self._failed, self._notify = fault, failed, notify
+        self._copies: dict[str, Copy] = {}
+        self._tails: dict[str, JournalTail] = {}
+        self._came: dict[str, list[str]] = {}
+        self._following: asyncio.TimerHandle | None = None
+        self._claims: list[Waiting] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    # -- copies ------------------------------------------------------------------------------------
+
+    async def prepare(self, source: str, rooms: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Copy these rooms of another host, follow it, and compare every copy with its room.
+
+        Args:
+            source: The other host's incarnation.
+            rooms: room, game and generation of each.
+
+        Raises:
+            Unavailable: The other host does not answer.
+            StorageError: Its journal cannot be followed.
+        """
+        self._fault("copyover:prepare")
+        channel = await self._peers.channel(source)
+        segment, end = (await channel.request("follow"))["position"]
+        tail = self._tails[source] = JournalTail(self._journals / source, segment, end)
+        refused: list[Refused] = []
+        for index, each in enumerate(rooms):
+            id = str(each["room"])
+            try:
+                running = await self._in_thread(self._copied, id, str(each["game"]), str(each["generation"]))
+            except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
+                reason = str(error) if isinstance(error, PerdureError) else one_line(error)
+                refused.append(Refused(id, reason))
+                continue
+            self._copies[id] = Copy(source, running)
+            self._host.copies[id] = running
+            if not (index + 1) % ROOMS_TOLD:
+                self._notify({"kind": "copyover-prepared", "rooms": index + 1, "of": len(rooms)})
+        while await self._in_thread(self._book, source, tail.read(FOLLOWED_MAX)):
+            pass
+        mismatches = await self._compare(source, channel, refused)
+        self._follow()
+        copies = [copy.running.room for copy in self._copies.values() if copy.source == source]
+        return {
+            "rooms": len(copies),
+            "bytes": await self._in_thread(lambda: sum(_size(room.cells.values()) for room in copies)),
+            "hash_mismatches": mismatches,
+            "refused": msgspec.to_builtins(refused),
+        }
+
+    def refuse(self, room: str) -> None:
+        """Let go of the copy of a room that stays where it is."""
+        copy = self._copies.pop(room, None)
+        self._host.copies.pop(room, None)
+        if copy is not None:
+            copy.running.let_go()
+
+    def forget(self) -> dict[str, list[str]]:
+        """Let go of all copies, and follow nobody any more; incarnation -> rooms that came from it."""
+        for room in list(self._copies):
+            self.refuse(room)
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+        for tail in self._tails.values():
+            tail.close()
+        self._tails.clear()
+        came, self._came = self._came, {}
+        return came
+
+    async def _compare(self, source: str, channel: Channel, refused: list[Refused]) -> int:
+        """Compare the copies with their rooms, which go on; those that differ are refused. Returns how many did."""
+        rooms = [id for id, copy in self._copies.items() if copy.source == source]
+        before = len(refused)
+        for start in range(0, len(rooms), COMPARED):
+            batch = rooms[start : start + COMPARED]
+            answer = await channel.request("peek", {"rooms": batch})
+            offers = {offer.room: offer for offer in msgspec.convert(answer, list[Offer])}
+            for id in batch:
+                arriving = Arriving(self._incarnation)
+                problem = self._verified(self._copies[id], arriving, offers[id]) if id in offers else "it does not rest"
+                if problem:
+                    refused.append(Refused(id, problem))
+                    self.refuse(id)
+        return len(refused) - before
+
+    def _follow(self) -> None:
+        """Book what the other hosts recorded since the last time."""
+        for source, tail in self._tails.items():
+            try:
+                self._book(source, tail.read(FOLLOWED_MAX))
+            except StorageError as error:
+                self._lose(source, str(error))
+        self._following = self._loop.call_later(FOLLOW_S, self._follow)
+
+    def _book(self, source: str, records: Sequence[bytes]) -> int:
+        """Bring the copies forward by these records; how many there were."""
+        for data in records:
+            record = decode_record(data)
+            copy = self._copies.get(record.room)
+            if copy is None or copy.source != source or copy.problem:
+                continue
+            room = copy.running.room
+            if record.epoch != room.epoch or record.c <= room.c:
+                continue  # of before its base, or of an ownership that the copy knows nothing of
+            if record.c != room.c + 1 or record.previous != room.last_digest:
+                copy.problem = f"record {record.c} does not follow from the copy, which stands at callback {room.c}"
+                continue
+            room.replay(record, data)
+        return len(records)
+
+    def _lose(self, source: str, problem: str) -> None:
+        for copy in self._copies.values():
+            if copy.source == source:
+                copy.problem = copy.problem or problem
+
+    def _verified(self, copy: Copy, arriving: Arriving, offer: Offer) -> str:
+        """Bring the copy to where the offer stands; why it is not the same, "" if it is."""
+        try:
+            self._book(copy.source, self._tails[copy.source].upto(offer.segment, offer.end))
+        except StorageError as error:
+            self._lose(copy.source, str(error))
+        if copy.problem:
+            return copy.problem
+        room = copy.running.room
+        room.forget(offer.acknowledged)
+        return arriving.verify(offer, room.c, room.value_hash())
+
+    # -- one room ----------------------------------------------------------------------------------
+
+    async def offer(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Steps verify, commit and route of the room that another host offers.
+
+        Returns: when it came and when it ran (on `time.perf_counter`), and how long the steps took; or at which
+            step it was refused, and why.
+        """
+        came_s = time.perf_counter()
+        offer, source = msgspec.convert(params, Offer, strict=False), str(params["peer"])
+        copy = self._copies.get(offer.room)
+        if copy is None or copy.source != source:
+            return _refusal("verify", f"there is no copy of room {offer.room} here")
+        await self._step(source, offer.room, "verify")
+        arriving = Arriving(self._incarnation)
+        problem = self._verified(copy, arriving, offer)
+        if problem:
+            self.refuse(offer.room)
+            return _refusal("verify", problem)
+        verified_s = time.perf_counter()
+        await self._step(source, offer.room, "commit")
+        row = await self._commit(arriving.commit())
+        if arriving.committed(row) != "ours":
+            self.refuse(offer.room)
+            return _refusal("commit", "the owner row changed before the room was taken")
+        committed_s = time.perf_counter()
+        await self._step(source, offer.room, "route")
+        assert row is not None
+        self._take(copy, offer, row)
+        ran_s = time.perf_counter()
+        await self._step(source, offer.room, "release")
+        steps = {
+            "verify": (verified_s - came_s) * 1e3,
+            "commit": (committed_s - verified_s) * 1e3,
+            "route": (ran_s - committed_s) * 1e3,
+        }
+        return {"came_s": came_s, "ran_s": ran_s, "steps": steps}
+
+    async def _step(self, source: str, room: str, step: str) -> None:
+        """Tell the old owner which step begins, so that it knows where we ended if we do."""
+        channel = await self._peers.channel(source)
+        channel.notify({"kind": "step", "room": room, "step": step})
+        await asyncio.sleep(0)  # what was notified leaves at the end of a turn
+        self._fault(f"copyover:{step}")
+
+    def _take(self, copy: Copy, offer: Offer, row: Owner) -> None:
+        running, room = copy.running, copy.running.room
+        del self._copies[room.id]
+        self._came.setdefault(copy.source, []).append(room.id)
+        running.take(row)
+        running.paused = offer.paused
+        self._host.arrived(running)
+
+    async def _commit(self, claim: Claim) -> Owner | None:
+        """Claim the room, together with all that wait just now; its owner row afterwards."""
+        waiting = Waiting(claim, self._loop.create_future())
+        self._claims.append(waiting)
+        if self._committing is None:
+            self._committing = self._loop.create_task(self._commit_all())
+        return await waiting.decided
+
+    async def _commit_all(self) -> None:
+        while self._claims:
+            group, self._claims = self._claims, []
+            rows = await self._loop.run_in_executor(None, self._claim, [waiting.claim for waiting in group])
+            for waiting, row in zip(group, rows, strict=True):
+                if not waiting.decided.done():
+                    waiting.decided.set_result(row)
+        self._committing = None
+
+    def _claim(self, claims: list[Claim]) -> list[Owner | None]:
+        """Claim these rooms in one commit; those of which one is lost, one by one. For any thread."""
+        with suppress(ClaimLost):
+            try:
+                return list(self._stores.owners.claim_all(claims, self._incarnation))
+            except StorageError:
+                return [self._read(claim.room) for claim in claims]  # it may have been committed: the rows tell
+        if len(claims) == 1:
+            return [self._read(claims[0].room)]
+        return [row for claim in claims for row in self._claim([claim])]
+
+    def _read(self, room: str) -> Owner | None:
+        try:
+            return self._stores.owners.read(room)
+        except StorageError as error:  # perhaps the room is ours: whoever recovers it can read that, we cannot
+            self._loop.call_soon_threadsafe(self._failed, f"whose room {room} is cannot be read: {error}")
+            return None
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await self._loop.run_in_executor(self._executor, function, *arguments)
+
+
+def _refusal(step: str, reason: str) -> dict[str, Any]:
+    return {"at": step, "refused": reason}
+
+
+def _size(tables: Iterable[Cells]) -> int:
+    return sum(len(row) for cells in tables for row in cells.image().values())
