@@ -7,7 +7,7 @@ which run no game do not pay for them.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from perdure.games.python.api import Answer, Game, Module, Player, Players, Room
+    from perdure.games.python.api import Answer, Game, Module, Player, Players, Room, Veto
     from perdure.games.python.data import data
     from perdure.games.python.marks import Event, command, every, migrate, on
     from perdure.games.python.text import bold, color
@@ -27,6 +27,7 @@ __all__ = [
     "Room",
     "Row",
     "Table",
+    "Veto",
     "bold",
     "color",
     "command",
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "perdure.games.python.api": ("Answer", "Game", "Module", "Player", "Players", "Room"),
+    "perdure.games.python.api": ("Answer", "Game", "Module", "Player", "Players", "Room", "Veto"),
     "perdure.games.python.data": ("data",),
     "perdure.games.python.marks": ("Event", "command", "every", "migrate", "on"),
     "perdure.games.python.text": ("bold", "color"),

@@ -1,9 +1,7 @@
-"""What a reload means for a game in a room: new modules, timers, questions, disabled handlers, and @reload."""
+"""What a reload means for a game in a room: new modules, timers, questions, and disabled handlers."""
 
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +11,7 @@ from perdure.errors import SchemaError
 from perdure.games.python.api import Module
 from perdure.games.python.health import FAULTS_MAX, Health
 from perdure.games.python.load import program_of
-from perdure.games.python.own import BEGUN, RELOAD_HANDLER, RELOAD_SERVICE
-from perdure.room.record import Request
+from perdure.games.python.own import BEGUN, COMMANDS
 from perdure.testing import Perdure, RoomInTest
 
 
@@ -92,76 +89,6 @@ def room(perdure: Perdure) -> RoomInTest:
     return perdure.room(Inn)
 
 
-def asked(room: RoomInTest) -> Request:
-    (request,) = room.machine.requests.values()
-    return request
-
-
-# --- @reload ---
-
-
-@pytest.mark.parametrize("line", ["@reload", "  @reload talk --atomic", "@reload\ttalk"])
-def test_a_line_that_begins_with_reload_goes_to_the_server(room: RoomInTest, line: str) -> None:
-    """The host's service gets who asked and what they said, whatever their role; the game sees nothing."""
-    ada = room.join("Ada", role="player")
-    ada.types(line)
-    request = asked(room)
-    assert (request.function, request.then, request.idempotent) == (RELOAD_SERVICE, RELOAD_HANDLER, False)
-    assert msgspec.msgpack.decode(request.args) == ["Ada", "player", line.split()[1:]]
-    assert ada.lines == []
-
-
-@pytest.mark.parametrize("line", ["@reloads", "say @reload", "@Reload", "reload"])
-def test_every_other_line_is_the_games(room: RoomInTest, line: str) -> None:
-    """Only the exact word at the beginning is taken away from a game."""
-    ada = room.join("Ada")
-    ada.types(line)
-    assert ada.sees(f"({line})")
-    assert not room.machine.requests
-
-
-def test_reload_does_not_answer_a_question_of_the_game(room: RoomInTest) -> None:
-    """The dialogue goes on where it was (FM-28)."""
-    ada = room.join("Ada", role="admin")
-    ada.types("quiz", "@reload", "Ada")
-    assert ada.sees("you are Ada")
-
-
-def test_only_who_typed_reload_reads_the_answer(room: RoomInTest) -> None:
-    """The report is no business of the other players."""
-    ada, bob = room.join("Ada", role="admin"), room.join("Bob")
-    ada.types("@reload")
-    room.answer("inn: nothing to do.")
-    assert ada.lines[-1] == "inn: nothing to do."
-    assert not any("nothing to do" in line for line in bob.lines)
-
-
-@pytest.mark.parametrize(
-    ("status", "value", "told"),
-    [
-        ("error", "ValueError: no", "ValueError: no"),
-        ("timeout", None, "not done yet"),
-        ("interrupted", None, "perdure events"),
-    ],
-)
-def test_every_end_of_a_reload_is_told(room: RoomInTest, status: Any, value: Any, told: str) -> None:
-    """Also when the host was killed meanwhile: whoever asked knows where to look."""
-    ada = room.join("Ada", role="admin")
-    ada.types("@reload")
-    room.crash()
-    room.answer(value, status=status)
-    assert ada.sees(told)
-
-
-def test_an_answer_for_somebody_who_left_is_dropped(room: RoomInTest) -> None:
-    """It faults nothing, and nobody else reads it."""
-    ada, bob = room.join("Ada", role="admin"), room.join("Bob")
-    ada.types("@reload")
-    ada.leave()
-    room.answer("secret")
-    assert not any("secret" in line for line in bob.lines)
-
-
 # --- what the new code has ---
 
 
@@ -185,7 +112,7 @@ def test_only_methods_of_modules_are_handlers(room: RoomInTest) -> None:
     for handler in ("inn.notes", "inn", "inn.", "", ".", "nowhere.bang", "nowhere.__str__", "inn.nothing"):
         assert not handles(handler), handler
     assert handles("inn.bang")
-    assert handles(RELOAD_HANDLER)
+    assert all(handles(command.handler) for command in COMMANDS.values())
 
 
 def test_a_new_timer_of_every_is_set_by_the_reload(room: RoomInTest) -> None:

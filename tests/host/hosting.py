@@ -157,6 +157,12 @@ class ToyHandler:
     def wants_start(self) -> bool:
         return self.toy.added
 
+    def vetoers(self) -> list[str]:
+        return []
+
+    def veto(self, callback: Callback, module: str) -> None:
+        return None
+
     def explain(self, cause: Cause, error: BaseException) -> str:
         return "That failed."
 

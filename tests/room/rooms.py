@@ -7,7 +7,7 @@ from typing import Any
 
 from perdure.room.callback import Callback
 from perdure.room.machine import Ran, Room
-from perdure.room.program import Lifecycle
+from perdure.room.program import Lifecycle, Vetoed
 from perdure.room.record import Cause, Event, Input, Join, Leave, Resize, Who
 from perdure.room.tables import Row, Table, TableSpec
 
@@ -36,6 +36,7 @@ class Game:
     def __init__(self, act: Act | None = None, tables: Mapping[str, TableSpec] | None = None) -> None:
         self.tables: Mapping[str, TableSpec] = {THINGS.name: THINGS} if tables is None else tables
         self.act = act
+        self.asked: dict[str, Callable[[Callback, Table[Thing, str]], Vetoed | None]] = {}
 
     def bind(self, room: str, tables: Mapping[str, Table[Any, Any]]) -> Game:
         self.bound = tables
@@ -53,6 +54,12 @@ class Game:
 
     def wants_start(self) -> bool:
         return False
+
+    def vetoers(self) -> list[str]:
+        return list(self.asked)
+
+    def veto(self, callback: Callback, module: str) -> Vetoed | None:
+        return self.asked[module](callback, self.bound[THINGS.name])
 
     def explain(self, cause: Cause, error: BaseException) -> str:
         return "That failed."

@@ -123,6 +123,12 @@ class ToyHandler:
     def wants_start(self) -> bool:
         return False
 
+    def vetoers(self) -> list[str]:
+        return []
+
+    def veto(self, callback: Callback, module: str) -> None:
+        return None
+
     def explain(self, cause: Cause, error: BaseException) -> str:
         return "something broke"
 

@@ -114,9 +114,14 @@ class Callback:
             self.timers[id] = None
         return known
 
+    @property
+    def next_request(self) -> int:
+        """The id that the next request gets."""
+        return (self.c << 16) + len(self.requests)
+
     def ask(self, request: Request) -> int:
         """Ask the outside; the answer comes as a callback with the id returned here."""
-        id = (self.c << 16) + len(self.requests)
+        id = self.next_request
         self.requests.append((id, request))
         return id
 

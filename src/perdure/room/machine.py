@@ -23,7 +23,7 @@ from perdure.errors import ContractError, SchemaError, one_line
 from perdure.room.acknowledged import Acknowledged
 from perdure.room.callback import Callback
 from perdure.room.fitting import Fitted, check_rows, fit
-from perdure.room.program import Handler, Overrun, Program, Refusal
+from perdure.room.program import Handler, Overrun, Program, Refusal, Vetoed
 from perdure.room.record import (
     Answered,
     Cause,
@@ -58,6 +58,9 @@ Guard = Callable[[Callable[[], None], float], None]
 
 STALE_TIMERS_MAX = 64
 """Replaced and cancelled timers that may stay in the queue of due ones before it is made anew."""
+
+VETO_BUDGET_S = 1.0
+"""A module that thinks longer about whether the program may be replaced has nothing against it."""
 
 BRANCH_NUMBERS = 1 << 32
 """How many numbers of effects each branch of a room's history has for itself."""
@@ -246,6 +249,36 @@ class Room:
         self._begin(cause)
         return self._undone(cause, why, ContractError(why))
 
+    def ask_vetoes(self, clock_us: int) -> list[Vetoed]:
+        """What the game's modules have against it that the program is replaced now; those that raised are among them.
+
+        No callback: whatever a module changes meanwhile is undone, and the room's clock stands still.
+        """
+        answers = (self._ask_veto(module, clock_us) for module in self.handler.vetoers())
+        return [answer for answer in answers if answer is not None]
+
+    def _ask_veto(self, module: str, clock_us: int) -> Vetoed | None:
+        callback = Callback(self, Wake())
+        callback.now_us = max(self.now_us, clock_us)
+        answers: list[Vetoed | None] = []
+        try:
+            self.guard(lambda: answers.append(self.handler.veto(callback, module)), VETO_BUDGET_S)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  (the edge to game code)
+            return Vetoed(module, error=error)
+        finally:
+            self._undo()
+        return answers[0]
+
+    def check_fit(self, program: Program, *, may_lose: bool = False) -> None:
+        """Make sure that `swap` would work; converts on copies what it would convert.
+
+        Raises:
+            SchemaError: The code cannot read rows that are there.
+        """
+        self._fitted(program, may_lose)
+
     def _fitted(self, program: Program, may_lose: bool) -> Fitted:
         """The tables for `program`; its migrations back are game code and run within a budget."""
         fitted: list[Fitted] = []
@@ -282,10 +315,13 @@ class Room:
             changes, outputs, timers, callback.requests, callback.effects, "", self.last_digest,
         )  # fmt: skip
 
-    def _undone(self, cause: Cause, text: str, error: BaseException | None) -> Ran:
+    def _undo(self) -> None:
         for table in self.tables.values():
             table.undo()
         self.open = {session: seat for session, seat in self.seats.items() if not seat.closed}
+
+    def _undone(self, cause: Cause, text: str, error: BaseException | None) -> Ran:
+        self._undo()
         outputs: list[tuple[list[str], Output]] = []
         text = _storable(text)
         match cause:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -44,6 +44,22 @@ class Overrun(BaseException):
     """A callback exceeded its budget and was cut."""
 
 
+class Vetoed(msgspec.Struct, frozen=True):
+    """What a module of a game has against it that the program is replaced now.
+
+    Attributes:
+        module: Which one.
+        reason: One line for people.
+        for_s: For how long, as far as it knows; 0 = it does not.
+        error: What it raised in place of an answer: that is no veto, but somebody has to hear of it.
+    """
+
+    module: str
+    reason: str = ""
+    for_s: float = 0.0
+    error: BaseException | None = None
+
+
 class Handler(Protocol):
     """A game bound to one room."""
 
@@ -66,6 +82,14 @@ class Handler(Protocol):
 
     def wants_start(self) -> bool:
         """Whether a part of the game is new to this room, which is running, and wants its `start` to be called."""
+        ...
+
+    def vetoers(self) -> Sequence[str]:
+        """The modules that want to be asked before the program is replaced."""
+        ...
+
+    def veto(self, callback: Callback, module: str) -> Vetoed | None:
+        """Ask one of them. What the callback gathers is thrown away; whatever it raises is no veto."""
         ...
 
 

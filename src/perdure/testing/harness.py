@@ -23,6 +23,7 @@ from perdure.games.python.binding import Binding
 from perdure.games.python.load import load_game, program_of
 from perdure.games.python.program import PythonProgram
 from perdure.room.machine import Ran, Room
+from perdure.room.program import Vetoed
 from perdure.room.record import (
     Answered,
     Cause,
@@ -154,6 +155,23 @@ class RoomInTest:
             if inspect.isawaitable(value):
                 value = asyncio.run(_awaited(value))
         self.run(Answered(id, status, msgspec.msgpack.encode(None if value is _RUN else value)))
+
+    def lock(self, feature: str, reason: str) -> None:
+        """Lock a feature, as a server does before its program is replaced. `restart` and `crash` unlock all."""
+        self.program.locks[feature] = reason
+
+    def unlock(self, feature: str) -> None:
+        """Take the lock away."""
+        del self.program.locks[feature]
+
+    def vetoes(self) -> list[Vetoed]:
+        """What the game's modules have against it that the server's program is replaced now."""
+        answers = self.machine.ask_vetoes(self._perdure.clock_us)
+        errors = [answer.error for answer in answers if answer.error is not None]
+        if errors and not self._keep_faults:
+            raise errors[0]
+        self.faults += errors
+        return [answer for answer in answers if answer.error is None]
 
     def reload(self, game: type[Game] | str | Path) -> None:
         """Go on with other code, as a server does when a file was saved. Players stay.

@@ -49,6 +49,7 @@ class Engine(Protocol):
     def set_timer(self, seconds: float, handler: str, args: tuple[object, ...]) -> str: ...
     def set_question(self, session: str, handler: str, args: tuple[object, ...]) -> None: ...
     def emit(self, event: Event, source: str) -> None: ...
+    def locked(self, feature: str) -> str: ...
     def check_room(self, room: str) -> str: ...
     def depart(self, player: Player) -> None: ...
 
@@ -150,6 +151,24 @@ class Answer(msgspec.Struct, Generic[T], frozen=True):
     error: str = ""
 
 
+class Veto(msgspec.Struct, frozen=True):
+    """Why the server's program should not be replaced now, and for how long that will be so.
+
+    Attributes:
+        reason: One line, for the operator and for players.
+        seconds, minutes: For how long, together; 0 = nobody knows.
+    """
+
+    reason: str
+    seconds: float = 0.0
+    minutes: float = 0.0
+
+    @property
+    def for_s(self) -> float:
+        """For how many seconds."""
+        return self.seconds + 60 * self.minutes
+
+
 class Room:
     """The room that a module is in: what all its modules share."""
 
@@ -236,6 +255,13 @@ class Room:
         """Call every `@on` handler for the event, in this callback: all of it happens, or none."""
         self._engine.emit(event, self.id)
 
+    def locked(self, feature: str) -> str:
+        """Why nobody may begin with this feature now, because the server is about to be replaced; else "".
+
+        The operator says in perdure.toml which features are locked, and how many seconds before.
+        """
+        return self._engine.locked(feature)
+
     def match_over(self) -> None:
         """Say that now is a good moment for new code: for games that take it between matches (`update = "match"`)."""
         self._engine.callback.match_over = True
@@ -283,6 +309,13 @@ class Module:
 
     def close(self) -> None:
         """Called before the room ends for good."""
+
+    def veto_copyover(self) -> str | Veto | None:
+        """Called before the server's program is replaced. Returns why that should not be now, or None.
+
+        Nothing that it does is kept: it only looks.
+        """
+        return None
 
     def __setattr__(self, name: str, value: object) -> None:
         kind = type(self).__name__

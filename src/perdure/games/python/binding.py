@@ -12,27 +12,28 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from perdure.errors import GameError, one_line
-from perdure.games.python.api import Answer, Game, Module, Player, Room
-from perdure.games.python.collect import Collected, Command, Part
+from perdure.games.python.api import Answer, Game, Module, Player, Room, Veto
+from perdure.games.python.collect import VETO, Collected, Command, Part
 from perdure.games.python.health import FAULTS_MAX, Health
 from perdure.games.python.marks import Event
 from perdure.games.python.own import (
     BEGUN,
     INTERVALS,
     QUESTIONS,
-    RELOAD_HANDLER,
+    SERVICES,
     Begun,
     Interval,
     Question,
-    is_reload,
-    reload_answer,
-    reload_request,
+    is_own,
+    own_answer,
+    own_command,
+    own_request,
 )
 from perdure.games.python.patterns import Token, Unfit
 from perdure.games.python.plain import encode_plain
 from perdure.games.python.words import Words
 from perdure.room.callback import Callback
-from perdure.room.program import Overrun
+from perdure.room.program import Overrun, Vetoed
 from perdure.room.record import (
     Answered,
     Cause,
@@ -74,8 +75,10 @@ class Binding:
         collected: Collected,
         health: Health,
         function_name: Callable[[Callable[..., object]], str],
+        locks: Mapping[str, str],
     ) -> None:
         self._collected, self._health, self._function_name = collected, health, function_name
+        self._locks = locks
         self._words = Words(collected.commands)
         self._questions: Table[Question] = tables[QUESTIONS]
         self._intervals: Table[Interval] = tables[INTERVALS]
@@ -129,7 +132,7 @@ class Binding:
 
     def handles(self, handler: str) -> bool:
         """Whether this code has the method that a timer, a question or an answer waits for."""
-        return handler == RELOAD_HANDLER or callable(self._method(handler))
+        return is_own(handler) or callable(self._method(handler))
 
     def let_go(self) -> None:
         """The room goes on with another binding."""
@@ -147,6 +150,28 @@ class Binding:
         wanted = self._collected.intervals
         intervals = {handler: row.every_us for handler, row in self._intervals.scan()}
         return intervals != wanted or any(part.name not in self._begun for part in self._starting())
+
+    def vetoers(self) -> list[str]:
+        """The modules that have a `veto_copyover`."""
+        return [part.name for part in self._collected.parts if VETO in part.hooks]
+
+    def veto(self, callback: Callback, module: str) -> Vetoed | None:
+        """Call a module's `veto_copyover`. It may look at everything; what it does is not kept."""
+        self._callback = callback
+        self._departing.clear()
+        try:
+            answer = self._modules[module].veto_copyover()
+        finally:
+            self._callback = None
+        match answer:
+            case None | "":
+                return None
+            case str():
+                return Vetoed(module, answer)
+            case Veto():
+                return Vetoed(module, answer.reason, answer.for_s)
+            case _:
+                raise GameError(f"{module}.{VETO} returned {answer!r}. Return a reason as text, a Veto, or None.")
 
     def _undone(self) -> None:
         """What this callback set up is not there; it is to be done again."""
@@ -168,9 +193,9 @@ class Binding:
             case TimerFired():
                 assert callback.timer is not None
                 self._call_handler(callback.timer.handler, *msgspec.msgpack.decode(callback.timer.args))
-            case Answered() if callback.request is not None and callback.request.then == RELOAD_HANDLER:
+            case Answered() if callback.request is not None and is_own(callback.request.then):
                 (session,) = msgspec.msgpack.decode(callback.request.context)
-                callback.output([session], Text(reload_answer(cause) + "\n"))
+                callback.output([session], Text(own_answer(callback.request.then, cause) + "\n"))
             case Answered():
                 assert callback.request is not None
                 context = msgspec.msgpack.decode(callback.request.context)
@@ -226,8 +251,10 @@ class Binding:
     # -- lines --------------------------------------------------------------------------------------
 
     def _input(self, player: Player, line: str) -> None:
-        if is_reload(line):
-            self.callback.ask(reload_request(player, player._session, line))
+        own = own_command(line)
+        if own is not None:
+            key = f"{self.room.id}/{self.callback.next_request}"
+            self.callback.ask(own_request(own, player, player._session, line, key))
             return
         question = self._questions.pop(player._session, None)
         if question is not None and self._method(question.handler):
@@ -380,6 +407,10 @@ class Binding:
     ) -> None:
         """Ask the outside."""
         name = function if isinstance(function, str) else self._function_name(function)
+        if name.startswith(SERVICES):
+            raise GameError(
+                f"{name} is the server's own, and no game can ask for it. Pass a plain function of the game."
+            )
         timeout_us = round(timeout * 1_000_000)
         self.callback.ask(Request(name, encode_plain(args), then, encode_plain(context), timeout_us, idempotent))
 
@@ -387,6 +418,10 @@ class Binding:
         """Call who listens to the event."""
         for listener in self._collected.listeners.get(type(event), ()):
             self._call_handler(listener.handler, event, *([source] if listener.takes_source else []))
+
+    def locked(self, feature: str) -> str:
+        """Why a feature must not be begun now; "" if nothing is in its way."""
+        return self._locks.get(feature, "")
 
     def check_room(self, room: str) -> str:
         """The id of a room that exists."""

@@ -30,13 +30,15 @@ from perdure.games.python.patterns import Pattern, PatternError
 from perdure.room.tables import Migration, Row, Table, TableSpec
 
 WAKE_HZ_MAX = 60
-HOOKS = ("start", "join", "leave", "wake", "close")
+VETO = "veto_copyover"
+HOOKS = ("start", "join", "leave", "wake", "close", VETO)
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "start": (),
     "join": ("player",),
     "leave": ("player",),
     "wake": (),
     "close": (),
+    VETO: (),
     "input": ("player", "line"),
 }
 """What the hooks are called with."""
