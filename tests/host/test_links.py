@@ -12,7 +12,17 @@ import uvloop
 
 from perdure.errors import PeerError
 from perdure.host.links import GatewayLink
-from perdure.link.messages import Ack, FrameReader, GatewayHello, HostHello, Message, OutAck, encode_frame
+from perdure.link.messages import (
+    VERSION,
+    VERSION_LOWEST,
+    Ack,
+    FrameReader,
+    GatewayHello,
+    HostHello,
+    Message,
+    OutAck,
+    encode_frame,
+)
 
 HELLO = GatewayHello(1, 1, "g", 1)
 DEADLINE_S = 20.0
@@ -150,7 +160,7 @@ def test_it_connects_as_soon_as_the_gateway_listens(side: Side) -> None:
     side.loop.run_until_complete(asyncio.sleep(0))
     side.loop.run_until_complete(side.peer.listen())
     side.connected()
-    assert side.peer.connections == [[HostHello(1, 1, "host-1")]]
+    assert side.peer.connections == [[HostHello(VERSION_LOWEST, VERSION, "host-1")]]
 
 
 def test_all_messages_of_a_turn_travel_in_one_frame(side: Side) -> None:
@@ -195,7 +205,7 @@ def test_a_gateway_that_goes_is_connected_to_again(side: Side) -> None:
         side.peer.hang_up()
         side.connected(count)
         assert side.losses == count - 1
-        assert side.peer.connections[-1] == [HostHello(1, 1, "host-1")]
+        assert side.peer.connections[-1] == [HostHello(VERSION_LOWEST, VERSION, "host-1")]
 
 
 @pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"\0\0\0\1\xc1", b"\0\0\0\2\x91\x01"])
@@ -234,7 +244,7 @@ def test_what_is_said_to_nobody_is_not_said_later(side: Side) -> None:
     side.connected(2)
     side.loop.call_soon(lambda: side.link.send(ack(3)))
     side.run(lambda: len(side.peer.connections[1]) == 2)
-    assert side.peer.connections[1] == [HostHello(1, 1, "host-1"), ack(3)]
+    assert side.peer.connections[1] == [HostHello(VERSION_LOWEST, VERSION, "host-1"), ack(3)]
 
 
 def test_close_is_for_good_and_says_what_was_left(side: Side) -> None:

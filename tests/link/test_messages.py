@@ -28,6 +28,7 @@ from perdure.room.record import End, Go, Input, Join, Leave, Refused, Resize, Te
 EVERY: list[Message] = [
     GatewayHello(1, 1, "g", 1),
     HostHello(1, 2, "host-1"),
+    HostHello(1, 2, "host-1", "17"),
     EventSent("hall", 3, "g.1.1", 1, 0, Join(Who("1", "Ann"), 132, 50)),
     EventSent("hall", 3, "g.1.1", 1, 1, Input("say ✓")),
     EventSent("hall", 3, "g.1.1", 1, 2, Resize(80, 24)),

@@ -93,6 +93,7 @@ class GatewayEnd:
         self.sessions: dict[str, Presence] = {}
         self.routes: dict[str, Route] = {}
         self._hosts: dict[str, Link] = {}
+        self._builds: dict[Link, str] = {}
         self._replaced: set[Link] = set()
         self._send, self._show, self._notify, self._over = send, show, notify, over
 
@@ -121,6 +122,11 @@ class GatewayEnd:
         """Whether the tail is at its bound: the client must not be read now."""
         return len(self.sessions[session].tail) >= TAIL_EVENTS_MAX
 
+    def build(self, room: str) -> str:
+        """The build of the host that runs the room; "" while nobody does."""
+        route = self.routes.get(room)
+        return "" if route is None else self._builds.get(route.link, "")
+
     def shown(self, session: str, j: int, m: int) -> None:
         """Output m of that seat has gone to the client's socket, and all before it."""
         presence = self.sessions.get(session)
@@ -138,6 +144,7 @@ class GatewayEnd:
     def lost(self, link: Link) -> None:
         """The link is gone; what runs behind it is unknown until some host says."""
         self._replaced.discard(link)
+        self._builds.pop(link, None)
         self._hosts = {host: known for host, known in self._hosts.items() if known != link}
         self._no_route(link)
 
@@ -161,9 +168,10 @@ class GatewayEnd:
                 self._ack(message)
             case RoomUp():
                 self._room_up(link, message)
-            case HostHello(lowest=lowest, highest=highest, host=host):
+            case HostHello(lowest=lowest, highest=highest, host=host, build=build):
                 agreed_version(lowest, highest)
                 self._host_hello(link, host)
+                self._builds[link] = build
             case _:
                 raise ProtocolError(f"a host sent {type(message).__name__}, which only gateways send")
 

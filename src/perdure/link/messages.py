@@ -11,8 +11,8 @@ import msgspec
 from perdure.errors import ProtocolError
 from perdure.room.record import EventBody, Output
 
-VERSION = 1
-"""The link's version that this program speaks best."""
+VERSION = 2
+"""The link's version that this program speaks best. 2: a host says which build it is."""
 VERSION_LOWEST = 1
 """The oldest version that it still speaks."""
 FRAME_BYTES_SENT = 1024 * 1024
@@ -31,11 +31,12 @@ class GatewayHello(msgspec.Struct, tag=0, array_like=True, frozen=True):
 
 
 class HostHello(msgspec.Struct, tag=1, array_like=True, frozen=True):
-    """First message of a host."""
+    """First message of a host. `build` is its number as people know it, "" from a host that speaks version 1."""
 
     lowest: int
     highest: int
     host: str
+    build: str = ""
 
 
 class EventSent(msgspec.Struct, tag=2, array_like=True, frozen=True):
