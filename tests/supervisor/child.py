@@ -19,6 +19,7 @@ control = socket.socket(fileno=BOOT["control_fd"])
 stubborn = False
 answers: dict[str, list[dict[str, Any]]] = {}
 record_path = ""
+NOTHING: dict[str, Any] = {"rooms": [], "games": [], "modules": {"modules": [], "generations": []}}
 
 
 def say(line):
@@ -91,6 +92,8 @@ def answered(request):
         with Path(record_path).open("a") as file:
             file.write(json.dumps([method, params]) + "\n")
     waiting = answers.get(method)
+    if not waiting and method in NOTHING:
+        return {"result": NOTHING[method]}
     if not waiting:
         return {"result": {"method": method, "params": params}}
     line = waiting.pop(0) if len(waiting) > 1 else waiting[0]

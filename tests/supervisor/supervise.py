@@ -10,10 +10,11 @@ from perdure.config import load
 from perdure.control_lines import exit_code
 from perdure.errors import PerdureError
 from perdure.faults import Faults
-from perdure.ports import Aside
+from perdure.ports import Aside, Owner
 from perdure.supervisor.console import Console
 from perdure.supervisor.events import utc_now
-from perdure.supervisor.server import Settings, Supervisor
+from perdure.supervisor.server import Supervisor
+from perdure.supervisor.settings import Settings
 
 
 class FileKeeper:
@@ -31,6 +32,11 @@ class FileKeeper:
     def put(self, aside: Aside) -> None:
         with (self.folder / "aside").open("a") as file:
             file.write(f"{aside.room} {aside.session} {aside.j} {aside.n}\n")
+
+    def read(self, room: str) -> Owner | None:
+        """The owner as a test wrote it into the file owner-ROOM."""
+        file = self.folder / f"owner-{room}"
+        return Owner(1, file.read_text(), 0, 0) if file.exists() else None
 
 
 async def main() -> int:

@@ -364,7 +364,8 @@ def test_requests_reach_the_process_that_knows(server: Server) -> None:
     """Rooms are the host's, sessions the gateway's; a log level is everybody's."""
     server.start(child("ready"), child("ready"))
     server.wait_ready()
-    assert server.ask("room.show", room="world") == {"method": "room.show", "params": {"room": "world"}}
+    shown = {"method": "room.show", "params": {"room": "world"}, "host": "host-1"}
+    assert server.ask("room.show", room="world") == shown
     assert server.ask("sessions")["method"] == "sessions"
     assert set(server.ask("log-level", level="debug")) == {"gateway", "host-1"}
 

@@ -19,7 +19,7 @@ class Build(msgspec.Struct, frozen=True):
 
     Attributes:
         number: Rises each time a server starts a process from other sources than before; 0 without a state folder.
-        source: First 12 hex digits of the SHA-256 over Perdure's own sources.
+        source: What tells it from others: a hash over what decides how it behaves.
     """
 
     number: int
@@ -42,22 +42,33 @@ def stored_number(state: Path) -> int:
 
 
 def current_build(state: Path, games: Sequence[Path]) -> Build:
-    """The build that a process started now would have; a new number is kept in the state folder.
+    """The build of a process that says nothing of itself: this Perdure, and the games' code as it lies on disk."""
+    sources = _hash([Path(perdure.__file__).parent, *games])
+    return Build(number_of(state, sources), perdure_source())
+
+
+def newest(state: Path) -> Build:
+    """The newest build that this state folder has seen; number 0 for none."""
+    stored = _read(state / FILE_NAME)
+    return Build(stored.number, stored.sources)
+
+
+def number_of(state: Path, source: str) -> int:
+    """The number of the program with this source, which is started now; a new number is kept in the state folder.
 
     Only the supervisor calls this: the number has one writer.
     """
     file = state / FILE_NAME
     stored = _read(file)
-    sources = _hash([Path(perdure.__file__).parent, *games])
-    if stored.sources != sources:
-        stored = _Stored(stored.number + 1, sources)
+    if stored.sources != source:
+        stored = _Stored(stored.number + 1, source)
         beside = file.with_name(FILE_NAME + ".new")
         try:
             beside.write_bytes(msgspec.json.encode(stored))
             os.replace(beside, file)
         except OSError:
             pass  # a full disk: the number rises again at the next start, and nothing else hangs on it
-    return Build(stored.number, perdure_source())
+    return stored.number
 
 
 def _read(file: Path) -> _Stored:

@@ -18,18 +18,17 @@ LINK_SOCKET = "link.sock"
 CLOSE_S = 1.0
 """How long a client may take for the last that it is told."""
 
-HOST_METHODS = (
-    "rooms",
+MERGED_METHODS = ("rooms", "modules", "games")
+"""Every host is asked."""
+ROOM_METHODS = (
     "room.show",
     "room.pause",
     "room.step",
     "room.continue",
     "room.resume",
     "room.discard",
-    "modules",
-    "games",
-    "reload",
 )
+"""The host that has the room is asked."""
 PATIENCE_S = {"reload": 4500.0}
 """How long an answer may take, where that is longer than usual: a canary is watched for up to an hour."""
 GATEWAY_METHODS = ("sessions", "notice")

@@ -11,8 +11,25 @@ from perdure.slot import Executing, Slot
 
 OVER_BUDGET_MS = 1000
 """A callback that runs this much longer than its budget could not be cut inside its host."""
+ROOMS_MAX = 1000
+"""Rooms whose last deaths are remembered, the newest."""
 SEEN_MIN = 2
 """Looks at one overdue callback before its host is killed: a machine that slept wakes up with old clocks."""
+
+
+class DeathRecord:
+    """What killed the hosts of a server last, for each room: whichever host has the room then, it is one record."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Executing] = {}
+
+    def count(self, executing: Executing) -> bool:
+        """Note a death on this slot; whether the one before on a callback of the room was on the same."""
+        last = self._last.pop(executing.room, None)
+        self._last[executing.room] = executing
+        if len(self._last) > ROOMS_MAX:
+            del self._last[next(iter(self._last))]
+        return last is not None and _same(last, executing)
 
 
 class DeathWatch:
@@ -20,16 +37,17 @@ class DeathWatch:
 
     Args:
         monotonic_ns: CLOCK_MONOTONIC, as the slot has it.
+        record: The server's, which all its hosts share.
 
     Attributes:
         fd: The memfd; every incarnation inherits it.
     """
 
-    def __init__(self, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, monotonic_ns: Callable[[], int] = time.monotonic_ns, record: DeathRecord | None = None) -> None:
         self.fd = Slot.create()
         self._slot = Slot(self.fd)
         self._now_ns = monotonic_ns
-        self._last: Executing | None = None
+        self._record = record or DeathRecord()
         self._overdue: tuple[Executing | None, int] = (None, 0)
 
     def overdue(self) -> Executing | None:
@@ -53,9 +71,7 @@ class DeathWatch:
         self._overdue = (None, 0)
         if executing is None:
             return None, False
-        twice = self._last is not None and _same(self._last, executing)
-        self._last = executing
-        return executing, twice
+        return executing, self._record.count(executing)
 
     def stopped(self) -> None:
         """The host ended as ordered: what it did counts nothing."""

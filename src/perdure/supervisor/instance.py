@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from perdure.control import Channel, open_channel_fd
+from perdure.control import Channel, Handler, open_channel_fd
 from perdure.control_lines import NO_SERVER, no_server
 from perdure.errors import PerdureError, ProtocolError, StorageError, Unavailable
 from perdure.supervisor.backoff import Backoff
@@ -30,6 +30,7 @@ PULSES_MISSED_MAX = 5
 """Pulses in a row without a sign of life before the process is killed (FM-40)."""
 RESET_AFTER_S = 30.0
 """A process that was ready this long has its next death counted as a first one."""
+TAIL_LINES_MAX = 40
 TERM_S = 1.0
 EXIT_S = 2.0
 
@@ -59,6 +60,8 @@ class Instance:
         command: What to run; the boot document is in its environment.
         env: Its environment otherwise; PERDURE_FAULT is for the first incarnation only.
         boot: Makes the boot document of the next incarnation.
+        handlers: What the process may ask, by method name; may be filled later.
+        readied: Called with what the process says when it is ready; a ProtocolError refuses it.
         died: Awaited after a death that nobody ordered; whether there is to be a next start.
 
     Attributes:
@@ -66,6 +69,7 @@ class Instance:
         process: The newest incarnation, None before the first.
         build: Number of the build that the newest incarnation was started from.
         was_ready: Whether any incarnation ever got ready.
+        how: How the newest incarnation ended, or why there is none; "" while it runs.
     """
 
     def __init__(
@@ -78,12 +82,14 @@ class Instance:
         output: Output,
         events: EventLog,
         boot: Callable[[], Boot],
+        handlers: Mapping[str, Handler],
+        readied: Callable[[dict[str, Any]], None],
         died: Callable[[Instance, Exit], Awaitable[bool]],
     ) -> None:
         self.name, self.command = name, command
         self._env = dict(env)
         self._processes, self.output, self._events = processes, output, events
-        self._boot, self._died = boot, died
+        self._boot, self._handlers, self._readied, self._died = boot, handlers, readied, died
         self._backoff = Backoff()
         self._channel: Channel | None = None
         self._ordered = asyncio.Event()
@@ -92,6 +98,7 @@ class Instance:
         self.process: Process | None = None
         self.build = 0
         self.was_ready = False
+        self.how = ""
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -142,15 +149,22 @@ class Instance:
             self._events.emit("killed", name=self.name, pid=self.process.pid, reason=reason)
             self.process.kill()
 
+    def failure(self, so: str) -> str:
+        """Why it never got ready, `so` what, and the last that it wrote."""
+        lines = self.output.tail().strip().splitlines()[-TAIL_LINES_MAX:]
+        said = "\n".join(map(plain, lines)) or f"It said nothing; its log is {self.output.path}"
+        return f"{self.name} {self.how or 'was not in time'} before it was ready, so {so}.\n{said}"
+
     async def _live(self) -> Exit:
         """One incarnation, from its start to its end; nothing of it is left afterwards."""
-        self.state, self._ready_s = State.STARTING, None
+        self.state, self._ready_s, self.how = State.STARTING, None, ""
         incarnation = f"{self.name.partition('-')[0]}-{secrets.token_hex(8)}"
         with ExitStack() as opened:
             try:
                 process = self._start(incarnation, opened)
             except (OSError, StorageError) as error:
-                self._events.emit("exited", name=self.name, how=f"could not be started: {error}", ordered=False)
+                self.how = f"could not be started: {error}"
+                self._events.emit("exited", name=self.name, how=self.how, ordered=False)
                 return Exit(127)
             control_fd = self._ours.detach()
         self.process = process
@@ -174,9 +188,9 @@ class Instance:
         return process
 
     async def _accompany(self, process: Process, control_fd: int) -> None:
-        self._channel = channel = await open_channel_fd(control_fd, {}, self._notified)
+        self._channel = channel = await open_channel_fd(control_fd, self._handlers, self._notified)
         tasks = [asyncio.create_task(work) for work in (self._serve(channel), self._feel_pulse(process, channel))]
-        exit = await process.wait()
+        self.how = str(await process.wait())
         ordered = self._ordered.is_set()
         last = plain(self.output.tail().strip().rpartition("\n")[2])[:300]
         self._channel = None
@@ -188,7 +202,7 @@ class Instance:
             "exited",
             name=self.name,
             pid=process.pid,
-            how=str(exit),
+            how=self.how,
             ordered=ordered,
             **({"last": last} if last else {}),
         )
@@ -233,6 +247,8 @@ class Instance:
             self._backoff.reset()
             return
         if kind == "ready" and self.state is State.STARTING:
+            self._readied(fields)
+            fields["build"] = self.build
             self.state, self.was_ready, self._ready_s = State.RUNNING, True, time.monotonic()
             self.ready.set()
         self._events.emit(kind or "unnamed", name=self.name, **fields)
@@ -256,17 +272,18 @@ class Instance:
 
     def _situation(self) -> str:
         if self.state is State.RESTARTING:
-            how = self.process.exit if self.process is not None else "could not be started"
-            return f"being restarted (it {how}; attempt {self._backoff.attempts})"
+            return f"being restarted (it {self.how}; attempt {self._backoff.attempts})"
         return str(self.state)
 
 
 async def first_of(*works: Coroutine[Any, Any, Any], timeout_s: float | None = None) -> None:
     """Wait until one is done or the time is over; the others are cancelled."""
     tasks = [asyncio.ensure_future(work) for work in works]
-    await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
+    try:
+        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
     await asyncio.wait(tasks)
     for task in tasks:
         if not task.cancelled():

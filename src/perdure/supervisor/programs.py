@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -40,16 +39,13 @@ def configured(config: Config, environ: Mapping[str, str]) -> Program:
     Raises:
         ConfigError: There is no such program.
     """
-    host = getattr(config, "host", None)
-    command: list[str] = list(host.command) if host is not None else []
-    if not command:
+    if not config.host.command:
         return Program(own_command("perdure.host"))
-    written, *arguments = command
-    path = str(config.project / written) if os.sep in written else written
-    found = shutil.which(path, path=environ.get("PATH"))
+    program, *arguments = config.host.command
+    found = shutil.which(program, path=environ.get("PATH"))
     if found is None:
         raise ConfigError(
-            f"{config.file}: [host] command: there is no program {path}, or this user may not run it. "
+            f"{config.file}: [host] command: there is no program {program}, or this user may not run it. "
             "Nothing was started. Name an interpreter that has Perdure, such as /path/to/venv/bin/python."
         )
     return Program([str(Path(found).absolute()), *arguments])

@@ -18,7 +18,8 @@ from perdure.store.files import StateDir
 from perdure.store.owners import SqliteOwners
 from perdure.supervisor.console import Console
 from perdure.supervisor.events import utc_now
-from perdure.supervisor.server import Settings, Supervisor, default_commands
+from perdure.supervisor.server import Supervisor
+from perdure.supervisor.settings import Settings
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,12 +34,12 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def serve(order: Order) -> int:
     """Run one server until it is stopped; returns the exit code."""
     config = load(order.project)
-    fault = Faults(os.environ.get("PERDURE_FAULT", ""))
+    fault = Faults(os.environ.get("PERDURE_FAULT", ""), "supervisor")
     state = StateDir.open(Path(order.state), version=perdure.__version__)
     settings = Settings(
         config=config,
         state=state.path,
-        commands=default_commands(),
+        commands={},
         environ=dict(os.environ),
         telnet=order.telnet,
         log_level=order.log_level,
