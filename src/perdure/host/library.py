@@ -142,10 +142,30 @@ class Library:
         self.record(game, program.generation)
         return self.add(game, program)
 
+    def refresh(self) -> None:
+        """Serve what is recorded now: another host has reloaded since this one began. For any thread.
+
+        Raises:
+            GameError: The code that serves there does not load here.
+        """
+        for game in self.paths:
+            recorded = self._list.generations(game)[0]
+            program = self.at(game, recorded)
+            if program.generation != recorded:
+                raise GameError(f"the code {recorded} of {game} that serves does not load in this program.")
+            self._current[game] = program
+
+    def stored_sources(self, game: str, generation: str) -> Sources:
+        """Stored code. For any thread.
+
+        Raises:
+            StorageError: It is not there, or damaged.
+        """
+        return unpack(self._blobs.get(f"{FOLDER}/{generation}"), generation, self.paths[game].parent)
+
     def _stored(self, game: str, generation: str) -> PythonProgram | None:
         try:
-            sources = unpack(self._blobs.get(f"{FOLDER}/{generation}"), generation, self.paths[game].parent)
-            return self.add(game, load_sources(sources, game))
+            return self.add(game, load_sources(self.stored_sources(game, generation), game))
         except (StorageError, GameError) as error:
             self._notify({"kind": "code-lost", "game": game, "generation": generation, "reason": str(error)})
             return None

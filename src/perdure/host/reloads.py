@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from perdure.errors import GameError, PerdureError, StorageError, one_line
+from perdure.errors import ContractError, GameError, PerdureError, SchemaError, StorageError, one_line
 from perdure.games.python.load import program_from
 from perdure.games.python.own import RELOAD_SERVICE
 from perdure.games.python.program import PythonProgram
@@ -96,6 +96,9 @@ class Reloads:
         self._fault, self._notify = fault, notify
         self._turns = {game: asyncio.Lock() for game in library.paths}
         self._building = asyncio.Lock()
+        self._held: str = ""
+        self._may_go_on = asyncio.Event()
+        self._may_go_on.set()
         self._tried: dict[str, str] = {}
         self._troubled: set[str] = set()
         host.services[RELOAD_SERVICE] = self._asked
@@ -122,8 +125,20 @@ class Reloads:
         assert sources is not None
         await self._in_thread(partial(self._compiler, list(sources.modules.values())[:1]))
 
+    def hold(self, why: str) -> None:
+        """From here reloads that nobody asked for wait, and others are refused, for this reason; "" ends that."""
+        self._held = why
+        if why:
+            self._may_go_on.clear()
+        else:
+            self._may_go_on.set()
+
     async def _in_turn(self, order: ReloadOrder, trigger: Trigger, by: str) -> ReloadReport:
+        if self._held and trigger not in ("watch", "start", "copyover"):
+            raise ContractError(f"{self._held}. Nothing was changed; reload when that is over.")
         async with self._turns[order.game]:
+            if trigger != "copyover":
+                await self._may_go_on.wait()
             return await self._reload(order, trigger, by)
 
     async def _asked(self, room: str, name: str, role: str, words: list[str]) -> str:
@@ -229,6 +244,8 @@ class Reloads:
 
     async def _wanted(self, order: ReloadOrder, old: PythonProgram) -> Sources:
         """The sources that are asked for: what is on disk, or of that only one module."""
+        if order.generation:
+            return await self._in_thread(partial(self._library.stored_sources, order.game, order.generation))
         disk = await self._in_thread(partial(capture, self._library.paths[order.game]))
         if not order.module:
             return disk
@@ -293,7 +310,9 @@ class Reloads:
     # -- swapping ----------------------------------------------------------------------------------
 
     def _rooms(self, game: str) -> list[Running]:
-        return [running for running in list(self._host.rooms.values()) if running.program.game == game]
+        """The rooms that run here, and those that are about to."""
+        rooms = [*self._host.rooms.values(), *self._host.copies.values()]
+        return [running for running in rooms if running.program.game == game]
 
     def _behind(self, order: ReloadOrder, program: PythonProgram) -> list[Running]:
         """The rooms that do not run this code, or wait for another, or have orphans that somebody wants dropped."""
@@ -358,14 +377,18 @@ class Reloads:
     # -- rehearsing and trying -----------------------------------------------------------------------
 
     async def _rehearse(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> None:
-        """A dry run: how many rooms are behind, and every row's migration, on copies in a process of their own."""
+        """A dry run: what each room says to the code, and every row's migration, on copies in a process of their own."""
         concerned = [migration for migration in report.migrations if migration.rows]
         rows: Rows = {migration.table: [] for migration in concerned}
         for running in self._behind(order, program):
             for table, copied in rows.items():
                 if cells := running.room.cells.get(table):
                     copied += cells.image().items()
-            report.rooms.swapped += 1
+            try:
+                running.room.check_fit(program, may_lose=order.allow_destructive)
+                report.rooms.swapped += 1
+            except SchemaError as error:
+                report.rooms.refused.append(RefusedRoom(running.room.id, one_line(error)))
             await asyncio.sleep(0)
         if not concerned:
             return

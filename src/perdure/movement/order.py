@@ -24,6 +24,7 @@ class ReloadOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         game: Its id; "" is the only game that there is.
         module: Only this module (or data file) of what lies on disk, "" for all of it.
+        generation: Stored code to go to instead, by its id; "" for what lies on disk.
         atomic: The first failure ends it, and nothing changes.
         dry_run: Do everything but the swap, on copies.
         allow_destructive: Also where something in rows is lost.
@@ -34,6 +35,7 @@ class ReloadOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     game: str = ""
     module: str = ""
+    generation: str = ""
     atomic: bool = False
     dry_run: bool = False
     allow_destructive: bool = False

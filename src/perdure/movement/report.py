@@ -17,7 +17,7 @@ EXIT_DONE, EXIT_NOTHING_CHANGED, EXIT_PARTLY = 0, 3, 5
 KEPT_MAX = 20
 """Entries of one list that the event log keeps; the answer to who asked has all of them."""
 
-Trigger = Literal["watch", "command", "game", "start", "canary"]
+Trigger = Literal["watch", "command", "game", "start", "canary", "copyover"]
 Update = Literal["now", "idle", "match"]
 
 
@@ -285,7 +285,7 @@ def lines(report: ReloadReport) -> list[str]:
     ]
 
 
-_WHEN = {"start": ", at the start", "canary": ", going back"}
+_WHEN = {"start": ", at the start", "canary": ", going back", "copyover": ", after the copyover"}
 _UNTIL = {"now": "in turn", "idle": "when nobody is there", "match": "when the match is over"}
 
 
