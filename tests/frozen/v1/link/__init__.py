@@ -1,0 +1,1 @@
+"""The exactly-once channel between gateways and hosts, without any input or output of its own."""
