@@ -31,7 +31,7 @@ Phase = Literal[
 ]
 """When players are told something about a copyover; `perdure.movement.announce` has the texts."""
 TEXT_CHARS_MAX = 1000
-PLACEHOLDERS = ("seconds", "reason", "build", "server")
+PLACEHOLDERS = ("seconds", "when", "reason", "build", "server")
 COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "bold", "reset")
 """What stands in braces in such a text; said here too, because a gateway reads this file and meets no movement."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
