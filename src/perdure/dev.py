@@ -31,6 +31,7 @@ from perdure.faults import Faults
 from perdure.gateway.control import methods as gateway_methods
 from perdure.gateway.desk import Hasher
 from perdure.gateway.gateway import Gateway
+from perdure.host.control import methods as host_methods
 from perdure.host.guard import SignalGuard
 from perdure.host.process import HostProcess
 from perdure.slot import Slot
@@ -101,6 +102,7 @@ class Dev:
             link_path=folder.address(LINK_SOCKET),
             notify=self._notify,
             stop=self._fail,
+            ask=_nobody_to_ask,
         )
         gateway = Gateway(
             self._config,
@@ -117,7 +119,7 @@ class Dev:
         asking = ControlSocket(self._handlers(gateway, host), self._events)
         await asking.open(control)
         gateway.start()
-        host.start()
+        await host.start()
         self._events.emit("started", version=perdure.__version__, pid=os.getpid(), mode="dev")
         for line in greeting(self._config, self._state.path, self._build, self._listeners):
             self._say(plain(line))
@@ -164,7 +166,7 @@ class Dev:
             return {"dev": {"level": params.get("level")}}
 
         own = {"status": report, "version": version, "stop": stop, "log-level": log_level}
-        return {**host.handlers(), **gateway_methods(gateway), **own}
+        return {**host_methods(host), **gateway_methods(gateway), **own}
 
     def _notify(self, event: Event) -> None:
         kind = str(event.get("kind", "unnamed"))
@@ -176,6 +178,10 @@ class Dev:
     def _fail(self, reason: str) -> None:
         self._say(f"The host cannot go on: {plain(reason)}")
         os._exit(70)  # as the host process does: nothing may be released any more
+
+
+async def _nobody_to_ask(_method: str, _params: dict[str, Any]) -> Any:
+    raise ContractError("A server in one process cannot be replaced under its players. Start it with `perdure run`.")
 
 
 def _watching(config: Config) -> Config:

@@ -79,6 +79,9 @@ class Arrivals:
         executor: Where copies are made: the thread that leaves the processor to the players.
         failed: Called with a reason when this host cannot go on.
         notify: Called with events for the event log.
+
+    Attributes:
+        came: Incarnation -> the rooms that came from it.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class Arrivals:
         journals: Path,
         incarnation: str,
         copied: Callable[[str, str, str], Running],
-        executor: Executor,
+        executor: Executor | None,
         fault: FaultPoint,
         failed: Callable[[str], None],
         notify: Callable[[dict[str, Any]], None],
@@ -101,7 +104,7 @@ class Arrivals:
         self._fault, self._failed, self._notify = fault, failed, notify
         self._copies: dict[str, Copy] = {}
         self._tails: dict[str, JournalTail] = {}
-        self._came: dict[str, list[str]] = {}
+        self.came: dict[str, list[str]] = {}
         self._following: asyncio.TimerHandle | None = None
         self._claims: list[Waiting] = []
         self._committing: asyncio.Task[None] | None = None
@@ -155,8 +158,8 @@ class Arrivals:
         if copy is not None:
             copy.running.let_go()
 
-    def forget(self) -> dict[str, list[str]]:
-        """Let go of all copies, and follow nobody any more; incarnation -> rooms that came from it."""
+    def forget(self) -> None:
+        """Let go of all copies, and follow nobody any more."""
         for room in list(self._copies):
             self.refuse(room)
         if self._following is not None:
@@ -165,8 +168,6 @@ class Arrivals:
         for tail in self._tails.values():
             tail.close()
         self._tails.clear()
-        came, self._came = self._came, {}
-        return came
 
     async def _compare(self, source: str, channel: Channel, refused: list[Refused]) -> int:
         """Compare the copies with their rooms, which go on; those that differ are refused. Returns how many did."""
@@ -235,7 +236,7 @@ class Arrivals:
             step it was refused, and why.
         """
         came_s = time.perf_counter()
-        offer, source = msgspec.convert(params, Offer, strict=False), str(params["peer"])
+        offer, source = msgspec.convert(params, Offer), str(params["peer"])
         copy = self._copies.get(offer.room)
         if copy is None or copy.source != source:
             return _refusal("verify", f"there is no copy of room {offer.room} here")
@@ -274,10 +275,11 @@ class Arrivals:
     def _take(self, copy: Copy, offer: Offer, row: Owner) -> None:
         running, room = copy.running, copy.running.room
         del self._copies[room.id]
-        self._came.setdefault(copy.source, []).append(room.id)
+        self.came.setdefault(copy.source, []).append(room.id)
         running.take(row)
         running.paused = offer.paused
         self._host.arrived(running)
+        self._peers.tell({"kind": "came", "room": room.id})
 
     async def _commit(self, claim: Claim) -> Owner | None:
         """Claim the room, together with all that wait just now; its owner row afterwards."""

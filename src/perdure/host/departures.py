@@ -52,6 +52,9 @@ class Departures:
     Args:
         incarnation: This host's.
         hold_reloads: Called with whether reloads are to wait.
+
+    Attributes:
+        position: Where the journal stood when the movement was opened.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Departures:
         self._host, self._stores, self._peers, self._loop = host, stores, peers, loop
         self._incarnation, self._fault, self._hold_reloads = incarnation, fault, hold_reloads
         self._open = ""
+        self.position = (0, 0)
         self._stepped: dict[str, str] = {}
 
     async def open(self, id: str, rooms: Sequence[str] | None) -> dict[str, Any]:
@@ -82,14 +86,14 @@ class Departures:
         leaving = self._named(rooms)
         self._open = id
         self._hold_reloads(True)
-        segment, end = self._host.begin_moving()
+        self.position = self._host.begin_moving()
         try:
             for running in leaving:
                 await self._host.checkpoints.ground(running)
         except BaseException:
             self.close()
             raise
-        return {"incarnation": self._incarnation, "position": [segment, end], "rooms": list(map(_described, leaving))}
+        return {"incarnation": self._incarnation, "socket": "", "rooms": list(map(_described, leaving))}
 
     def close(self) -> None:
         """Everything is as before; what was held goes on."""

@@ -26,6 +26,7 @@ class GatewayLink:
     Args:
         received: Called with (link, message); raises `PeerError` for one that no gateway may send.
         lost: Called with the link when its connection is gone.
+        build: What people call this program.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class GatewayLink:
         loop: asyncio.AbstractEventLoop,
         received: Callable[[GatewayLink, Message], None],
         lost: Callable[[GatewayLink], None],
+        build: str = "",
     ) -> None:
         self._path, self._incarnation, self._loop = path, incarnation, loop
-        self._received, self._lost = received, lost
+        self._received, self._lost, self._build = received, lost, build
         self._socket: socket.socket | None = None
         self._reader = FrameReader()
         self._messages: list[Message] = []
@@ -57,7 +59,7 @@ class GatewayLink:
             return
         self._socket, self._reader, self._unsent = sock, FrameReader(), bytearray()
         self._loop.add_reader(sock, self._readable)
-        self.send(HostHello(VERSION_LOWEST, VERSION, self._incarnation))
+        self.send(HostHello(VERSION_LOWEST, VERSION, self._incarnation, self._build))
 
     def send(self, message: Message) -> None:
         """Say `message` at the end of this turn. Said to nobody while there is no connection: it is said anew then."""

@@ -1,36 +1,55 @@
-"""Putting a host together: stores, programs, rooms, link and control; for a process of its own, and for `dev`."""
+"""Putting a host together: stores, programs, rooms, link and neighbours; for a process of its own, and for `dev`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import platform
+import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
+import perdure
+from perdure.build import program_source
 from perdure.config import Config
 from perdure.control import Handler
-from perdure.errors import ContractError, PeerError, one_line
+from perdure.errors import PeerError, PerdureError, one_line
+from perdure.games.python.own import COPYOVER_SERVICE
+from perdure.host.arrivals import Arrivals
 from perdure.host.bases import Bases
 from perdure.host.collector import Collector
+from perdure.host.departures import Departures
 from perdure.host.host import Host
 from perdure.host.library import Library
 from perdure.host.links import GatewayLink
+from perdure.host.mail import Letter
+from perdure.host.peers import Peers
 from perdure.host.recovery import DeadHosts
 from perdure.host.reloads import Reloads
-from perdure.host.running import HostedProgram
 from perdure.host.taking import Stores
-from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone, agreed_version
+from perdure.link.messages import (
+    VERSION,
+    VERSION_LOWEST,
+    EventSent,
+    GatewayHello,
+    Message,
+    OutAck,
+    SeatGone,
+    agreed_version,
+)
 from perdure.live.compiling import CompileHelper
+from perdure.live.sources import capture
 from perdure.live.watching import changes
-from perdure.logs import set_level
-from perdure.movement.order import ReloadOrder, order_of
-from perdure.movement.report import encode
-from perdure.ports import FaultPoint
+from perdure.movement.order import ReloadOrder
+from perdure.movement.report import ReloadReport
+from perdure.ports import Clock, FaultPoint
 from perdure.room.machine import Guard
 from perdure.slot import Slot
 from perdure.store.blobs import FileBlobs
@@ -38,18 +57,27 @@ from perdure.store.files import StateDir
 from perdure.store.journal import SegmentJournal
 from perdure.store.owners import SqliteOwners
 
+Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
+
+NOTHING_TAKEN = {"rooms": 0, "aside": [], "records": 0, "rolled_back": 0}
+
 GATEWAY_GRACE_S = 60.0
 """A gateway that does not come back within this time has lost its sessions."""
 
 
 class WallClock:
-    """The machine's clock as it was when this was made, and steady from then on.
+    """The machine's clock as it once was, and steady from then on.
 
-    Somebody who sets the machine's clock moves no timer of a running room.
+    Somebody who sets the machine's clock moves no timer of a running room. All hosts of a server share the
+    beginning, so that a room's clock does not jump when another host has it.
+
+    Args:
+        zero_ns: Wall clock less CLOCK_BOOTTIME; None: as of now.
     """
 
-    def __init__(self) -> None:
-        self._zero_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    def __init__(self, zero_ns: int | None = None) -> None:
+        now_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._zero_ns = now_ns if zero_ns is None else zero_ns
 
     def now_us(self) -> int:
         """Microseconds since the Unix epoch."""
@@ -68,11 +96,19 @@ def process_age_ms() -> float:
 
 
 class HostProcess:
-    """A host with its stores, its link and its control methods.
+    """A host with its stores, its link, and the hosts beside it.
 
     Args:
+        serves: Whether it takes every room whose owner is dead; else it is there for rooms that move to it.
+        clock: The rooms'.
+        executor: Where copies of rooms are made.
+        build: What programs and people call this program.
         notify: Called with events for the event log.
         stop: Called with a reason when the host cannot go on.
+        ask: Asks the supervisor: called with a method and its params.
+
+    Attributes:
+        recovery: What it took when it began.
     """
 
     def __init__(
@@ -88,9 +124,14 @@ class HostProcess:
         link_path: str,
         notify: Callable[[dict[str, Any]], None],
         stop: Callable[[str], None],
+        ask: Ask,
+        clock: Clock | None = None,
+        executor: Executor | None = None,
+        serves: bool = True,
+        build: str = "",
     ) -> None:
-        self._loop, self._notify = loop, notify
-        clock = WallClock()
+        self._loop, self._notify, self._ask, self._serves = loop, notify, ask, serves
+        self.incarnation, clock = incarnation, clock or WallClock()
         owners = SqliteOwners(state.owners_file, fault)
         blobs = FileBlobs(state.blobs, fault)
         library = Library({name: config.game_path(name) for name in config.games}, blobs, owners, notify)
@@ -98,34 +139,52 @@ class HostProcess:
         bases = Bases(blobs, state.keys, clock)
         dead = DeadHosts(state.journal, incarnation)
         journal = SegmentJournal(state.journal / incarnation, incarnation, boot_id(), fault=fault)
+        stores = Stores(journal, owners, owners, bases, dead)
         self.host = Host(
-            config, library, Stores(journal, owners, owners, bases, dead),
+            config, library, stores,
             incarnation=incarnation, boot_id=boot_id(), loop=loop, clock=clock, entropy=os.urandom,
             guard=guard, slot=slot, fault=fault, send=_send, notify=notify, stop=stop,
         )  # fmt: skip
-        self._owners, self._library = owners, library
+        self.owners, self.library, self._dead = owners, library, dead
         self._compiler = CompileHelper()
         self.reloads = Reloads(self.host, library, loop, self._compiler, clock=clock, fault=fault, notify=notify)
         self._collector = Collector(loop, lambda: self.host.ran_s)
         library.retired = self._collector.want
         self._tasks: set[asyncio.Task[None]] = set()
-        self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost)
+        self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost, build)
         self._gateways: dict[str, asyncio.TimerHandle] = {}
         self._linked: str | None = None
-        self.recovery: dict[str, Any] = self.host.take_rooms()
+        self._peers = Peers(
+            state.journal, incarnation, self._peer_methods(),
+            told=self._peer_told, lost=lambda _: None, found=self._peer_found,
+        )  # fmt: skip
+        self.departures = Departures(
+            self.host, stores, self._peers, loop, incarnation=incarnation, fault=fault, hold_reloads=self._hold_reloads
+        )
+        self.arrivals = Arrivals(
+            self.host, stores, self._peers, loop, journals=state.journal, incarnation=incarnation,
+            copied=self.host.copy, executor=executor, fault=fault, failed=stop, notify=notify,
+        )  # fmt: skip
+        self.host.mail.elsewhere = self._mail_elsewhere
+        self.host.mail.tell_applied = lambda *letter: self._peers.tell({"kind": "mailed", "letter": letter})
+        self.host.services[COPYOVER_SERVICE] = self._copyover_asked
+        self.recovery: dict[str, Any] = self.host.take_rooms() if serves else dict(NOTHING_TAKEN)
 
-    def start(self) -> None:
-        """Serve: rooms run, the link connects."""
+    async def start(self) -> None:
+        """Serve: rooms run, the link connects, other hosts may."""
         self.recovery["first_ms"] = process_age_ms()
         self.host.start_rooms()
         self.recovery["all_ms"] = process_age_ms()
         self._link.connect()
-        self._notify({"kind": "recovered", **self.recovery})
+        await self._peers.listen()
+        for neighbour in sorted(self._dead.living):
+            with suppress(PerdureError):  # it is just ending
+                await self._peers.channel(neighbour)
         self._collector.start()
-        self._begin(self._load_what_is_on_disk())
-        for game, settings in self.host.config.games.items():
-            if settings.watch:
-                self._begin(self._watch(game, poll=settings.watch == "poll"))
+        if self._serves:
+            self._notify({"kind": "recovered", **self.recovery})
+            self._begin(self._load_what_is_on_disk())
+            self._watch_all()
 
     async def close(self) -> None:
         """A clean stop: bases are stored, the journal is closed, nothing needs recovery."""
@@ -135,6 +194,7 @@ class HostProcess:
         self._compiler.close()
         self._link.close()
         await self.host.close()
+        self._peers.close()
 
     # -- code ----------------------------------------------------------------------------------------
 
@@ -156,14 +216,97 @@ class HostProcess:
         for game in self.host.config.games:
             await self.reloads.reload(ReloadOrder(game), "start")
 
+    def _watch_all(self) -> None:
+        for game, settings in self.host.config.games.items():
+            if settings.watch:
+                self._begin(self._watch(game, poll=settings.watch == "poll"))
+
+    def _hold_reloads(self, hold: bool) -> None:
+        self.reloads.hold("Rooms are on their way to another host" if hold else "")
+
     async def _watch(self, game: str, *, poll: bool) -> None:
         await self.reloads.get_ready(game)
-        async for _ in changes(self._library.paths[game], poll):
+        async for _ in changes(self.library.paths[game], poll):
             try:
                 await self.reloads.reload(ReloadOrder(game), "watch")
             except Exception as error:  # noqa: BLE001  (one reload that fails must not end the watch)
                 structlog.get_logger().error("reload-failed", game=game, error=one_line(error), exc_info=error)
                 self._notify({"kind": "watch-failed", "game": game, "reason": one_line(error)})
+
+    # -- other hosts -----------------------------------------------------------------------------------
+
+    async def rehearse(self, target: Mapping[str, str] | None) -> list[ReloadReport]:
+        """What would come of the code that is to be loaded, stored code or what lies on disk: nothing is changed."""
+        orders = [msgspec.structs.replace(order, dry_run=True) for order in self._orders(target)]
+        return [await self.reloads.reload(order, "copyover") for order in orders]
+
+    def _orders(self, target: Mapping[str, str] | None) -> list[ReloadOrder]:
+        return [ReloadOrder(game, generation=(target or {}).get(game, "")) for game in self.host.config.games]
+
+    async def finish(self, target: Mapping[str, str] | None) -> list[ReloadReport]:
+        """The rooms have come: take what nobody ever had, load the code that is to come, and watch for more."""
+        self._serves = True
+        self.host.take_dead()
+        reports = [await self.reloads.reload(order, "copyover") for order in self._orders(target)]
+        self._watch_all()
+        return reports
+
+    def recover(self, dead: list[str]) -> dict[str, Any]:
+        """Take the rooms of hosts that have ended; if all of one came here, only its journal is left to be deleted."""
+        owners = {owner.host for owner in self.owners.rooms().values()}
+        for incarnation in dead:
+            rooms = self.arrivals.came.pop(incarnation, [])
+            if incarnation not in owners:
+                self._dead.adopt(incarnation, rooms)
+        return self.host.take_dead()
+
+    def _peer_methods(self) -> dict[str, Handler]:
+        """What other hosts may ask."""
+
+        async def follow(_: dict[str, Any]) -> Any:
+            return {"position": self.departures.position}
+
+        async def peek(params: dict[str, Any]) -> Any:
+            return msgspec.to_builtins(await self.departures.peek(params["rooms"]))
+
+        async def offer(params: dict[str, Any]) -> Any:
+            return await self.arrivals.offer(params)
+
+        return {"follow": follow, "peek": peek, "offer": offer}
+
+    def _peer_told(self, incarnation: str, event: dict[str, Any]) -> None:
+        match event:
+            case {"kind": "step", "room": room, "step": step}:
+                self.departures.stepped(room, step)
+            case {"kind": "mail", "letters": letters}:
+                self.host.mail.take_in(msgspec.convert(letters, list[Letter]))
+            case {"kind": "mailed", "letter": [source, target, number]}:
+                if source in self.host.rooms:
+                    self.host.mail.applied(source, target, number)
+            case {"kind": "came", "room": room}:
+                self.host.mail.moved(room)
+                self.host.mail.post_again()
+            case _:
+                structlog.get_logger().error("peer", incarnation=incarnation, unknown=str(event.get("kind")))
+
+    def _peer_found(self, incarnation: str) -> None:
+        """What was sent to it before may be lost."""
+        del incarnation
+        for room in self.host.rooms:
+            self.host.mail.moved(room)
+        self.host.mail.post_again()
+
+    def _mail_elsewhere(self, letters: list[Letter]) -> bool:
+        return self._peers.tell({"kind": "mail", "letters": msgspec.to_builtins(letters)})
+
+    async def _copyover_asked(self, room: str, name: str, role: str, words: list[str], key: str) -> str:
+        """The service behind @copyover: what the one who typed it is told, by whichever host then has the room."""
+        del room
+        try:
+            answer = await self._ask("copyover", {"words": words, "key": key, "by": name, "role": role})
+        except PerdureError as error:
+            return str(error)
+        return str(answer["text"])
 
     # -- the link ------------------------------------------------------------------------------------
 
@@ -186,107 +329,24 @@ class HostProcess:
             gateway, self._linked = self._linked, None
             self._gateways[gateway] = self._loop.call_later(GATEWAY_GRACE_S, self.host.gateway_dead, gateway)
 
-    # -- control -------------------------------------------------------------------------------------
 
-    def handlers(self) -> Mapping[str, Handler]:
-        """The control methods of a host, by name."""
-        host = self.host
+def said_of_this_program(config: Config, target: Mapping[str, str] | None) -> dict[str, Any]:
+    """What a host tells the supervisor about the program that it is.
 
-        async def status(_: dict[str, Any]) -> Any:
-            return {"last_recovery": self.recovery, "rooms": len(host.rooms), "aside": self._asides()}
-
-        async def rooms(params: dict[str, Any]) -> Any:
-            return self._asides() if params.get("aside") else [running.listing() for running in host.rooms.values()]
-
-        async def show(params: dict[str, Any]) -> Any:
-            running = host.running(_room(params))
-            room = running.room
-            return running.listing() | {
-                "tables": {name: len(cells.image()) for name, cells in room.cells.items()},
-                "timers": len(room.timers),
-                "requests": len(room.requests),
-                "effects": {name: len(effects.pending) for name, effects in room.effects.items()},
-                "held": len(running.held),
-                "players": [
-                    {"session": s, "name": seat.who.name, "role": seat.who.role, "out_bytes": seat.outbox_bytes}
-                    for s, seat in room.open.items()
-                ],
-            }
-
-        async def pause(params: dict[str, Any]) -> Any:
-            host.pause(_room(params))
-            return host.running(_room(params)).listing()
-
-        async def step(params: dict[str, Any]) -> Any:
-            return {"ran": host.step(_room(params)), **host.running(_room(params)).listing()}
-
-        async def go_on(params: dict[str, Any]) -> Any:
-            host.go_on(_room(params))
-            return host.running(_room(params)).listing()
-
-        async def resume(params: dict[str, Any]) -> Any:
-            return host.resume(_room(params), skip_input=bool(params.get("skip_input"))).listing()
-
-        async def discard(params: dict[str, Any]) -> Any:
-            return host.discard(_room(params)).listing()
-
-        async def modules(_: dict[str, Any]) -> Any:
-            served = {game: self._library.current(game) for game in host.config.games}
-            return {
-                "modules": [
-                    {"game": game, **msgspec.to_builtins(module)}
-                    for game, program in served.items()
-                    for module in program.modules()
-                ],
-                "generations": [
-                    {"id": program.generation, "game": game, "alive": True, "rooms": self._rooms_of(program)}
-                    for game, program in self._library.programs()
-                ],
-            }
-
-        async def games(_: dict[str, Any]) -> Any:
-            return [
-                {
-                    "game": game,
-                    "path": str(self._library.paths[game]),
-                    "generation": self._library.current(game).generation,
-                    "rooms": sum(running.program.game == game for running in host.rooms.values()),
-                    "watch": settings.watch,
-                    "update": settings.update,
-                }
-                for game, settings in host.config.games.items()
-            ]
-
-        async def reload(params: dict[str, Any]) -> Any:
-            return encode(await self.reloads.reload(order_of(params)))
-
-        async def log_level(params: dict[str, Any]) -> Any:
-            try:
-                set_level(str(params.get("level")))
-            except ValueError as error:
-                raise ContractError(f"{error}. The level is unchanged.") from None
-            return {"level": params.get("level")}
-
-        return {
-            "status": status, "rooms": rooms, "room.show": show, "room.pause": pause, "room.step": step,
-            "room.continue": go_on, "room.resume": resume, "room.discard": discard, "modules": modules,
-            "games": games, "reload": reload, "log-level": log_level,
-        }  # fmt: skip
-
-    def _rooms_of(self, program: HostedProgram) -> int:
-        return sum(running.program is program for running in self.host.rooms.values())
-
-    def _asides(self) -> list[dict[str, Any]]:
-        return [msgspec.to_builtins(aside) for aside in self._owners.all().values()]
+    Args:
+        target: The code that it is to run; None: what lies on disk.
+    """
+    generations = dict(target or {}) or {game: capture(config.game_path(game)).generation for game in config.games}
+    return {
+        "version": perdure.__version__,
+        "python": platform.python_version(),
+        "exe": os.path.realpath(sys.executable),
+        "source": program_source(generations),
+        "generations": generations,
+        "link": [VERSION_LOWEST, VERSION],
+    }
 
 
 def _send(link: object, message: Message) -> None:
     assert isinstance(link, GatewayLink)
     link.send(message)
-
-
-def _room(params: Mapping[str, Any]) -> str:
-    room = params.get("room")
-    if not isinstance(room, str):
-        raise ContractError("Name the room.")
-    return room

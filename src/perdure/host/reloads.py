@@ -377,7 +377,7 @@ class Reloads:
     # -- rehearsing and trying -----------------------------------------------------------------------
 
     async def _rehearse(self, order: ReloadOrder, program: PythonProgram, report: ReloadReport) -> None:
-        """A dry run: what each room says to the code, and every row's migration, on copies in a process of their own."""
+        """A dry run: what each room says to the code, and each row's migration, on copies in a process of their own."""
         concerned = [migration for migration in report.migrations if migration.rows]
         rows: Rows = {migration.table: [] for migration in concerned}
         for running in self._behind(order, program):

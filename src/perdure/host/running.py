@@ -39,6 +39,11 @@ class HostedProgram(Program, Protocol):
         """Let go of it. Code that nobody holds is retired: nothing of it may be called any more."""
         ...
 
+    @property
+    def locks(self) -> dict[str, str]:
+        """Features that must not be begun now -> why."""
+        ...
+
     def resolve(self, function: str) -> Callable[..., Any]:
         """The function that a request names. Raises when there is none."""
         ...
@@ -135,6 +140,7 @@ class Running:
         claimed_c: Callback number at which this host took it.
         based: Whether a base of at least that callback is stored: dead hosts' records are not needed.
         faults: Callbacks that faulted here.
+        watched: Callback number and faults when a canary began to watch.
     """
 
     def __init__(self, room: Room, end: HostEnd, program: HostedProgram, game: Game, owner: Owner) -> None:
@@ -153,6 +159,7 @@ class Running:
         self.based = False
         self.kept_c = self.newest_c = 0
         self.faults = 0
+        self.watched = (room.c, 0)
         self.ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
         self.take(owner)
 

@@ -1,0 +1,191 @@
+"""What the control channel may ask of a host: about its rooms and its code, and the movements of rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from perdure.control import Handler
+from perdure.errors import ContractError
+from perdure.host.process import HostProcess
+from perdure.host.running import HostedProgram
+from perdure.logs import set_level
+from perdure.movement.order import order_of
+from perdure.movement.report import ReloadReport, encode
+
+
+def methods(process: HostProcess) -> Mapping[str, Handler]:
+    """The control methods of a host, by name."""
+    host, library = process.host, process.library
+
+    async def status(_: dict[str, Any]) -> Any:
+        return {"last_recovery": process.recovery, "rooms": len(host.rooms), "aside": _asides(process)}
+
+    async def rooms(params: dict[str, Any]) -> Any:
+        return _asides(process) if params.get("aside") else [running.listing() for running in host.rooms.values()]
+
+    async def show(params: dict[str, Any]) -> Any:
+        running = host.running(_room(params))
+        room = running.room
+        return running.listing() | {
+            "tables": {name: len(cells.image()) for name, cells in room.cells.items()},
+            "timers": len(room.timers),
+            "requests": len(room.requests),
+            "effects": {name: len(effects.pending) for name, effects in room.effects.items()},
+            "held": len(running.held),
+            "players": [
+                {"session": s, "name": seat.who.name, "role": seat.who.role, "out_bytes": seat.outbox_bytes}
+                for s, seat in room.open.items()
+            ],
+        }
+
+    async def pause(params: dict[str, Any]) -> Any:
+        host.pause(_room(params))
+        return host.running(_room(params)).listing()
+
+    async def step(params: dict[str, Any]) -> Any:
+        return {"ran": host.step(_room(params)), **host.running(_room(params)).listing()}
+
+    async def go_on(params: dict[str, Any]) -> Any:
+        host.go_on(_room(params))
+        return host.running(_room(params)).listing()
+
+    async def resume(params: dict[str, Any]) -> Any:
+        return host.resume(_room(params), skip_input=bool(params.get("skip_input"))).listing()
+
+    async def discard(params: dict[str, Any]) -> Any:
+        return host.discard(_room(params)).listing()
+
+    async def modules(_: dict[str, Any]) -> Any:
+        served = {game: library.current(game) for game in host.config.games}
+        return {
+            "modules": [
+                {"game": game, **msgspec.to_builtins(module)}
+                for game, program in served.items()
+                for module in program.modules()
+            ],
+            "generations": [
+                {"id": program.generation, "game": game, "alive": True, "rooms": _rooms_of(process, program)}
+                for game, program in library.programs()
+            ],
+        }
+
+    async def games(_: dict[str, Any]) -> Any:
+        return [
+            {
+                "game": game,
+                "path": str(library.paths[game]),
+                "generation": library.current(game).generation,
+                "rooms": sum(running.program.game == game for running in host.rooms.values()),
+                "watch": settings.watch,
+                "update": settings.update,
+            }
+            for game, settings in host.config.games.items()
+        ]
+
+    async def reload(params: dict[str, Any]) -> Any:
+        return encode(await process.reloads.reload(order_of(params)))
+
+    async def log_level(params: dict[str, Any]) -> Any:
+        try:
+            set_level(str(params.get("level")))
+        except ValueError as error:
+            raise ContractError(f"{error}. The level is unchanged.") from None
+        return {"level": params.get("level")}
+
+    return {
+        **_movement(process),
+        "status": status, "rooms": rooms, "room.show": show, "room.pause": pause, "room.step": step,
+        "room.continue": go_on, "room.resume": resume, "room.discard": discard, "modules": modules,
+        "games": games, "reload": reload, "log-level": log_level,
+    }  # fmt: skip
+
+
+def _movement(process: HostProcess) -> Mapping[str, Handler]:
+    """The methods with which a supervisor brings two hosts together (docs/reference/control.md)."""
+    departures, arrivals, host = process.departures, process.arrivals, process.host
+
+    async def open_(params: dict[str, Any]) -> Any:
+        return await departures.open(str(params["id"]), params.get("rooms"))
+
+    async def vetoes(params: dict[str, Any]) -> Any:
+        return {"vetoes": host.vetoes(params.get("rooms"))}
+
+    async def prepare(params: dict[str, Any]) -> Any:
+        prepared = await arrivals.prepare(str(params["source"]["incarnation"]), params["rooms"])
+        target = params.get("target")
+        reports = await process.rehearse(target) if target or params.get("disk") else []
+        return prepared | _of_the_code(reports, prepared["refused"])
+
+    async def move(params: dict[str, Any]) -> Any:
+        all_or_nothing = bool(params.get("all_or_nothing"))
+        return await departures.move(params.get("rooms"), str(params["to"]), all_or_nothing=all_or_nothing)
+
+    async def finish(params: dict[str, Any]) -> Any:
+        arrivals.forget()
+        reports = await process.finish(params.get("target")) if params.get("reload") else []
+        return {"reports": [encode(report) for report in reports]}
+
+    async def close(_: dict[str, Any]) -> Any:
+        departures.close()
+        return {"rooms": sorted(host.rooms)}
+
+    async def forget(_: dict[str, Any]) -> Any:
+        arrivals.forget()
+        return {}
+
+    async def measure(params: dict[str, Any]) -> Any:
+        return host.measured(params.get("rooms"), clear=bool(params.get("clear")))
+
+    async def lock(params: dict[str, Any]) -> Any:
+        host.lock([str(feature) for feature in params["features"]], str(params.get("reason", "")))
+        return {}
+
+    async def recover(params: dict[str, Any]) -> Any:
+        return process.recover([str(incarnation) for incarnation in params.get("dead", ())])
+
+    return {
+        "movement.open": open_, "movement.vetoes": vetoes, "movement.prepare": prepare, "movement.move": move,
+        "movement.finish": finish, "movement.close": close, "movement.forget": forget, "movement.measure": measure,
+        "movement.lock": lock, "recover": recover,
+    }  # fmt: skip
+
+
+def _of_the_code(reports: list[ReloadReport], refused: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a rehearsal of the code that is to come says, for the answer to `movement.prepare`."""
+    failed = [_failure(report) for report in reports]
+    return {
+        "code": {report.game: report.generation.to for report in reports},
+        "failed": " ".join(filter(None, failed)),
+        "migrations": [each for report in reports for each in msgspec.to_builtins(report.migrations)],
+        "refused": [*refused, *(each for report in reports for each in msgspec.to_builtins(report.rooms.refused))],
+    }
+
+
+def _failure(report: ReloadReport) -> str:
+    """Why not all of the code that is to come would be live; "" when it would."""
+    if report.aborted:
+        return f"{report.game}: {report.aborted}"
+    reasons = [f"{each.file}:{each.line}: {each.message}" if each.file else each.message for each in report.failed]
+    reasons += [f"{each.module} is held: {each.because}" for each in report.held]
+    reasons += [
+        f"table {each.table}: {each.failed} rows fail: {each.error}" for each in report.migrations if each.failed
+    ]
+    return f"{report.game}: {'; '.join(reasons)}" if reasons else ""
+
+
+def _rooms_of(process: HostProcess, program: HostedProgram) -> int:
+    return sum(running.program is program for running in process.host.rooms.values())
+
+
+def _asides(process: HostProcess) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(aside) for aside in process.owners.all().values()]
+
+
+def _room(params: Mapping[str, Any]) -> str:
+    room = params.get("room")
+    if not isinstance(room, str):
+        raise ContractError("Name the room.")
+    return room
