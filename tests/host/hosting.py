@@ -467,7 +467,7 @@ class Life:
         for task in asyncio.all_tasks(self.loop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             task.get_coro().close()
-        for pool in (self.host._ledger._syncer, self.host._checkpoints._packer, self.host._asks._threads):
+        for pool in (self.host._ledger._syncer, self.host.checkpoints._packer, self.host._asks._threads):
             pool.shutdown(wait=True, cancel_futures=True)
         self.loop.close()
         self.journal.close()
