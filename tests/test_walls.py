@@ -17,8 +17,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src" / "perdure"
 
-# Importable by all: the taxonomy of errors, and what the core needs of the world.
-COMMON = {"errors", "ports"}
+# Importable by all: the taxonomy of errors, what the core needs of the world, and the table of versions.
+COMMON = {"errors", "ports", "versions"}
 # What the processes share.
 SHARED = {"build", "faults", "config", "control", "control_lines", "logs", "slot"}
 
@@ -27,6 +27,7 @@ SHARED = {"build", "faults", "config", "control", "control_lines", "logs", "slot
 WALLS: dict[str, set[str]] = {
     "errors": set(),
     "ports": {"errors"},
+    "versions": set(),
     # pure
     "snapshot": COMMON,
     "room": COMMON | {"snapshot"},

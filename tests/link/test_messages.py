@@ -24,6 +24,7 @@ from perdure.link.messages import (
     encode_frames,
 )
 from perdure.room.record import End, Go, Input, Join, Leave, Refused, Resize, Text, Who
+from perdure.versions import Versions
 
 EVERY: list[Message] = [
     GatewayHello(1, 1, "g", 1),
@@ -82,7 +83,7 @@ def test_both_sides_speak_the_highest_version_that_both_know() -> None:
     assert agreed_version(VERSION, VERSION + 5) == VERSION
     assert agreed_version(VERSION_LOWEST, VERSION_LOWEST) == VERSION_LOWEST
     for lowest, highest in ((VERSION + 1, VERSION + 2), (VERSION_LOWEST - 1, VERSION_LOWEST - 1)):
-        with pytest.raises(ProtocolError, match=f"{lowest} to {highest}"):
+        with pytest.raises(ProtocolError, match=f"link {Versions(lowest, highest)}, "):
             agreed_version(lowest, highest)
 
 

@@ -10,11 +10,10 @@ import msgspec
 
 from perdure.errors import ProtocolError
 from perdure.room.record import EventBody, Output
+from perdure.versions import LINK, Versions, overlap, refusal
 
-VERSION = 2
-"""The link's version that this program speaks best. 2: a host says which build it is."""
-VERSION_LOWEST = 1
-"""The oldest version that it still speaks."""
+VERSION_LOWEST, VERSION = LINK
+"""The oldest version of the link that this program speaks, and the one that it speaks best."""
 FRAME_BYTES_SENT = 1024 * 1024
 """What is more than this is sent in several frames."""
 FRAME_BYTES_MAX = 16 * 1024 * 1024
@@ -157,9 +156,8 @@ def agreed_version(lowest: int, highest: int) -> int:
     Raises:
         ProtocolError: There is none.
     """
-    version = min(highest, VERSION)
-    if version < max(lowest, VERSION_LOWEST):
-        raise ProtocolError(
-            f"the peer speaks link versions {lowest} to {highest}, this program {VERSION_LOWEST} to {VERSION}"
-        )
-    return version
+    theirs = Versions(lowest, highest)
+    common = overlap(LINK, theirs)
+    if common is None:
+        raise ProtocolError(f"{refusal('link', 'the peer', theirs, 'this program', LINK)}; the link is closed")
+    return common.highest

@@ -11,9 +11,12 @@ from typing import Annotated
 import msgspec
 
 from perdure.errors import SnapshotRefused
+from perdure.versions import SNAPSHOT
 
 BODY_FORMAT = 1
-"""How the body's sections are laid out (`snapshot.body`). A change of meaning counts it up."""
+"""How the body's sections are laid out as `seal` writes them (`snapshot.body`); `versions.SNAPSHOT` is what is read.
+
+A change of meaning counts it up; another field of the header does not."""
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -34,6 +37,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         roster: Ids of the players who sat in the room.
         state_hash: 16 hex digits over the rows' bytes, as the room computed them; carried here, not checked.
         body_bytes: Size of the body before compression; `seal` counts it.
+        written_by: Perdure's version and the build that captured it, for people; "" from one that did not say.
     """
 
     format: Count = BODY_FORMAT
@@ -48,6 +52,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     roster: list[str] = []
     state_hash: str = ""
     body_bytes: Count = 0
+    written_by: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -63,16 +68,17 @@ def decode_header(data: bytes | memoryview) -> Header:
     """The header in `data`. Only for bytes whose seal was verified.
 
     Raises:
-        SnapshotRefused: ``body``: not a header. ``format``: the body's layout is newer than this program.
+        SnapshotRefused: ``body``: not a header. ``format``: a layout of the body that this program does not read.
     """
     try:
         header = _decoder.decode(data)
     except msgspec.DecodeError as error:
         raise SnapshotRefused("body", f"The snapshot's header does not decode: {error}.") from error
-    if header.format > BODY_FORMAT:
+    if not SNAPSHOT.has(header.format):
+        writer = f", written by {header.written_by}" if header.written_by else ""
         raise SnapshotRefused(
             "format",
-            f"The snapshot's body has format {header.format}; this Perdure reads up to {BODY_FORMAT}. "
-            "It is untouched. Use the newer Perdure that wrote it.",
+            f"The snapshot's body has format {header.format}{writer}; this Perdure reads {SNAPSHOT.numbers}. "
+            "It is untouched. Use the Perdure that wrote it.",
         )
     return header

@@ -1,5 +1,9 @@
 """How Perdure uses SQLite: durable, atomic between processes, never waiting for ever.
 
+A file of an older schema is used as it is until somebody says `upgrade`: a program that is only about to
+take over must leave the file to the one that it replaces. An upgrade only adds, so that a process which has
+the file open goes on working; opening it anew with the older program is refused.
+
 A rollback journal (TRUNCATE) with synchronous=FULL: each commit is on the disk when it returns. Not the
 write-ahead log: its checksum chain ends at the first flipped byte, and every commit behind that is silently
 gone, which for owner rows would let a stale owner write.
@@ -16,25 +20,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from perdure.errors import ConfigError, StorageError
+from perdure.versions import Versions
 
 BUSY_TIMEOUT_S = 5.0
 """How long an operation waits for another process's transaction (FM-76)."""
+
+
+NEW = 0
+"""SQLite's version of a file that nobody has given one."""
 
 
 class Database:
     """One SQLite file, usable from any thread of this process.
 
     Args:
-        path: Created if missing, mode 0600.
+        path: Created if missing, with the newest schema, mode 0600.
         schema: Statements that create what is missing; run in one transaction.
-        version: Of the schema. A file of a newer one is refused.
+        versions: Of the schema. All of them can be used; files of others are refused.
     Raises:
-        ConfigError: A newer Perdure wrote the file; it is unchanged.
+        ConfigError: Another Perdure wrote the file, whose schema this one does not use; it is unchanged.
         StorageError: It is no database, damaged, or the disk failed.
     """
 
-    def __init__(self, path: Path, schema: tuple[str, ...], version: int) -> None:
-        self.path = path
+    def __init__(self, path: Path, schema: tuple[str, ...], versions: Versions) -> None:
+        self.path, self._schema, self._versions = path, schema, versions
         self._lock = threading.Lock()
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -44,29 +53,46 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise self._failed("opening", error) from error
         try:
-            self._prepare(schema, version)
+            self._prepare()
         except BaseException:
             self._connection.close()
             raise
 
-    def _prepare(self, schema: tuple[str, ...], version: int) -> None:
+    def _prepare(self) -> None:
         try:
             self._connection.execute("PRAGMA journal_mode=TRUNCATE")
             self._connection.execute("PRAGMA synchronous=FULL")
         except sqlite3.Error as error:
             raise self._failed("opening", error) from error
         with self.read("opening") as cursor:
-            (found,) = cursor.execute("PRAGMA user_version").fetchone()
-        if found > version:
-            raise ConfigError(
-                f"{self.path} has format {found}; this Perdure reads format {version}. It is unchanged. "
-                "Start the newer Perdure that wrote it."
-            )
-        if found < version:
-            with self.write("opening") as cursor:
-                for statement in schema:
+            found = _version(cursor)
+        if found == NEW:
+            self.upgrade()
+        elif not self._versions.has(found):
+            raise self._refused(found)
+
+    def upgrade(self) -> None:
+        """Bring the file to the newest schema, in one transaction. From here on older programs cannot open it.
+
+        Raises:
+            ConfigError: A newer program has brought it further meanwhile.
+            StorageError: It is as it was.
+        """
+        with self.write("upgrade") as cursor:
+            found = _version(cursor)
+            if found > self._versions.highest:
+                raise self._refused(found)
+            if found < self._versions.highest:
+                for statement in self._schema:
                     cursor.execute(statement)
-                cursor.execute(f"PRAGMA user_version={version}")
+                cursor.execute(f"PRAGMA user_version={self._versions.highest}")
+
+    def _refused(self, found: int) -> ConfigError:
+        newer = found > self._versions.highest
+        return ConfigError(
+            f"{self.path} has format {found}; this Perdure uses format {self._versions.numbers}. It is unchanged. "
+            + ("Start the newer Perdure that wrote it." if newer else "Let a Perdure in between serve it once.")
+        )
 
     @contextmanager
     def read(self, op: str) -> Iterator[sqlite3.Cursor]:
@@ -114,3 +140,8 @@ class Database:
             op=f"store:{self.path.stem}-{op}",
             retry=advice.endswith("again."),
         )
+
+
+def _version(cursor: sqlite3.Cursor) -> int:
+    (found,) = cursor.execute("PRAGMA user_version").fetchone()
+    return int(found)

@@ -76,7 +76,7 @@ class DeadJournal:
             such journal any more.
         Raises:
             StorageError: It cannot be read.
-            ContractError: A newer Perdure wrote it.
+            ContractError: A Perdure wrote it whose format this one does not read.
         """
         lock_fd: int | None = None
         try:

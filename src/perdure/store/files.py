@@ -36,8 +36,9 @@ from perdure.store.durable import (
     write_all,
     write_durably,
 )
+from perdure.versions import STATE
 
-STATE_FORMAT = 1
+STATE_FORMAT = STATE.highest
 """Meaning of the folder's layout and files. Counted up when an older Perdure could not read it any more."""
 
 SOCKET_PATH_BYTES_MAX = 107

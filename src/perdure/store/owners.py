@@ -11,13 +11,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from perdure.errors import ClaimLost
 from perdure.faults import no_fault
 from perdure.ports import Aside, Claim, FaultPoint, Owner
 from perdure.store.database import Database
+from perdure.versions import OWNERS, Versions
 
-_VERSION = 2
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS owner (
         room TEXT NOT NULL, epoch INTEGER NOT NULL, host TEXT NOT NULL, from_c INTEGER NOT NULL,
@@ -38,11 +39,25 @@ class SqliteOwners:
     Args:
         path: The file; every process of the server opens it for itself.
         fault: Asked before each claim, or group of claims, commits.
+
+    Attributes:
+        schema, versions: See `Database`; a statement here may only add.
     """
 
+    schema: ClassVar[tuple[str, ...]] = _SCHEMA
+    versions: ClassVar[Versions] = OWNERS
+
     def __init__(self, path: Path, fault: FaultPoint = no_fault) -> None:
-        self._database = Database(path, _SCHEMA, _VERSION)
+        self._database = Database(path, self.schema, self.versions)
         self._fault = fault
+
+    def upgrade(self) -> None:
+        """Bring the file to this program's schema: only for a host that has the rooms, after the commit of its move.
+
+        Raises:
+            ConfigError, StorageError: As `Database.upgrade`.
+        """
+        self._database.upgrade()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -30,6 +30,7 @@ import google_crc32c
 import msgspec
 
 from perdure.errors import ContractError
+from perdure.versions import JOURNAL
 
 MAGIC = b"PERDJRN\n"
 MARKER = b"\xff\xfe\xfdP"
@@ -37,6 +38,7 @@ MARKER = b"\xff\xfe\xfdP"
 
 SUFFIX = ".seg"
 SEGMENT_FORMAT = 1
+"""What is written; `versions.JOURNAL` is what is read."""
 SEGMENT_HEADER_BYTES = 512
 FRAME_HEADER_BYTES = 20
 
@@ -116,7 +118,7 @@ def decode_head(data: bytes) -> SegmentHead | None:
     """The head of a segment's bytes, None if it is damaged.
 
     Raises:
-        ContractError: A newer Perdure wrote it.
+        ContractError: A Perdure wrote it whose format this one does not read.
     """
     if len(data) < SEGMENT_HEADER_BYTES:
         return None
@@ -128,10 +130,10 @@ def decode_head(data: bytes) -> SegmentHead | None:
         head = _decoder.decode(encoded)
     except msgspec.DecodeError:
         return None
-    if head.format > SEGMENT_FORMAT:
+    if not JOURNAL.has(head.format):
         raise ContractError(
-            f"The journal of {head.host} has format {head.format}; this Perdure reads {SEGMENT_FORMAT}. "
-            "It is untouched. Start the newer Perdure that wrote it."
+            f"The journal of {head.host} has format {head.format}; this Perdure reads {JOURNAL.numbers}. "
+            "It is untouched. Start the Perdure that wrote it."
         )
     return head
 
