@@ -51,10 +51,11 @@ class Bases:
     Args:
         blobs: Where they are kept, under ``ROOM/EPOCH/C``.
         keys: Seals and verifies.
+        written_by: What snapshots say of the program that captured them, for people.
     """
 
-    def __init__(self, blobs: Blobs, keys: KeyRing, clock: Clock) -> None:
-        self._blobs, self._keys, self._clock = blobs, keys, clock
+    def __init__(self, blobs: Blobs, keys: KeyRing, clock: Clock, written_by: str = "") -> None:
+        self._blobs, self._keys, self._clock, self._written_by = blobs, keys, clock, written_by
 
     def capture(self, room: Room) -> Captured:
         """The room's value now; quick. The room must be quiescent."""
@@ -70,6 +71,7 @@ class Bases:
             created_us=self._clock.now_us(),
             roster=[seat.who.name for seat in room.open.values()],
             state_hash=room.state_hash(),
+            written_by=self._written_by,
         )
         return Captured(header, room.capture())
 

@@ -9,6 +9,7 @@ import msgspec
 
 from perdure.control import Handler
 from perdure.errors import ContractError
+from perdure.host import surveys
 from perdure.host.process import HostProcess
 from perdure.host.running import HostedProgram
 from perdure.logs import set_level
@@ -111,7 +112,7 @@ def _movement(process: HostProcess) -> Mapping[str, Handler]:
         return await departures.open(str(params["id"]), params.get("rooms"))
 
     async def vetoes(params: dict[str, Any]) -> Any:
-        return {"vetoes": host.vetoes(params.get("rooms"))}
+        return {"vetoes": surveys.vetoes(host, params.get("rooms"), process.clock, process.notify)}
 
     async def prepare(params: dict[str, Any]) -> Any:
         prepared = await arrivals.prepare(str(params["source"]["incarnation"]), params["rooms"])
@@ -137,10 +138,10 @@ def _movement(process: HostProcess) -> Mapping[str, Handler]:
         return {}
 
     async def measure(params: dict[str, Any]) -> Any:
-        return host.measured(params.get("rooms"), clear=bool(params.get("clear")))
+        return surveys.measured(host, params.get("rooms"), clear=bool(params.get("clear")))
 
     async def lock(params: dict[str, Any]) -> Any:
-        host.lock([str(feature) for feature in params["features"]], str(params.get("reason", "")))
+        surveys.lock(host, [str(feature) for feature in params["features"]], str(params.get("reason", "")))
         return {}
 
     async def recover(params: dict[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from perdure.host.checkpoints import Checkpoints
 from perdure.host.ledger import Ledger
 from perdure.host.mail import Mail
 from perdure.host.recovery import Damaged
-from perdure.host.running import Identity, Next, Programs, Running, Swapped, percentiles
+from perdure.host.running import Identity, Next, Programs, Running, Swapped
 from perdure.host.taking import Ready, Stores, Taker
 from perdure.link.messages import EventSent, Message, OutAck, SeatGone
 from perdure.movement.policy import may_swap
@@ -511,40 +511,6 @@ class Host:
     def copy(self, id: str, game: str, generation: str) -> Running:
         """A copy of another host's room, as `Taker.copy`."""
         return self._taker.copy(id, game, generation)
-
-    def vetoes(self, rooms: Sequence[str] | None) -> list[dict[str, Any]]:
-        """What the games' modules have against it that these rooms (None: all) move now."""
-        found = []
-        for id in list(self.rooms) if rooms is None else rooms:
-            for vetoed in self.running(id).room.ask_vetoes(self._clock.now_us()):
-                if vetoed.error is None:
-                    found.append({"room": id, "module": vetoed.module, "reason": vetoed.reason, "for_s": vetoed.for_s})
-                else:
-                    what = f"module {vetoed.module} was asked for a veto: {one_line(vetoed.error)}"
-                    self._notify({"kind": "fault", "room": id, "callback": self.running(id).room.c, "error": what})
-        return found
-
-    def lock(self, features: Sequence[str], reason: str) -> None:
-        """Let games know which features must not be begun now; none: all may."""
-        for game in self.config.games:
-            locks = self.programs.current(game).locks
-            locks.clear()
-            locks.update(dict.fromkeys(features, reason))
-
-    def measured(self, rooms: Sequence[str] | None, *, clear: bool) -> dict[str, Any]:
-        """How these rooms (None: all) fared since this was last asked with `clear`; a canary compares it."""
-        chosen = [running for id, running in self.rooms.items() if rooms is None or id in rooms]
-        ticks = [tick for running in chosen for tick in running.ticks_ms]
-        found = {
-            "rooms": len(chosen),
-            "callbacks": sum(running.room.c - running.watched[0] for running in chosen),
-            "faults": sum(running.faults - running.watched[1] for running in chosen),
-            "tick_p99_ms": percentiles(ticks)["p99"],
-        }
-        for running in chosen if clear else ():
-            running.watched = (running.room.c, running.faults)
-            running.ticks_ms.clear()
-        return found
 
     def begin_moving(self) -> tuple[int, int]:
         """From here every record is in the journal and stays there, and no room takes other code.

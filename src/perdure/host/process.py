@@ -130,8 +130,9 @@ class HostProcess:
         serves: bool = True,
         build: str = "",
     ) -> None:
-        self._loop, self._notify, self._ask, self._serves = loop, notify, ask, serves
-        self.incarnation, clock = incarnation, clock or WallClock()
+        self._loop, self.notify, self._ask, self._serves = loop, notify, ask, serves
+        self.incarnation = incarnation
+        self.clock = clock = clock or WallClock()
         owners = SqliteOwners(state.owners_file, fault)
         blobs = FileBlobs(state.blobs, fault)
         library = Library({name: config.game_path(name) for name in config.games}, blobs, owners, notify)
@@ -182,7 +183,7 @@ class HostProcess:
                 await self._peers.channel(neighbour)
         self._collector.start()
         if self._serves:
-            self._notify({"kind": "recovered", **self.recovery})
+            self.notify({"kind": "recovered", **self.recovery})
             self._begin(self._load_what_is_on_disk())
             self._watch_all()
 
@@ -209,7 +210,7 @@ class HostProcess:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             structlog.get_logger().error("reload-failed", error=one_line(error), exc_info=error)
-            self._notify({"kind": "watch-failed", "reason": one_line(error)})
+            self.notify({"kind": "watch-failed", "reason": one_line(error)})
 
     async def _load_what_is_on_disk(self) -> None:
         """The rooms began with the code that served last; what was edited meanwhile is a reload like any other."""
@@ -231,7 +232,7 @@ class HostProcess:
                 await self.reloads.reload(ReloadOrder(game), "watch")
             except Exception as error:  # noqa: BLE001  (one reload that fails must not end the watch)
                 structlog.get_logger().error("reload-failed", game=game, error=one_line(error), exc_info=error)
-                self._notify({"kind": "watch-failed", "game": game, "reason": one_line(error)})
+                self.notify({"kind": "watch-failed", "game": game, "reason": one_line(error)})
 
     # -- other hosts -----------------------------------------------------------------------------------
 

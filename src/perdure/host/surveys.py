@@ -1,0 +1,56 @@
+"""What is asked of many rooms at once before and during a movement: vetoes, how they fare, what is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from perdure.errors import one_line
+from perdure.host.host import Host
+from perdure.host.running import Running, percentiles
+from perdure.ports import Clock
+
+
+def _chosen(host: Host, rooms: Collection[str] | None) -> Iterator[Running]:
+    """These rooms, as far as they run here; None: all."""
+    return (running for id, running in list(host.rooms.items()) if rooms is None or id in rooms)
+
+
+def vetoes(
+    host: Host, rooms: Collection[str] | None, clock: Clock, notify: Callable[[dict[str, Any]], None]
+) -> list[dict[str, Any]]:
+    """What the games' modules have against it that these rooms move now; one that raises has nothing against it."""
+    found = []
+    for running in _chosen(host, rooms):
+        id = running.room.id
+        for vetoed in running.room.ask_vetoes(clock.now_us()):
+            if vetoed.error is None:
+                found.append({"room": id, "module": vetoed.module, "reason": vetoed.reason, "for_s": vetoed.for_s})
+            else:
+                what = f"module {vetoed.module} was asked for a veto: {one_line(vetoed.error)}"
+                notify({"kind": "fault", "room": id, "callback": running.room.c, "error": what})
+    return found
+
+
+def measured(host: Host, rooms: Collection[str] | None, *, clear: bool) -> dict[str, Any]:
+    """How these rooms fared since this was last asked with `clear`: what a canary compares."""
+    chosen = list(_chosen(host, rooms))
+    ticks = [tick for running in chosen for tick in running.ticks_ms]
+    found = {
+        "rooms": len(chosen),
+        "callbacks": sum(running.room.c - running.watched[0] for running in chosen),
+        "faults": sum(running.faults - running.watched[1] for running in chosen),
+        "tick_p99_ms": percentiles(ticks)["p99"],
+    }
+    for running in chosen if clear else ():
+        running.watched = (running.room.c, running.faults)
+        running.ticks_ms.clear()
+    return found
+
+
+def lock(host: Host, features: Collection[str], reason: str) -> None:
+    """Let the games know which features must not be begun now, and why; none: all may."""
+    for game in host.config.games:
+        locks = host.programs.current(game).locks
+        locks.clear()
+        locks.update(dict.fromkeys(features, reason))
