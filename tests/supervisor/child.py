@@ -19,6 +19,8 @@ control = socket.socket(fileno=BOOT["control_fd"])
 stubborn = False
 answers: dict[str, list[dict[str, Any]]] = {}
 record_path = ""
+asked: dict[int, str] = {}
+on: dict[str, list[tuple[str, ...]]] = {}
 NOTHING: dict[str, Any] = {"rooms": [], "games": [], "modules": {"modules": [], "generations": []}}
 
 
@@ -86,11 +88,30 @@ def record(path):
     record_path = path
 
 
+def ask(method, text, path):
+    """Ask the supervisor: params as JSON; its answer, the whole line, is written to the file when it comes."""
+    asked[900 + len(asked)] = path
+    say({"id": max(asked), "method": method, "params": json.loads(text)})
+
+
+def wait(path):
+    """Go on when the file is there."""
+    while not Path(path).exists():
+        time.sleep(0.005)
+
+
+def own(path, boot):
+    """Write down that the process which wrote this boot document owns a room."""
+    Path(path).write_text(json.loads(Path(boot).read_text())["incarnation"])
+
+
 def answered(request):
     method, params = request["method"], request.get("params", {})
     if record_path:
         with Path(record_path).open("a") as file:
             file.write(json.dumps([method, params]) + "\n")
+    for name, *arguments in on.get(method, []):
+        DEEDS[name](*arguments)
     waiting = answers.get(method)
     if not waiting and method in NOTHING:
         return {"result": NOTHING[method]}
@@ -117,7 +138,11 @@ DEEDS: dict[str, Callable[..., object]] = {
     "slot": slot,
     "deny": deny,
     "hang": forever,
-    "ready": lambda: say({"event": {"kind": "ready"}}),
+    "ready": lambda text="{}": say({"event": {"kind": "ready", **json.loads(text)}}),
+    "ask": ask,
+    "wait": wait,
+    "own": own,
+    "on": lambda method, *deed: on.setdefault(method, []).append(deed),
     "event": lambda kind, text: say({"event": {"kind": kind, "text": text}}),
     "answer": answer,
     "record": record,
@@ -132,6 +157,8 @@ for name, *arguments in deeds:
 for line in control.makefile("r"):
     request = json.loads(line)
     if "method" not in request:
+        if request.get("id") in asked:
+            Path(asked[request["id"]]).write_text(line)
         continue
     if request["method"] == "stop" and stubborn:
         continue

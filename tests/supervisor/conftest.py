@@ -59,8 +59,9 @@ class Server:
         )
         self.popen: subprocess.Popen[str] | None = None
 
-    def start(self, gateway: list[str], host: list[str], **options: Any) -> "Server":
-        commands = {"gateway": gateway, "host-1": host}
+    def start(self, gateway: list[str], *hosts: list[str], **options: Any) -> "Server":
+        """Start it with these as gateway, host-1, host-2 and so on; further hosts are what perdure.toml says."""
+        commands = {"gateway": gateway, **{f"host-{number}": host for number, host in enumerate(hosts, 1)}}
         order = json.dumps({"project": str(self.project), "state": str(self.state), "commands": commands})
         self.popen = subprocess.Popen(
             [*self.prefix, sys.executable, str(HERE / "supervise.py"), order],
@@ -112,7 +113,11 @@ class Server:
         self.wait_events("ready", "host-1")
 
     def pid(self, name: str) -> int:
-        return int(next(p["pid"] for p in self.ask("status")["processes"] if p["name"] == name))
+        return int(self.processes()[name]["pid"])
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """What `status` says of each process, by name."""
+        return {process["name"]: process for process in self.ask("status")["processes"]}
 
 
 @pytest.fixture

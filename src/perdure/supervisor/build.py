@@ -50,7 +50,7 @@ def current_build(state: Path, games: Sequence[Path]) -> Build:
 def newest(state: Path) -> Build:
     """The newest build that this state folder has seen; number 0 for none."""
     stored = _read(state / FILE_NAME)
-    return Build(stored.number, stored.sources)
+    return Build(stored.number, stored.sources[:12])
 
 
 def number_of(state: Path, source: str) -> int:

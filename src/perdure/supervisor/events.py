@@ -165,6 +165,8 @@ _SENTENCES = {
     "journal-full": "the journal is full: {reason}",
     "journal-goes-on": "the journal has space again, and everything goes on",
     "base-failed": "no base of room {room} was stored, the one before it counts: {reason}",
+    "host-lost": "{name} is gone; {to} takes its rooms",
+    "recover-failed": "{name} could not take what hosts that are gone left, and is asked again: {reason}",
     "restarting": "{name} starts again {when} (attempt {attempt})",
     "killed": "{name} was killed: {reason}",
     "sessions-ended": "the gateway's sessions ended",

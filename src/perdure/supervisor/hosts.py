@@ -151,13 +151,16 @@ class Hosts:
         if self._closing:
             raise Unavailable("The server is stopping, so no host was started.", op="host:start")
         host = self._add(program, role, niced)
+        failure = ""
         try:
             await first_of(host.instance.ready.wait(), asyncio.wait([host.task]), timeout_s=timeout_s)
-        finally:
             if not host.instance.was_ready or host.task.done():
+                failure = host.instance.failure("it was ended, and nothing else changed")
+        finally:
+            if failure or not host.instance.was_ready:
                 await self.end(host)
-        if host.name not in self._hosts:
-            raise Unavailable(host.instance.failure("it was ended, and nothing else changed"), op="host:start")
+        if failure:
+            raise Unavailable(failure, op="host:start")
         return host
 
     async def end(self, host: HostInstance, *, hurry: asyncio.Event | None = None) -> None:
@@ -166,13 +169,14 @@ class Hosts:
         What it left is the serving host's then: its journal, and rooms if it had any. One that is gone is fine.
         """
         assert host is not self.serving, "a server has a serving host until it stops"
+        if host.name not in self._hosts:
+            return
         await host.instance.stop(STOP_S, hurry or asyncio.Event())
         await asyncio.wait([host.task], timeout=EXIT_S)
         process = host.instance.process
         if process is not None and process.exit is None:
             self._events.emit("stuck", pids=[process.pid], note="this process does not die; the kernel holds it")
         host.task.cancel()
-        host.watch.stopped()
         self._forget(host)
 
     def serve(self, host: HostInstance) -> None:
@@ -201,7 +205,6 @@ class Hosts:
         if tasks:
             await asyncio.wait(tasks, timeout=EXIT_S)
         for host in self.all:
-            host.watch.stopped()
             self._let_go(host)
         if self._bug is not None:
             raise self._bug
@@ -260,7 +263,6 @@ class Hosts:
             readied=readied,
             died=died,
         )
-        host.instance.build = newest(settings.state).number
         self._hosts[name] = host
         host.task = asyncio.create_task(host.instance.run())
         host.task.add_done_callback(self._task_ended)
@@ -342,6 +344,7 @@ class Hosts:
         self._look.set()
 
     def _let_go(self, host: HostInstance) -> None:
+        host.watch.stopped()
         host.watch.close()
         host.instance.output.close()
 

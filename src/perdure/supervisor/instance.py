@@ -67,7 +67,7 @@ class Instance:
     Attributes:
         state: See State.
         process: The newest incarnation, None before the first.
-        build: Number of the build that the newest incarnation was started from.
+        build: Number of the build that the newest incarnation is; 0 while that is not known.
         was_ready: Whether any incarnation ever got ready.
         how: How the newest incarnation ended, or why there is none; "" while it runs.
     """
@@ -98,7 +98,7 @@ class Instance:
         self.process: Process | None = None
         self.build = 0
         self.was_ready = False
-        self.how = ""
+        self.how = self._killed_for = ""
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -146,6 +146,7 @@ class Instance:
     def kill(self, reason: str) -> None:
         """Kill the running incarnation and its group; nothing when there is none."""
         if self.process is not None and self.process.exit is None:
+            self._killed_for = reason
             self._events.emit("killed", name=self.name, pid=self.process.pid, reason=reason)
             self.process.kill()
 
@@ -153,11 +154,12 @@ class Instance:
         """Why it never got ready, `so` what, and the last that it wrote."""
         lines = self.output.tail().strip().splitlines()[-TAIL_LINES_MAX:]
         said = "\n".join(map(plain, lines)) or f"It said nothing; its log is {self.output.path}"
-        return f"{self.name} {self.how or 'was not in time'} before it was ready, so {so}.\n{said}"
+        how = " ".join(filter(None, [self.how or "took too long", f"({self._killed_for})" if self._killed_for else ""]))
+        return f"{self.name} {how} before it was ready, so {so}.\n{said}"
 
     async def _live(self) -> Exit:
         """One incarnation, from its start to its end; nothing of it is left afterwards."""
-        self.state, self._ready_s, self.how = State.STARTING, None, ""
+        self.state, self._ready_s, self.how, self._killed_for = State.STARTING, None, "", ""
         incarnation = f"{self.name.partition('-')[0]}-{secrets.token_hex(8)}"
         with ExitStack() as opened:
             try:
@@ -168,7 +170,7 @@ class Instance:
                 return Exit(127)
             control_fd = self._ours.detach()
         self.process = process
-        self._events.emit("starting", name=self.name, pid=process.pid, build=self.build)
+        self._events.emit("starting", name=self.name, pid=process.pid, **self._known_build())
         await self._accompany(process, control_fd)
         await self._processes.kill_descendants(of=incarnation)
         return await process.wait()
@@ -248,10 +250,15 @@ class Instance:
             return
         if kind == "ready" and self.state is State.STARTING:
             self._readied(fields)
-            fields["build"] = self.build
+            assert self.process is not None
+            fields |= {"pid": self.process.pid, **self._known_build()}
             self.state, self.was_ready, self._ready_s = State.RUNNING, True, time.monotonic()
             self.ready.set()
         self._events.emit(kind or "unnamed", name=self.name, **fields)
+
+    def _known_build(self) -> dict[str, int]:
+        """A host that was never ready has not said what it is."""
+        return {"build": self.build} if self.build else {}
 
     async def _rest(self) -> None:
         """Wait as long as the backoff says, or until the order to stop."""

@@ -133,7 +133,7 @@ class Supervisor:
 
     def _boot_gateway(self, link: socket.socket) -> Boot:
         settings, telnet = self._settings, self._listeners.fds()
-        self._gateway.build = self._hosts.build.number
+        self._gateway.build = self._hosts.serving.build.number
         values = {
             "project": str(settings.config.project),
             "state": str(settings.state),
