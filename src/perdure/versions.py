@@ -6,7 +6,7 @@ copyover has committed. docs/reference/versions.md has the rules for changing on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -46,6 +46,8 @@ SPOKEN: Mapping[str, Versions] = {"link": LINK, "control": CONTROL, "snapshot": 
 """What a process says of itself, so that another may know before it depends on it."""
 FIRST = Versions(1, 1)
 """What a process speaks that says nothing: the program before this table."""
+NOTHING = Versions(0, 0)
+"""No version is 0."""
 MOVING = Versions(2, CONTROL.highest)
 """The versions of control in which a host can be asked to take a room, or to give one away."""
 
@@ -66,3 +68,29 @@ def refusal(what: str, one: str, ours: Versions, other: str, theirs: Versions) -
     if overlap(ours, theirs):
         return ""
     return f"{one} speaks {what} {ours}, and {other} {theirs}: they have none in common"
+
+
+def spoken(said: Mapping[str, Sequence[int]], what: str) -> Versions:
+    """What a process that said `said` speaks of `what`; what is no range is taken for nothing at all."""
+    found = said.get(what) or FIRST
+    return Versions(*found) if len(found) == 2 else NOTHING
+
+
+def successor_refusal(
+    successor: Mapping[str, Sequence[int]], host: Mapping[str, Sequence[int]], gateway: Mapping[str, Sequence[int]]
+) -> str:
+    """Why rooms cannot move from a host to its successor under a running gateway and this supervisor, "" if they can.
+
+    Args:
+        successor, host, gateway: What each said of itself; see `SPOKEN`.
+    """
+    new, old = "the successor", "the old host"
+    refusals = (
+        refusal("control", new, spoken(successor, "control"), "the supervisor", CONTROL),
+        refusal("control", new, spoken(successor, "control"), "moving rooms takes", MOVING),
+        refusal("control", old, spoken(host, "control"), "moving rooms takes", MOVING),
+        refusal("link", new, spoken(successor, "link"), "the running gateway", spoken(gateway, "link")),
+        *(refusal(what, new, spoken(successor, what), old, spoken(host, what)) for what in ("snapshot", "journal")),
+    )
+    why = next(filter(None, refusals), "")
+    return why and f"{why}. Nothing was changed. Go by a version in between, or stop the server and start the new one."

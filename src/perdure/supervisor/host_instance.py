@@ -25,7 +25,7 @@ class Ready(msgspec.Struct, frozen=True):
     Attributes:
         version, python, exe: Perdure's version, Python's, and the real path of the interpreter.
         source: Hash of everything that decides how it behaves (`perdure.build`).
-        link, snapshot, control: Lowest and highest version of each that it speaks.
+        link, snapshot, journal, control: Lowest and highest version of each that it speaks (`perdure.versions`).
         generations: Game -> id of the code that it was to run.
     """
 
@@ -35,6 +35,7 @@ class Ready(msgspec.Struct, frozen=True):
     exe: str = ""
     link: list[int] = []
     snapshot: list[int] = []
+    journal: list[int] = []
     control: list[int] = []
     generations: dict[str, str] = {}
 
