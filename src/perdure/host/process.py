@@ -35,8 +35,6 @@ from perdure.host.recovery import DeadHosts
 from perdure.host.reloads import Reloads
 from perdure.host.taking import Stores
 from perdure.link.messages import (
-    VERSION,
-    VERSION_LOWEST,
     EventSent,
     GatewayHello,
     Message,
@@ -56,6 +54,7 @@ from perdure.store.blobs import FileBlobs
 from perdure.store.files import StateDir
 from perdure.store.journal import SegmentJournal
 from perdure.store.owners import SqliteOwners
+from perdure.versions import SPOKEN
 
 Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
@@ -344,7 +343,7 @@ def said_of_this_program(config: Config, target: Mapping[str, str] | None) -> di
         "exe": os.path.realpath(sys.executable),
         "source": program_source(generations),
         "generations": generations,
-        "link": [VERSION_LOWEST, VERSION],
+        **{name: list(versions) for name, versions in SPOKEN.items()},
     }
 
 

@@ -80,9 +80,10 @@ class HostEnd:
         if epoch < self._epochs.get(gateway, epoch):
             return []
         self._gateways[gateway], self._epochs[gateway] = link, epoch
-        seats = {s: seat for s, seat in self.room.seats.items() if gateway_of(s)[0] == gateway}
+        theirs, of_now = f"{gateway}.", f"{gateway}.{epoch}."  # with ten thousand seats, names are not taken apart
+        seats = {s: seat for s, seat in self.room.seats.items() if s.startswith(theirs)}
         ended: list[Cause] = []
-        for session, seat in list(seats.items()):
+        for session, seat in [item for item in seats.items() if not item[0].startswith(of_now)]:
             if gateway_of(session)[1] < epoch:
                 del seats[session]
                 ended += self._forgotten(session, seat.j)

@@ -503,12 +503,13 @@ class Room:
     def value_hash(self) -> str:
         """Hash of the value and its place in history, as 32 hex digits.
 
-        What the outboxes say is in it by its numbers: with ten thousand seats the hash is taken in a pause, and
-        the text follows from the records, whose chain is in it.
+        Seats are in it by the sums of their numbers: the hash is taken in a pause, with ten thousand of them, and
+        all that they are follows from the records, whose chain is in it.
         """
+        seats = self.seats.values()
         rest = (
             self.c, self.branch, self.state_hash(), self.last_digest,
-            sorted((s, seat.j, seat.applied, seat.next_m, len(seat.outbox)) for s, seat in self.seats.items()),
+            len(seats), sum(s.applied for s in seats), sum(s.next_m for s in seats), sum(len(s.outbox) for s in seats),
             sorted(self.requests.items()),
             sorted((name, e.next_number, e.pending) for name, e in self.effects.items()),
             sorted(self.mail_seen.items()),
