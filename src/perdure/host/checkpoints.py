@@ -20,6 +20,8 @@ LET_GO_S = 60.0
 """An idle room's records are kept this long after its last base."""
 DEAD_JOURNALS_MAX = 8
 """With more journals of dead hosts than this, rooms are stored before they serve: a crash loop must not fill a disk."""
+GROUND_S = 10.0
+"""Longest wait for a room's records to become durable, and for bases that are being stored, before its own base."""
 QUIESCENT_S = 0.001
 """How often a room is looked at whose records are just becoming durable."""
 LOOK_EVERY_S = 1.0
@@ -73,8 +75,10 @@ class Checkpoints:
         Raises:
             StorageError: It is not stored.
         """
-        await self._stored_all()
+        until_s = self._loop.time() + GROUND_S
         while not running.end.quiescent or self._storing:
+            if self._loop.time() > until_s:
+                raise StorageError(f"the records of room {running.room.id} do not become durable", op="host:base")
             await asyncio.sleep(QUIESCENT_S)
         if running.newest_c != running.room.c:
             done = self._begin(running, self._loop.time())

@@ -133,6 +133,8 @@ class HostProcess:
         self.incarnation = incarnation
         self.clock = clock = clock or WallClock()
         owners = SqliteOwners(state.owners_file, fault)
+        if serves:
+            owners.upgrade()
         blobs = FileBlobs(state.blobs, fault)
         library = Library({name: config.game_path(name) for name in config.games}, blobs, owners, notify)
         fault("host:boot")
@@ -246,6 +248,7 @@ class HostProcess:
     async def finish(self, target: Mapping[str, str] | None) -> list[ReloadReport]:
         """The rooms have come: take what nobody ever had, load the code that is to come, and watch for more."""
         self._serves = True
+        self.owners.upgrade()
         self.host.take_dead()
         reports = [await self.reloads.reload(order, "copyover") for order in self._orders(target)]
         self._watch_all()
