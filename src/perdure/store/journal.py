@@ -62,9 +62,9 @@ class _Segment:
         last: room -> its last callback in here that no base has made unneeded.
     """
 
-    def __init__(self, path: Path, number: int, fd: int, size: int) -> None:
-        self.path, self.number, self.fd, self.size = path, number, fd, size
-        self.map = mmap.mmap(fd, size)
+    def __init__(self, path: Path, number: int, fd: int, mapped: mmap.mmap) -> None:
+        self.path, self.number, self.fd, self.size = path, number, fd, len(mapped)
+        self.map = mapped
         self.end = SEGMENT_HEADER_BYTES
         self.last: dict[str, int] = {}
 
@@ -78,7 +78,7 @@ class _Segment:
 class SegmentJournal:
     """`ports.Journal` of one host incarnation.
 
-    `append` and `based` belong to one thread; `sync` may run in another beside them.
+    `append`, `based` and `keep` belong to one thread; `sync` may run in another beside them.
 
     Args:
         folder: The incarnation's own; must not exist yet, its parent must.
@@ -112,6 +112,11 @@ class SegmentJournal:
         self._syncing = threading.Lock()
         self._named = self._named_synced = 0  # segments that got their names; those whose names are synced
         self._over: StorageError | ContractError | None = None
+        self._keeping = False
+
+    def position(self) -> tuple[int, int]:
+        """(number of the segment, offset) behind the last record; 0 and 0 before the first segment."""
+        return (self._current.number, self._current.end) if self._current else (0, 0)
 
     def append(self, room: str, c: int, record: bytes) -> None:
         """Append so that the record survives this process.
@@ -186,7 +191,18 @@ class SegmentJournal:
             _forget(self._current, room, c)
         for segment in self._full[:]:
             _forget(segment, room, c)
-            if not segment.last:
+            if not segment.last and not self._keeping:
+                self._remove(segment)
+
+    def keep(self, on: bool) -> None:
+        """Remove no segment from here on, because somebody follows; off: remove what became unneeded meanwhile.
+
+        Raises:
+            StorageError: As `based`.
+        """
+        self._keeping = on
+        if not on:
+            for segment in [segment for segment in self._full if not segment.last]:
                 self._remove(segment)
 
     def close(self, clean: bool = False) -> None:
@@ -219,7 +235,7 @@ class SegmentJournal:
         size = max(self._segment_bytes, SEGMENT_HEADER_BYTES + needed)
         path = self._folder / f"{number:06}{SUFFIX}"
         try:
-            segment = _Segment(path, number, _allocate(path, size, head, self._fault), size)
+            segment = _Segment(path, number, *_allocate(path, size, head, self._fault))
         except OSError as error:
             raise storage_error(
                 "store:allocate", f"Allocating a journal segment in {self._folder}", _NOTHING, error
@@ -229,7 +245,7 @@ class SegmentJournal:
             self._full.append(before)
         self._current = segment
         self._named += 1
-        if before is not None and not before.last:
+        if before is not None and not before.last and not self._keeping:
             self._remove(before)
         return segment
 
@@ -292,20 +308,25 @@ def _create(folder: Path, identity: Identity) -> int:
     return lock_fd
 
 
-def _allocate(path: Path, size: int, head: SegmentHead, fault: FaultPoint) -> int:
-    """A new segment with its space taken and its head written; its descriptor. Nothing is left on failure."""
+def _allocate(path: Path, size: int, head: SegmentHead, fault: FaultPoint) -> tuple[int, mmap.mmap]:
+    """A new segment with its space taken and its head written; its descriptor and mapping.
+
+    It gets its name last, so that whoever follows the journal never sees one that came to nothing. Nothing is left
+    on failure.
+    """
     fault("store:allocate")
     unfinished = path.with_name(UNFINISHED + path.name)
     fd = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(fd, 0, size)
         write_all(fd, encode_head(head))
+        mapped = mmap.mmap(fd, size)
         unfinished.rename(path)
     except BaseException:
         os.close(fd)
         unfinished.unlink(missing_ok=True)
         raise
-    return fd
+    return fd, mapped
 
 
 def _forget(segment: _Segment, room: str, c: int) -> None:

@@ -151,7 +151,7 @@ def walk(data: bytes, at: int = SEGMENT_HEADER_BYTES) -> Iterator[Good | Bad]:
     """
     used = len(data.rstrip(b"\0"))
     while at < used:
-        header = _header_at(data, at)
+        header = header_at(data, at)
         if header is None:
             yield Bad(at, None)
             at = _resync(data, at + 1)
@@ -166,7 +166,18 @@ def walk(data: bytes, at: int = SEGMENT_HEADER_BYTES) -> Iterator[Good | Bad]:
         at = end
 
 
-def _header_at(data: bytes, at: int) -> tuple[int, int, int] | None:
+def frame_at(data: bytes, at: int) -> Good | None:
+    """The whole frame at offset `at`, if there is one."""
+    header = header_at(data, at)
+    if header is None:
+        return None
+    length, crc, _ = header
+    end = at + FRAME_HEADER_BYTES + length
+    payload = data[at + FRAME_HEADER_BYTES : end]
+    return Good(payload, end) if len(payload) == length and crc32c(payload) == crc else None
+
+
+def header_at(data: bytes, at: int) -> tuple[int, int, int] | None:
     """(length, CRC of the payload, CRC of the room's id) of a frame's header, if there is a whole one."""
     fields = data[at : at + _FIELDS.size]
     if not fields.startswith(MARKER) or at + FRAME_HEADER_BYTES > len(data):
@@ -180,7 +191,7 @@ def _header_at(data: bytes, at: int) -> tuple[int, int, int] | None:
 def _resync(data: bytes, at: int) -> int:
     """Offset of the next whole frame header, or of the end."""
     while (at := data.find(MARKER, at)) >= 0:
-        if _header_at(data, at) is not None:
+        if header_at(data, at) is not None:
             return at
         at += 1
     return len(data)
