@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import psutil
 
+from perdure import control_lines
 from perdure.control import Handler
 from perdure.errors import ContractError
 from perdure.gateway.gateway import Gateway
 from perdure.gateway.sessions import Session
+from perdure.link import messages as link
+
+ANNOUNCED_AT_ONCE = 256
+"""An announcement is written to so many sessions in one turn: to 10,000 at once it would hold all of them up."""
 
 
 def methods(gateway: Gateway) -> Mapping[str, Handler]:
     """The control methods of `gateway`, by name."""
 
-    async def status(_: dict[str, Any]) -> dict[str, int]:
+    async def status(_: dict[str, Any]) -> dict[str, Any]:
         process = psutil.Process()
         return {
             "sessions": gateway.players,
@@ -24,6 +30,8 @@ def methods(gateway: Gateway) -> Mapping[str, Handler]:
             "links": len(gateway.links),
             "rss_bytes": process.memory_info().rss,
             "fds": process.num_fds(),
+            "link": [link.VERSION_LOWEST, link.VERSION],
+            "control": [control_lines.VERSION_LOWEST, control_lines.VERSION],
         }
 
     async def sessions(_: dict[str, Any]) -> list[dict[str, Any]]:
@@ -38,10 +46,49 @@ def methods(gateway: Gateway) -> Mapping[str, Handler]:
             gateway.say(session, text.rstrip("\n") + "\n")
         return {"told": len(told)}
 
+    async def announce(params: dict[str, Any]) -> dict[str, int]:
+        text, rooms = params.get("text"), params.get("rooms")
+        if not isinstance(text, str) or not text.strip():
+            raise ContractError("announce needs a text")
+        if rooms is not None and not (isinstance(rooms, list) and all(isinstance(room, str) for room in rooms)):
+            raise ContractError("announce takes the rooms as a list of ids, or null for all")
+        return {"told": await _announce(gateway, text.rstrip("\n") + "\n", None if rooms is None else set(rooms))}
+
+    async def watch(params: dict[str, Any]) -> dict[str, Any]:
+        match params.get("on"):
+            case True:
+                return {"sessions": gateway.watch()}
+            case False:
+                return gateway.watched()
+            case _:
+                raise ContractError("movement.watch needs on: true or false")
+
     async def stop(_: dict[str, Any]) -> dict[str, int]:
         return await gateway.stop()
 
-    return {"status": status, "sessions": sessions, "notice": notice, "stop": stop}
+    return {
+        "status": status,
+        "sessions": sessions,
+        "notice": notice,
+        "announce": announce,
+        "movement.watch": watch,
+        "stop": stop,
+    }
+
+
+async def _announce(gateway: Gateway, text: str, rooms: set[str] | None) -> int:
+    """Show a text outside the numbering to everybody who is playing in these rooms (None: in all); how many that are.
+
+    Who is still logging in is told nothing, and neither is who is away: it would be old news when they return.
+    """
+    told = 0
+    for count, session in enumerate(list(gateway.sessions.values()), start=1):
+        if session.stage == "playing" and (rooms is None or _room_of(gateway, session) in rooms):
+            gateway.say(session, text)
+            told += 1
+        if count % ANNOUNCED_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return told
 
 
 def _room_of(gateway: Gateway, session: Session) -> str:
@@ -51,12 +98,14 @@ def _room_of(gateway: Gateway, session: Session) -> str:
 
 def _report(gateway: Gateway, session: Session) -> dict[str, Any]:
     presence, client = gateway.presence(session), session.client
+    room = _room_of(gateway, session)
     return {
         "id": session.id,
         "stage": session.stage,
         "account": session.who.id if session.who else "",
         "name": session.who.name if session.who else "",
-        "room": _room_of(gateway, session),
+        "room": room,
+        "build": gateway.build(room),
         "transport": "telnet",
         "address": client.address if client else "",
         "in_unacked": len(presence.tail) if presence else 0,

@@ -23,7 +23,7 @@ from typing import Any
 import structlog
 
 from perdure.config import Config
-from perdure.errors import ProtocolError
+from perdure.errors import ContractError, ProtocolError
 from perdure.faults import no_fault
 from perdure.gateway.client import BUFFER_BYTES_MAX, Client, Held
 from perdure.gateway.desk import Desk, Hasher
@@ -56,6 +56,7 @@ from perdure.gateway.telnet import (
     encode_text,
 )
 from perdure.gateway.text import clean_line, clean_text
+from perdure.gateway.watch import Watch
 from perdure.link.gateway import GatewayEnd, Link, Presence
 from perdure.link.messages import Message
 from perdure.ports import AccountRow, Accounts, FaultPoint
@@ -130,6 +131,8 @@ class Gateway:
         self._dirty: set[Client] = set()
         self._dirty_links: set[HostLink] = set()
         self._turn: asyncio.Handle | None = None
+        self._watch: Watch | None = None
+        self._build = ""
         self._changed = asyncio.Event()
 
     def start(self) -> None:
@@ -148,6 +151,7 @@ class Gateway:
         sessions = [session for session in self.sessions.values() if session.who is not None]
         for session in list(self.sessions.values()):
             if session.stage in ("playing", "link-dead"):
+                self._lost_by_us(session)
                 self.say(session, STOPPING)
                 self._leave(session, "stop")
             elif session.client is not None and session.who is None:
@@ -190,6 +194,27 @@ class Gateway:
         """How many sessions have a player, here or link-dead."""
         return len(self._players)
 
+    def build(self, room: str) -> str:
+        """The build of the host that runs the room; "" while nobody does."""
+        return self._end.build(room)
+
+    def watch(self) -> int:
+        """Watch from here on what a movement costs the players. Returns how many there are."""
+        players = [session.id for session in self._players.values()]
+        self._watch = Watch(self._loop.time, players, self._end.sessions)
+        return self._watch.sessions
+
+    def watched(self) -> dict[str, Any]:
+        """Watch no longer; what was seen.
+
+        Raises:
+            ContractError: Nobody watches: this gateway is younger than the movement.
+        """
+        watch, self._watch = self._watch, None
+        if watch is None:
+            raise ContractError("nothing is watched here: the gateway was started after the movement began")
+        return watch.report(self.sessions)
+
     # --- connections ---
 
     def _admit(self, sock: socket.socket, address: str) -> None:
@@ -200,12 +225,17 @@ class Gateway:
         server, guests = self._config.server, self._config.login.guests
         self._last_number += 1
         id = f"{self._prefix}{self._last_number}"
-        dialogue = Dialogue(server.name, server.banner, guests=guests)
+        dialogue = Dialogue(server.name, self._banner(), guests=guests)
         session = Session(id, client, dialogue, self._loop.time())
         self.sessions[id], self.clients[client] = session, session
         log.debug("connected", session=id, address=address)
         self._deadline(session, self._limits.first_line_s, self._too_late)
         self._act(session, session.dialogue.begin())
+
+    def _banner(self) -> str:
+        """The banner, which may say the build that serves where players enter; while none does, the one that did."""
+        self._build = self._end.build(self._config.login.room) or self._build
+        return self._config.server.banner.replace("{build}", self._build)
 
     def received(self, client: Client) -> None:
         """The client sent something."""
@@ -221,6 +251,7 @@ class Gateway:
             except Exception as error:
                 # The edge of the process: what one player's line broke costs that connection, and no other.
                 log.error("a player's line broke the gateway", session=session.id, exc_info=error)
+                self._lost_by_us(session)
                 self._dismiss(client, BROKEN)
             session = self.clients.get(client)
         if session is None or not client.open:
@@ -296,6 +327,8 @@ class Gateway:
             self._quit(session)
         elif session.stage == "playing":
             self._end.submit(session.id, Input(line))
+            if self._watch is not None:
+                self._watch.submitted(session.id)
             self._fault("gateway:event-appended")
 
     # --- login ---
@@ -422,6 +455,8 @@ class Gateway:
     def _over(self, id: str, reason: str) -> None:
         """The room has taken the Leave, or ended the session."""
         session = self.sessions[id]
+        if session.stage != "leaving":
+            self._lost_by_us(session)
         session.happened("ended")
         if reason:
             self.say(session, f"{reason}\n")
@@ -431,6 +466,11 @@ class Gateway:
             self._deadline(session, self._limits.goodbye_s, self._enough)
             self._soon(client)
         log.info("over", session=id, reason=reason)
+
+    def _lost_by_us(self, session: Session) -> None:
+        """A session or its connection ends, and its player has done nothing to that end."""
+        if self._watch is not None and session.who is not None:
+            self._watch.lost(session.id)
 
     def _forget(self, session: Session) -> None:
         """The session is over: nothing refers to it but a client that still gets its last words."""
@@ -572,6 +612,8 @@ class Gateway:
             log.error("a host's message broke the gateway", exc_info=error)
             link.close(f"internal error: {type(error).__name__}")
         finally:
+            if self._watch is not None:
+                self._watch.settled()
             for client in list(self._paused):
                 self._pump(client)
 
