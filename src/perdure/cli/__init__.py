@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from perdure.cli import operate, reload, start, tools
+from perdure.cli import copyover, operate, reload, start, tools
 from perdure.control_lines import EXIT_INTERNAL, exit_code
 from perdure.errors import PerdureError
 from perdure.supervisor.plain import plain
@@ -30,7 +30,7 @@ def perdure() -> None:
     """
 
 
-for command in (*start.COMMANDS, *operate.COMMANDS, *reload.COMMANDS, *tools.COMMANDS):
+for command in (*start.COMMANDS, *operate.COMMANDS, *reload.COMMANDS, *copyover.COMMANDS, *tools.COMMANDS):
     perdure.add_command(command)
 
 

@@ -11,11 +11,15 @@ import click
 
 from perdure.cli.client import Client
 from perdure.cli.options import server_options, state_folder
-from perdure.cli.show import duration, print_fields, print_json, print_table, size
+from perdure.cli.show import copyover_state, duration, print_fields, print_json, print_table, size
 from perdure.errors import Unavailable
 from perdure.supervisor.plain import plain
 
 STOP_TIMEOUT_S = 60.0
+HOST_TIMEOUT_S = 330.0
+"""Longest wait for a host that starts or stops; the supervisor's own patience is shorter, and says more."""
+MOVE_TIMEOUT_S = 600.0
+"""Longest wait for a room that moves: another host loads its code and a copy of it first."""
 FOLLOWED_FIRST = 10
 
 
@@ -43,6 +47,8 @@ def status(detail: bool, state: Path | None, as_json: bool) -> None:
         click.echo(f"telnet {plain(host)} {port}")
     click.echo(f"state  {plain(found['state_dir'])}\n")
     _print_processes(found["processes"])
+    if found["copyover"]["state"] != "idle":
+        click.echo(f"\n{copyover_state(found['copyover'])}")
     _print_recovery(found["last_recovery"])
     if detail:
         click.echo()
@@ -102,10 +108,12 @@ def rooms(aside: bool, state: Path | None, as_json: bool) -> None:
 
 
 def _print_rooms(found: list[dict[str, Any]]) -> None:
-    headings = ["ROOM", "GAME", "CALLBACK", "SEATS", "P50 MS", "P99 MS", "FAULTS", "DURABILITY", ""]
+    several = len({r.get("host", "") for r in found}) > 1
+    headings = ["ROOM", *(["HOST"] if several else []), "GAME", "CALLBACK", "SEATS"]
+    headings += ["P50 MS", "P99 MS", "FAULTS", "DURABILITY", ""]
     rows = (
         [
-            *(r["id"], r["game"], r["callback"], r["seats"]),
+            *(r["id"], *([r.get("host", "")] if several else []), r["game"], r["callback"], r["seats"]),
             *(f"{r['tick_ms']['p50']:.2f}", f"{r['tick_ms']['p99']:.2f}", r["faults"], r["durability"]),
             "paused" if r["paused"] else "",
         ]
@@ -116,7 +124,7 @@ def _print_rooms(found: list[dict[str, Any]]) -> None:
 
 @click.group()
 def room() -> None:
-    """Look at one room, pause it, or decide what becomes of it."""
+    """Look at one room, pause it, move it, or decide what becomes of it."""
 
 
 def _on_room(state: Path | None, as_json: bool, method: str, name: str, done: str, **params: Any) -> None:
@@ -189,6 +197,22 @@ def resume(room: str, skip_input: bool, state: Path | None, as_json: bool) -> No
 
 @room.command()
 @click.argument("room")
+@click.argument("host")
+@server_options
+@click.pass_context
+def move(context: click.Context, /, room: str, host: str, state: Path | None, as_json: bool) -> None:
+    """Move the room to another host; its players stay in it."""
+    from perdure.movement.room_move_report import decode, exit_code, line
+
+    with Client(state_folder(state)) as client:
+        answer = client.request("room.move", {"room": room, "host": host}, timeout_s=MOVE_TIMEOUT_S)
+    report = decode(answer)
+    print_json(answer) if as_json else click.echo(plain(line(report)))
+    context.exit(exit_code(report))
+
+
+@room.command()
+@click.argument("room")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @server_options
 def discard(room: str, yes: bool, state: Path | None, as_json: bool) -> None:
@@ -198,6 +222,31 @@ def discard(room: str, yes: bool, state: Path | None, as_json: bool) -> None:
             raise click.UsageError("There is no terminal to ask on, and all state is lost by this. Say it: --yes")
         click.confirm(f"All that happened in {plain(room)} is lost. Go on?", abort=True)
     _on_room(state, as_json, "room.discard", room, "{room} starts anew.")
+
+
+@click.group()
+def host() -> None:
+    """Start a further host, or end one that has no rooms. `perdure status` lists them."""
+
+
+@host.command(name="start")
+@server_options
+def start_host(state: Path | None, as_json: bool) -> None:
+    """Start one more host, as `[host] command` says now; it has no rooms until some are moved to it."""
+    with Client(state_folder(state)) as client:
+        found = client.request("host.start", timeout_s=HOST_TIMEOUT_S)
+    name = plain(found.get("name", ""))
+    print_json(found) if as_json else click.echo(f"{name} runs. Move a room to it: perdure room move ROOM {name}")
+
+
+@host.command(name="stop")
+@click.argument("host")
+@server_options
+def stop_host(host: str, state: Path | None, as_json: bool) -> None:
+    """End a host that has no rooms and does not serve."""
+    with Client(state_folder(state)) as client:
+        found = client.request("host.stop", {"host": host}, timeout_s=HOST_TIMEOUT_S)
+    print_json(found) if as_json else click.echo(f"{plain(host)} has ended.")
 
 
 @click.command()
@@ -294,4 +343,4 @@ def stop(now: bool, state: Path | None, as_json: bool) -> None:
     print_json({"stopped": True}) if as_json else click.echo("Stopped.")
 
 
-COMMANDS = [status, sessions, rooms, room, modules, events, log_level, stop]
+COMMANDS = [status, sessions, rooms, room, host, modules, events, log_level, stop]

@@ -5,7 +5,7 @@ Names, rooms and log lines come from strangers: nothing is printed for people wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -58,6 +58,17 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     raise AssertionError("unreachable")
+
+
+def copyover_state(found: Mapping[str, Any]) -> str:
+    """Whether a copyover goes on, and how far it is: one line for `status` and `copyover status`."""
+    state, phase = found["state"], found.get("phase")
+    if state == "idle":
+        return "copyover: none under way"
+    when = f" in {found['in_s']:.0f} s" if state == "scheduled" and found.get("in_s") is not None else ""
+    step = f", at {phase}" if phase else ""
+    who = f", asked for by {found['by']}" if found.get("by") else ""
+    return plain(f"copyover: {state}{when}{step}{who}")
 
 
 def _is_number(cell: str) -> bool:

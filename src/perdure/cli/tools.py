@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from perdure.cli.client import Client
 from perdure.cli.options import json_option, server_options, state_folder
 from perdure.cli.show import print_fields, print_json, print_table, size
 from perdure.control_lines import EXIT_REFUSED
@@ -308,19 +309,36 @@ def faults(as_json: bool) -> None:
 @click.command()
 @server_options
 def version(state: Path | None, as_json: bool) -> None:
-    """The version and build of this program."""
+    """The version and build of this program, and of the server if one runs."""
     import perdure
     from perdure.supervisor.build import perdure_source, stored_number
 
     try:
-        number = stored_number(state_folder(state))
+        folder = state_folder(state)
+        number = stored_number(folder)
     except Unavailable:
-        number = 0  # no server is meant; the program itself has no number
-    source = perdure_source()
+        folder, number = None, 0  # no server is meant; the program itself has no number
+    own: dict[str, Any] = {"version": perdure.__version__, "build": {"number": number, "source": perdure_source()}}
+    serving = _serving_version(folder)
     if as_json:
-        print_json({"version": perdure.__version__, "build": {"number": number, "source": source}})
-    else:
-        click.echo(f"Perdure {perdure.__version__}, build {number} ({source})")
+        print_json({**own, "server": serving})
+        return
+    for who, said in (("", own), ("the server: ", serving)):
+        if said is not None:
+            build = said["build"]
+            click.echo(f"{who}Perdure {plain(said['version'])}, build {build['number']} ({plain(build['source'])})")
+
+
+def _serving_version(folder: Path | None) -> dict[str, Any] | None:
+    """What the server on the folder says that it is; None where none runs."""
+    if folder is None:
+        return None
+    try:
+        with Client(folder) as client:
+            found: dict[str, Any] = client.request("version")
+    except Unavailable:
+        return None
+    return found
 
 
 COMMANDS = [account, snapshot, logs, faults, version]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from perdure.errors import ContractError
-from perdure.movement.order import check_canary
+from perdure.movement.order import LIKE_MIN, check_canary
 
 IN_S_MAX = 24 * 3600.0
 """A copyover that is scheduled for later than a day is better asked for on that day."""
@@ -16,6 +17,7 @@ BY_CHARS_MAX = 80
 PREVIOUS = "previous"
 
 Action = Literal["now", "test", "status", "cancel", "history"]
+WORDS = ("now", "test", "status", "cancel", "history")
 USAGE = "now, a number of SECONDS, test, status, cancel or history"
 
 
@@ -68,7 +70,11 @@ def asked(words: Sequence[str]) -> Asked:
     try:
         in_s = float(word)
     except ValueError:
-        raise ContractError(f"copyover {words[0]!r}: expected {USAGE}. Nothing was changed.") from None
+        near = difflib.get_close_matches(word, WORDS, n=1, cutoff=LIKE_MIN)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise ContractError(
+            f"there is no copyover {words[0]!r}. {hint}Expected {USAGE}. Nothing was changed."
+        ) from None
     _check_in_s(in_s)
     return Asked("now", in_s)
 

@@ -1,0 +1,162 @@
+"""What `perdure copyover` asks of a server, what it shows while it waits, and what came of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from perdure.cli.client import Client
+from perdure.cli.show import copyover_state, print_json, print_table
+from perdure.control_lines import EXIT_OK
+from perdure.errors import ContractError
+from perdure.movement.copyover_order import Action, CopyoverOrder, asked, check, params_of
+from perdure.movement.copyover_report import CopyoverReport, decode, exit_code, lines
+from perdure.supervisor.events import sentence
+from perdure.supervisor.plain import plain
+
+COPYOVER_TIMEOUT_S = 3600.0
+"""Longest silence of a server in a copyover, its build command included; countdown and watch come on top."""
+EXIT_INTERRUPTED = 130
+REPORTS = ("copyover", "copyover-failed")
+"""Events that have the whole report, which the answer has as well."""
+PROGRESS = "copyover-"
+"""How the kinds of the events begin that a copyover leaves on its way."""
+
+
+class Asked(NamedTuple):
+    """What the command line says."""
+
+    action: Action
+    order: CopyoverOrder
+
+
+def asked_for(words: Sequence[str], options: Mapping[str, Any]) -> Asked:
+    """The order that words and options make.
+
+    Raises:
+        UsageError: They are none, or contradict each other.
+    """
+    try:
+        action, in_s = asked(words)
+        if action not in ("now", "test"):
+            _no_options(action, options)
+            return Asked(action, CopyoverOrder())
+        order = CopyoverOrder(
+            **{**options, "build": _argv(options["build"]), "quiet": options["quiet"] or None},
+            action=action,
+            in_s=in_s,
+        )
+        check(order)
+    except ContractError as error:
+        raise click.UsageError(str(error)) from None
+    return Asked(action, order)
+
+
+def _no_options(action: str, options: Mapping[str, Any]) -> None:
+    given = [f"--{name.removesuffix('_s').replace('_', '-')}" for name, value in options.items() if value]
+    if given:
+        raise ContractError(f"{', '.join(given)}: these say how to copy over, and `copyover {action}` does not.")
+
+
+def _argv(command: str | None) -> list[str] | None:
+    """The words of --build, as a shell would split them; no shell runs it."""
+    if command is None:
+        return None
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ContractError(f"--build {command!r} cannot be split into words: {error}.") from None
+
+
+# --- now, SECONDS, test ---
+
+
+def copy_over(state: Path, order: CopyoverOrder, as_json: bool) -> int:
+    """Ask for it, show how it goes on standard error, then the report; returns the exit code."""
+    with Client(state) as client:
+        client.request("events", {"follow": True}, on_event=_ignore)
+        timeout_s = COPYOVER_TIMEOUT_S + order.in_s + (order.watch_s or 0.0)
+        try:
+            answer = client.request("copyover", params_of(order), timeout_s=timeout_s, on_event=_show_progress)
+        except KeyboardInterrupt:
+            click.echo(
+                "\nThe copyover goes on without you. How it is: perdure copyover status. "
+                "Call it off: perdure copyover cancel",
+                err=True,
+            )
+            return EXIT_INTERRUPTED
+    report = decode(answer)
+    if as_json:
+        print_json(answer)
+    else:
+        for line in lines(report):
+            click.echo(plain(line))
+    return exit_code(report)
+
+
+def _show_progress(event: dict[str, Any]) -> None:
+    if event["kind"].startswith(PROGRESS) and event["kind"] not in REPORTS:
+        click.echo(sentence(event), err=True)
+
+
+def _ignore(event: dict[str, Any]) -> None:
+    """What happened before it was asked for is no progress of it."""
+    del event
+
+
+# --- status, cancel, history ---
+
+
+def show_status(state: Path, _: CopyoverOrder, as_json: bool) -> int:
+    """One line: what goes on."""
+    with Client(state) as client:
+        found = client.request("copyover.status")
+    print_json(found) if as_json else click.echo(copyover_state(found))
+    return EXIT_OK
+
+
+def cancel(state: Path, _: CopyoverOrder, as_json: bool) -> int:
+    """Call it off."""
+    with Client(state) as client:
+        found = client.request("copyover.cancel")
+    print_json(found) if as_json else click.echo("Called off. Nothing was changed; the host serves as before.")
+    return EXIT_OK
+
+
+HEADINGS = ["NR", "WHEN", "BY", "BUILD", "OUTCOME", "ROOMS", "PAUSE MS", "FREEZE MS"]
+
+
+def show_history(state: Path, _: CopyoverOrder, as_json: bool) -> int:
+    """What came of the earlier ones, the oldest first."""
+    with Client(state) as client:
+        found = client.request("copyover.history")
+    if as_json:
+        print_json(found)
+        return EXIT_OK
+    rows = [_row(decode(report)) for report in found]
+    print_table(HEADINGS, rows, empty="There was no copyover yet. Would it work? perdure copyover test")
+    return EXIT_OK
+
+
+def _row(report: CopyoverReport) -> list[Any]:
+    build, rooms = report.build, report.rooms
+    ended = f"{report.outcome} at {report.aborted_at}" if report.aborted_at else report.outcome
+    return [
+        *(report.id, report.at[:19].replace("T", " "), report.by or report.trigger),
+        *(f"{build.from_} → {build.to or '?'}", ended),
+        f"{rooms.moved} of {rooms.moved + len(rooms.kept)}",
+        *(f"{report.pause_ms.max:.1f}", f"{report.freeze_ms:.1f}"),
+    ]
+
+
+RUN: Mapping[Action, Callable[[Path, CopyoverOrder, bool], int]] = {
+    "now": copy_over,
+    "test": copy_over,
+    "status": show_status,
+    "cancel": cancel,
+    "history": show_history,
+}
