@@ -54,7 +54,7 @@ WALLS: dict[str, set[str]] = {
     # the processes; a gateway knows no game rule, a host holds no player's socket
     "gateway": COMMON | SHARED | {"link.gateway", "link.messages", "room.record", "store"},
     "host": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store", "cluster"},
-    "supervisor": COMMON | SHARED | {"store"},
+    "supervisor": COMMON | SHARED | {"movement", "store", "tomlfile"},
     # who asks the processes, by the control API that everyone uses
     "panel": COMMON | {"control", "control_lines", "config"},
     # (`perdure new` lays out the files of a game, and runs none; a movement's report is told in its own words)

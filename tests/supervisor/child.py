@@ -105,6 +105,12 @@ def own(path, boot):
     Path(path).write_text(json.loads(Path(boot).read_text())["incarnation"])
 
 
+def append_boot(path):
+    """A line for each incarnation."""
+    with Path(path).open("a") as file:
+        file.write(json.dumps(BOOT) + "\n")
+
+
 def answered(request):
     method, params = request["method"], request.get("params", {})
     if record_path:
@@ -131,6 +137,7 @@ DEEDS: dict[str, Callable[..., object]] = {
     "flood": lambda size: [os.write(1, b"x" * 63 + b"\n") for _ in range(int(size) // 64)],
     "args": lambda path, *texts: Path(path).write_text(json.dumps(sys.argv)),
     "boot": lambda path: Path(path).write_text(json.dumps(BOOT)),
+    "boots": append_boot,
     "env": append_env,
     "session": lambda path: Path(path).write_text(json.dumps([os.getsid(0), os.getpid(), os.isatty(0)])),
     "orphan": orphan,

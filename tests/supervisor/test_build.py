@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from perdure.supervisor.build import FILE_NAME, current_build, perdure_source, stored_number
+from perdure.supervisor.build import (
+    FILE_NAME,
+    Build,
+    current_build,
+    newest,
+    number_of,
+    perdure_source,
+    stored_number,
+)
 
 
 def test_the_number_rises_with_the_games_sources(tmp_path: Path) -> None:
@@ -43,3 +51,9 @@ def test_a_damaged_counter_starts_anew(tmp_path: Path, content: bytes) -> None:
 def test_a_folder_that_takes_no_file_costs_the_number_only(tmp_path: Path) -> None:
     """A server starts on a full disk too."""
     assert current_build(tmp_path / "missing", []).number == 1
+
+
+def test_a_program_that_comes_back_is_a_new_build(tmp_path: Path) -> None:
+    """The number says in which order programs were started, so it never falls."""
+    assert [number_of(tmp_path, source) for source in ("a", "a", "b", "a")] == [1, 1, 2, 3]
+    assert newest(tmp_path) == Build(3, "a")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from perdure.slot import Slot
-from perdure.supervisor.deaths import SEEN_MIN, DeathWatch, aside_of
+from perdure.slot import Executing, Slot
+from perdure.supervisor.deaths import ROOMS_MAX, SEEN_MIN, DeathRecord, DeathWatch, aside_of
 
 Slotted = tuple[str, int, str, int, int]
 
@@ -117,3 +117,23 @@ def test_two_callbacks_that_are_both_late_are_not_one(watch: DeathWatch, hand: H
         execute(watch, "world", c, "s", 1, c)
         hand.now_ns += 10_000_000_000
         assert watch.overdue() is None
+
+
+def test_rooms_that_kill_in_turn_are_counted_for_themselves(watch: DeathWatch) -> None:
+    """Two poisoned rooms on one host, or on several, do not hide each other."""
+    other = DeathWatch(record=watch.record)
+    for expected in (False, True):
+        execute(watch, "world", 7, "s", 1, 3)
+        assert watch.died()[1] is expected
+        execute(other, "arena", 9, "s", 2, 4)
+        assert other.died()[1] is expected
+    other.close()
+
+
+def test_only_the_newest_rooms_are_remembered() -> None:
+    """A server that makes rooms for years does not remember what each of them died of."""
+    record = DeathRecord()
+    for number in range(ROOMS_MAX + 1):
+        assert not record.count(Executing(f"room-{number}", 1, "s", 1, 1, 0, 1000))
+    assert record.count(Executing(f"room-{ROOMS_MAX}", 1, "s", 1, 1, 0, 1000))
+    assert not record.count(Executing("room-0", 1, "s", 1, 1, 0, 1000))

@@ -41,13 +41,14 @@ class DeathWatch:
 
     Attributes:
         fd: The memfd; every incarnation inherits it.
+        record: Where its deaths are counted.
     """
 
     def __init__(self, monotonic_ns: Callable[[], int] = time.monotonic_ns, record: DeathRecord | None = None) -> None:
         self.fd = Slot.create()
         self._slot = Slot(self.fd)
         self._now_ns = monotonic_ns
-        self._record = record or DeathRecord()
+        self.record = record or DeathRecord()
         self._overdue: tuple[Executing | None, int] = (None, 0)
 
     def overdue(self) -> Executing | None:
@@ -71,7 +72,7 @@ class DeathWatch:
         self._overdue = (None, 0)
         if executing is None:
             return None, False
-        return executing, self._record.count(executing)
+        return executing, self.record.count(executing)
 
     def stopped(self) -> None:
         """The host ended as ordered: what it did counts nothing."""

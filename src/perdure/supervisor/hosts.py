@@ -205,7 +205,7 @@ class Hosts:
         if tasks:
             await asyncio.wait(tasks, timeout=EXIT_S)
         for host in self.all:
-            self._let_go(host)
+            self._forget(host)
         if self._bug is not None:
             raise self._bug
 
@@ -340,10 +340,7 @@ class Hosts:
             return
         if host.incarnation:
             self._left.add(host.incarnation)
-        self._let_go(host)
         self._look.set()
-
-    def _let_go(self, host: HostInstance) -> None:
         host.watch.stopped()
         host.watch.close()
         host.instance.output.close()

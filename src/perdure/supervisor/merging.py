@@ -53,7 +53,7 @@ def _games(answers: Answers) -> list[dict[str, Any]]:
 def _listed(answers: Answers, part: str = "") -> list[dict[str, Any]]:
     entries = []
     for host, answer in answers.items():
-        listed = answer.get(part) if part and isinstance(answer, dict) else answer
+        listed = answer if not part else answer.get(part) if isinstance(answer, dict) else None
         if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
             raise ProtocolError(f"{host} answered what no host answers. Its log: perdure logs {host}")
         entries += [{**entry, "host": host} for entry in listed]
