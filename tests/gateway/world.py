@@ -154,7 +154,7 @@ class Player:
 class Host:
     """The other end of the link: speaks real frames, as a test scripts it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = "host-1", build: str = "") -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.connect(str(path))
         self.sock.settimeout(PATIENCE_S)
@@ -162,7 +162,7 @@ class Host:
         self.heard: list[Message] = []
         self._at = 0
         self.epoch = 1
-        self.says(HostHello(VERSION_LOWEST, VERSION, "host-1"))
+        self.says(HostHello(VERSION_LOWEST, VERSION, name, build))
         self.expect(GatewayHello)
 
     def says(self, *messages: Message) -> None:
@@ -232,13 +232,14 @@ class World:
         accounts: Accounts | None,
         hasher: Hasher,
         fault: FaultPoint,
+        banner: str,
     ) -> None:
         self.accounts = MemoryAccounts()
         self.events: list[dict[str, Any]] = []
         self.link_path = folder / "link.sock"
         config = Config(
             project=folder,
-            server=Server(name="Test"),
+            server=Server(name="Test", banner=banner),
             games={},
             rooms={"world": "game"},
             login=Login(room="world", link_dead_s=link_dead_s),
@@ -295,9 +296,14 @@ class World:
 
     def host(self, **up: Any) -> Host:
         """A host that runs the room `world`."""
-        host = Host(self.link_path)
-        self._open.append(host)
+        host = self.idle_host()
         host.up(**up)
+        return host
+
+    def idle_host(self, name: str = "host-1", build: str = "") -> Host:
+        """A host that runs no room yet."""
+        host = Host(self.link_path, name, build)
+        self._open.append(host)
         return host
 
     def account(self, name: str = "Ada", password: str = "secret1") -> AccountRow:
@@ -351,9 +357,10 @@ def running(
     accounts: Accounts | None = None,
     hasher: Hasher = QUICK,
     fault: FaultPoint = no_fault,
+    banner: str = "",
 ) -> Iterator[World]:
     """A world for one test; with its own accounts in memory unless others are given."""
-    world = World(folder, link_dead_s, limits or Limits(), accounts, hasher, fault)
+    world = World(folder, link_dead_s, limits or Limits(), accounts, hasher, fault, banner)
     world.start()
     try:
         yield world

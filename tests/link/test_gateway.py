@@ -419,6 +419,28 @@ def test_what_a_host_left_in_an_earlier_link_is_ignored() -> None:
     assert gateway.says() == [("A2", event(2, Input("b")))]
 
 
+def test_a_room_has_the_build_of_the_host_that_runs_it() -> None:
+    """It changes with the route, and nothing of a link that ended is kept."""
+    gateway = entered()
+    gateway.receive("A", HostHello(1, 2, "host-1", "1"))
+    gateway.receive("B", HostHello(1, 2, "host-2", "2"))
+    gateway.up()
+    assert (gateway.build("hall"), gateway.build("nowhere")) == ("1", "")
+    gateway.up(link="B", epoch=2)
+    gateway.lost("A")
+    assert gateway.build("hall") == "2"
+    gateway.lost("B")
+    assert gateway.build("hall") == ""
+
+
+def test_a_host_of_the_version_before_has_no_build() -> None:
+    """Its hello ends where it always did (FM-97)."""
+    gateway = entered()
+    gateway.receive("A", HostHello(1, 1, "host-1"))
+    gateway.up()
+    assert gateway.build("hall") == ""
+
+
 def test_a_link_that_ended_may_be_followed_by_another_of_the_same_name() -> None:
     """Nothing is held against a link once its end was seen."""
     gateway = entered()

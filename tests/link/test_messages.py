@@ -1,5 +1,6 @@
 """Frames on the link: cut anywhere, decoded exactly, bounded."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +86,17 @@ def test_both_sides_speak_the_highest_version_that_both_know() -> None:
     for lowest, highest in ((VERSION + 1, VERSION + 2), (VERSION_LOWEST - 1, VERSION_LOWEST - 1)):
         with pytest.raises(ProtocolError, match=f"link {Versions(lowest, highest)}, "):
             agreed_version(lowest, highest)
+
+
+def test_a_hello_is_read_across_the_versions() -> None:
+    """What version 2 adds stands at the end: missing it has a default, too much of it is passed over (FM-97)."""
+
+    def frame(*fields: object) -> bytes:
+        body = msgspec.msgpack.encode([fields])
+        return len(body).to_bytes(4, "big") + body
+
+    assert FrameReader().feed(frame(1, 1, 1, "host-1")) == [HostHello(1, 1, "host-1", "")]
+    assert FrameReader().feed(frame(1, 2, 3, "host-1", "17", "later")) == [HostHello(2, 3, "host-1", "17")]
 
 
 def test_what_is_much_travels_in_several_frames() -> None:

@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import functools
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -201,7 +202,7 @@ class Gateway:
     def watch(self) -> int:
         """Watch from here on what a movement costs the players. Returns how many there are."""
         players = [session.id for session in self._players.values()]
-        self._watch = Watch(self._loop.time, players, self._end.sessions)
+        self._watch = Watch(time.perf_counter, players, self._end.sessions)
         return self._watch.sessions
 
     def watched(self) -> dict[str, Any]:
@@ -234,8 +235,11 @@ class Gateway:
 
     def _banner(self) -> str:
         """The banner, which may say the build that serves where players enter; while none does, the one that did."""
-        self._build = self._end.build(self._config.login.room) or self._build
+        self._remember_build()
         return self._config.server.banner.replace("{build}", self._build)
+
+    def _remember_build(self) -> None:
+        self._build = self._end.build(self._config.login.room) or self._build
 
     def received(self, client: Client) -> None:
         """The client sent something."""
@@ -626,6 +630,7 @@ class Gateway:
         """A host is gone, or was closed for breaking the protocol."""
         self.links.discard(link)
         self._dirty_links.discard(link)
+        self._remember_build()
         self._end.lost(link)
         if reason:
             log.error("link closed", reason=reason)
