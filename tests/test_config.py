@@ -1,14 +1,18 @@
 """perdure.toml: what is read, and what somebody is told who wrote it wrongly."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure import config
-from perdure.errors import ConfigError
+from perdure.errors import ConfigError, ContractError
+from perdure.movement import announce
 
+WORDS = ["{when}", "{yellow}x{reset}", "{{}}", "{seconds!r}", "{build:3}", "{server", "{}", "{0}", "a}"]
 WORLD = '[games.mud]\npath = "mud"\n\n[rooms]\nworld = "mud"\n'
 
 
@@ -197,12 +201,37 @@ def test_what_a_copyover_does_and_says_is_configured(project: Path) -> None:
         ),
         ('[copyover.messages]\ndone = "{server!r}"', "2: copyover.messages.done: {server!r} stands for nothing"),
         ('[copyover.messages]\ndone = "{seconds:3}"', "2: copyover.messages.done: {seconds:3} stands for nothing"),
+        ('[copyover.messages]\ndone = "\\u001b[2J"', "2: copyover.messages.done: there are control characters in it"),
         ('[copyover.messages]\ndone = "{"', "2: copyover.messages.done: a brace without its other half"),
     ],
 )
 def test_how_a_copyover_is_configured_is_checked(project: Path, text: str, message: str) -> None:
     """Before it is needed: a typing error in a text must not be found by the players."""
     assert refusal(project, f"{text}\n{WORLD}").startswith(f"PROJECT/perdure.toml:{message}")
+
+
+def test_the_texts_of_a_copyover_are_those_that_can_be_told() -> None:
+    """A gateway reads the file and meets no movement, so the words stand in two places, and are the same."""
+    assert set(get_args(config.Phase)) == set(get_args(announce.Phase)) == set(announce.TEMPLATES)
+    assert set(config.PLACEHOLDERS) == set(announce.PLACEHOLDERS)
+    assert set(config.COLOURS) == set(announce.COLOURS)
+    assert config.TEXT_CHARS_MAX == announce.TEMPLATE_CHARS_MAX
+
+
+@pytest.mark.parametrize("phase", get_args(announce.Phase))
+@given(text=st.text(st.sampled_from("{}!:ab \n\x1b") | st.characters(), max_size=30) | st.sampled_from(WORDS))
+def test_a_text_is_taken_exactly_if_it_can_be_told(phase: announce.Phase, text: str) -> None:
+    """What the file's reader lets through never fails when players are to read it, and it refuses nothing else."""
+    reader = config._Reader(Path("perdure.toml"), "")
+
+    def taken(check: Callable[[], None]) -> bool:
+        try:
+            check()
+        except ContractError:
+            return False
+        return True
+
+    assert taken(lambda: reader.check_message(phase, text)) == taken(lambda: announce.check_template(phase, text))
 
 
 def test_a_text_over_several_lines_is_not_searched_for_keys(project: Path) -> None:

@@ -284,6 +284,8 @@ class _Reader:
     def check_message(self, phase: str, text: str) -> None:
         path = ("copyover", "messages", phase)
         known = (*PLACEHOLDERS, *COLOURS)
+        if not text.replace("\n", "").isprintable():
+            raise self.error(path, "there are control characters in it", "colours are written {yellow} … {reset}")
         try:
             parts = list(string.Formatter().parse(text))
         except ValueError as error:

@@ -238,7 +238,7 @@ def test_whoever_waits_sees_how_it_goes(fake: Any) -> None:
     """On standard error, step by step; the report comes once, and what has nothing to do with it is not shown."""
     said = [
         {"event": {"seq": 1, "kind": "fault", "room": "world", "error": "x"}},
-        {"event": {"seq": 2, "kind": "copyover-step", "step": "boot", "note": "\x1b[2J"}},
+        {"event": {"seq": 2, "kind": "copyover-phase", "phase": "boot", "note": "\x1b[2J"}},
         {"event": {"seq": 3, "kind": "copyover", "text": "Copyover committed"}},
         {"result": encode(DONE)},
     ]
@@ -251,7 +251,7 @@ def test_whoever_waits_sees_how_it_goes(fake: Any) -> None:
 
 def test_what_was_said_before_is_no_progress(fake: Any) -> None:
     """Events of the copyover before this one are not shown."""
-    before = [{"event": {"seq": 1, "kind": "copyover-step", "step": "boot"}}, {"result": []}]
+    before = [{"event": {"seq": 1, "kind": "copyover-phase", "phase": "boot"}}, {"result": []}]
     assert fake(events=Said(before), copyover=encode(DONE)).run("copyover").err == ""
 
 
