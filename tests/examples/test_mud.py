@@ -153,6 +153,24 @@ def test_the_bear_can_be_beaten_or_not(perdure, world):
     assert perdure.rooms["arena"]["creatures"].alive.peek("bear")
 
 
+def test_a_fight_is_fought_out_before_the_server_is_replaced(world):
+    """It is in the way for a few rounds; shortly before, nobody begins one."""
+    assert world.vetoes() == []
+    ada = world.join("Ada")
+    world["creatures"].alive["goose"].place = "square"
+    ada.types("attack goose")
+    (veto,) = world.vetoes()
+    assert (veto.module, veto.reason, veto.for_s) == ("combat", "a fight is going on in the world", 10.0)
+    world.lock("fights", "No new fights: the server is renewed in a moment.")
+    bob = world.join("Bob")
+    world["creatures"].alive["goose"].place = "square"
+    bob.types("attack goose")
+    assert bob.sees("No new fights")
+    for _ in range(40):
+        world.advance(2.5)
+    assert world.vetoes() == []
+
+
 def test_the_map_leads_somewhere(perdure):
     """Every exit leads to a place, and every place can be reached from the square; at least eight of them."""
     program = perdure.room(MUD, "world").program
@@ -167,3 +185,4 @@ def test_the_configuration_names_the_rooms_of_the_map(perdure):
     places = perdure.room(MUD, "world").program._modules["places"].PLACES
     assert {place.room for place in places.values()} == set(config.rooms)
     assert config.login.room == places["square"].room == "world"
+    assert set(config.copyover.locks) == {"fights"}

@@ -1,6 +1,6 @@
 """A simple fight: a round every two seconds, until somebody has enough."""
 
-from perdure import Module, Player, Row, Table, color, command, on
+from perdure import Module, Player, Row, Table, Veto, color, command, on
 
 from .creatures import BREEDS, Creatures, Slain
 from .items import KINDS, Eaten, Items, hand
@@ -33,12 +33,20 @@ class Combat(Module):
         place = self.room[Places].place_of(player)
         if not self.room[Creatures].here(creature, place):
             self.refuse(f"There is no {creature} here.")
+        if locked := self.room.locked("fights"):
+            self.refuse(locked)
         if player.id in self.fights:
             self.refuse(f"You are fighting the {self.fights[player.id].breed} already.")
         breed = creature.lower().removeprefix("the ")
         self.fights[player.id] = Fight(breed, self.room.after(ROUND_S, self.round, player.id))
         player.tell(f"You go for the {breed}!")
         self.say(f"{player} goes for the {breed}!", to=self.room[Places].around(player))
+
+    def veto_copyover(self) -> Veto | None:
+        """Whoever fights wants to see each blow when it falls. A fight is over in a few rounds."""
+        if not self.fights:
+            return None
+        return Veto(f"a fight is going on in the {self.room.id}", seconds=5 * ROUND_S)
 
     def round(self, player_id: str) -> None:
         """One exchange of blows, if both are still there."""
