@@ -41,7 +41,7 @@ def recovers(state: Path) -> list[Any]:
 
 async def replaced(world: World) -> tuple[list[str], list[str]]:
     hosts = world.hosts
-    old, new = hosts.serving, await hosts.start(hosts.program(), niced=True)
+    old, new = hosts.serving, await hosts.start(hosts.program(), niced=True, target={"mud": "abc"})
     hosts.serve(new)
     states = [old.state, new.state]
     kill(old)
@@ -60,8 +60,8 @@ def test_the_serving_host_is_started_again_as_what_it_was(tmp_path: Path) -> Non
     assert states == ["draining", "running"]
     assert left == ["host-2"]
     first, second = boots(state / "new")
-    assert (first["role"], first["niced"]) == ("empty", True)
-    assert (second["role"], second["niced"]) == ("serve", False)
+    assert (first["role"], first["niced"], first["target"]) == ("empty", True, {"mud": "abc"})
+    assert (second["role"], second["niced"], second["target"]) == ("serve", False, None)
     assert names(state, "host-lost") == ["host-1"]
     assert names(state, "restarting") == ["host-2"]
     assert len(recovers(state)) == 1

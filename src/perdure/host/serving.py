@@ -77,19 +77,25 @@ async def serve(boot: dict[str, Any], be_nice: Callable[[], None]) -> int:
     serving.add_done_callback(lambda _: end())  # the supervisor is gone
     niced = ThreadPoolExecutor(1, "perdure-boot", be_nice) if boot.get("niced") else None
     settings = config.load(boot["project"])
+    said = await loop.run_in_executor(niced, said_of_this_program, settings, boot.get("target"))
     build = partial(
         HostProcess, settings, StateDir.attach(boot["state"]),
         incarnation=boot["incarnation"], loop=loop, guard=SignalGuard(), slot=Slot(boot["slot_fd"]),
         fault=Faults(os.environ.get("PERDURE_FAULT", ""), boot["name"]), link_path=boot["link_path"],
         notify=notify, stop=fail, ask=ask, clock=WallClock(boot.get("clock_zero_ns")), executor=niced,
-        serves=boot.get("role", "serve") == "serve", build=str(boot.get("build", "")),
+        serves=boot.get("role", "serve") == "serve", build=str(build_number(boot, said["source"])),
     )  # fmt: skip
     process: HostProcess = await loop.run_in_executor(niced, build) if niced else build()
-    said = await loop.run_in_executor(niced, said_of_this_program, settings, boot.get("target"))
     handlers.update(methods(process))
     await process.start()
     notify({"kind": "ready", **said})
     return await stopped
+
+
+def build_number(boot: dict[str, Any], source: str) -> int:
+    """What the supervisor will number this program: `build` is the newest number, `build_source` what has it."""
+    newest = int(boot.get("build", 0))
+    return newest if source == boot.get("build_source", source) else newest + 1
 
 
 def run(boot: dict[str, Any], be_nice: Callable[[], None]) -> int:

@@ -59,7 +59,7 @@ class HostInstance:
         name: ``host-N``; never that of another host of this server.
         program: What every incarnation runs.
         role: What the next incarnation does at its start.
-        niced: Whether the next incarnation boots with a low weight; a restart never does.
+        first: What only the boot document of the first incarnation says.
         draining: Whether it served before another one did.
         ready: What the newest incarnation said of itself.
         build: What the newest incarnation is; number 0 until it said.
@@ -74,8 +74,9 @@ class HostInstance:
     instance: Instance
     task: asyncio.Task[None]
 
-    def __init__(self, name: str, program: Program, role: Role, niced: bool, record: DeathRecord) -> None:
-        self.name, self.program, self.role, self.niced = name, program, role, niced
+    def __init__(self, name: str, program: Program, role: Role, record: DeathRecord) -> None:
+        self.name, self.program, self.role = name, program, role
+        self.first: dict[str, Any] = {}
         self.draining = False
         self.ready, self.build = Ready(), Build(0, "")
         self.watch = DeathWatch(record=record)

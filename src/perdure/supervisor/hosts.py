@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -137,20 +138,29 @@ class Hosts:
         Raises:
             ConfigError: As `program`.
         """
-        self.serving = self._add(self.program(), "serve", niced=False)
+        self.serving = self._add(self.program(), "serve")
         self._watching = [asyncio.create_task(work) for work in (self._watch_slots(), self._keep_recovered())]
 
     async def start(
-        self, program: Program, *, role: Role = "empty", niced: bool = False, timeout_s: float = BOOT_S
+        self,
+        program: Program,
+        *,
+        role: Role = "empty",
+        niced: bool = False,
+        target: Mapping[str, str] | None = None,
+        timeout_s: float = BOOT_S,
     ) -> HostInstance:
         """Start one more host, and wait until it is ready; nothing of it is left if it is not, or if this is cancelled.
+
+        Args:
+            target: Game -> id of the code that it is to run; None: what lies on disk.
 
         Raises:
             Unavailable: It did not get ready, with the last that it said; or the server is stopping.
         """
         if self._closing:
             raise Unavailable("The server is stopping, so no host was started.", op="host:start")
-        host = self._add(program, role, niced)
+        host = self._add(program, role, niced=niced, target=target)
         failure = ""
         try:
             await first_of(host.instance.ready.wait(), asyncio.wait([host.task]), timeout_s=timeout_s)
@@ -239,11 +249,14 @@ class Hosts:
 
     # --- one host ---
 
-    def _add(self, program: Program, role: Role, niced: bool) -> HostInstance:
+    def _add(
+        self, program: Program, role: Role, *, niced: bool = False, target: Mapping[str, str] | None = None
+    ) -> HostInstance:
         settings = self._settings
         self._started += 1
         name = f"host-{self._started}"
-        host = HostInstance(name, program, role, niced, self._record)
+        host = HostInstance(name, program, role, self._record)
+        host.first = {"niced": niced, "target": dict(target) if target is not None else None}
 
         async def died(_: Instance, exit: Exit) -> bool:
             return await self._died(host, exit)
@@ -272,7 +285,7 @@ class Hosts:
         """The boot document of the next incarnation (docs/protocols.md)."""
         settings, known = self._settings, newest(self._settings.state)
         host.takes = frozenset(self._left) if host.role == "serve" else frozenset()
-        niced, host.niced = host.niced, False
+        first, host.first = host.first, {"niced": False, "target": None}
         values = {
             "project": str(settings.config.project),
             "state": str(settings.state),
@@ -280,7 +293,7 @@ class Hosts:
             "link_path": self._folder.address(LINK_SOCKET),
             "slot_fd": host.watch.fd,
             "role": host.role,
-            "niced": niced,
+            **first,
             "clock_zero_ns": self._clock_zero_ns,
             "build": known.number,
             "build_source": known.source,
@@ -303,10 +316,10 @@ class Hosts:
         """A death that nobody ordered: whether to start again."""
         self._fault("supervisor:host-died")
         self._count_death(host, exit)
-        if host.incarnation:
-            self._left.add(host.incarnation)
         if host.on_death is not None:
             await host.on_death(exit)
+        if host.incarnation:
+            self._left.add(host.incarnation)
         if host is not self.serving:
             if host.instance.was_ready:
                 self._events.emit("host-lost", name=host.name, to=self.serving.name)
