@@ -7,29 +7,37 @@ of them, lets it do one thing, and freezes it again; equal steps are made once a
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from functools import cache
 from typing import NamedTuple, cast
 
+import google_crc32c
 import msgspec
 
-from perdure.errors import PerdureError, ProtocolError
+from perdure.errors import ClaimLost, PerdureError, ProtocolError
+from perdure.host.arrivals import Arrivals, Copy
 from perdure.host.bases import BaseKey, Bases, Found
 from perdure.host.recovery import DeadHosts, Entry, Line, recover
-from perdure.host.running import Programs
+from perdure.host.running import Programs, Running
 from perdure.link.gateway import GatewayEnd, Presence, Route
 from perdure.link.host import Announcement, HostEnd, Release, Saying
 from perdure.link.messages import Ack, EventSent, Message, Out, OutAck, RoomUp, SeatGone
-from perdure.ports import Owner
+from perdure.movement.move import Arriving, Offer
+from perdure.ports import Claim, Owner
 from perdure.room.machine import Ran, Room, Sent, unguarded
-from perdure.room.record import Cause, Input, Join, Record, TimerFired, Who, decode_record
+from perdure.room.record import Cause, Input, Join, Record, Reloaded, TimerFired, Who, decode_record
 from perdure.room.tables import Cells
 from perdure.snapshot.body import SeatState, read_body, sections
+from perdure.store import owners
+from perdure.store.tail import JournalTail
 from tests.sim.toy import FIRST, GENERATIONS, LAST, Toy
 
 SEED = bytes(16)
 
 _encode = msgspec.msgpack.Encoder().encode
 _message: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+_offer = msgspec.msgpack.Decoder(Offer)
 
 
 class Violation(Exception):
@@ -127,13 +135,20 @@ class _OneBase(Bases):
 
 
 class _Journals(DeadHosts):
-    """The journals of dead hosts, read."""
+    """The journals of all hosts, read: of the dead ones as our own, of the living ones beside them."""
 
-    def __init__(self, room: str, records: tuple[bytes, ...]) -> None:
-        read = [Entry(read_record(data), data) for data in records]
-        entries = {(entry.record.epoch, entry.record.c): entry for entry in read}
+    def __init__(self, room: str, rows: tuple[Owner, ...], records: tuple[bytes, ...], living: frozenset[str]) -> None:
+        hosts = {row.epoch: row.host for row in rows}
         self.journals = {}
-        self._lines = {room: {"dead": Line(entries, len(entries))}}
+        self._lines = {room: {host: Line({}, len(records)) for host in hosts.values()}}
+        self._beside = {host: {} for host in hosts.values()}
+        for data in records:
+            record = read_record(data)
+            host = hosts[record.epoch]
+            if host in living:
+                self._beside[host].setdefault(google_crc32c.value(room.encode()), []).append(data)
+            else:
+                self._lines[room][host].entries[record.epoch, record.c] = Entry(record, data)
 
 
 class _Library:
@@ -147,17 +162,17 @@ class _Library:
 
 
 @cache
-def recovered(id: str, base: Base, epoch: int, records: tuple[bytes, ...]) -> Base:
-    """What the real recovery makes of a base and the `records` that follow it; `epoch` is the last owner's."""
-    history: list[Owner] = []
-    for record in map(read_record, records):
-        if not history or history[-1].epoch < record.epoch:
-            history.append(Owner(record.epoch, "dead", record.c - 1, 0))
-    if not history or history[-1].epoch < epoch:
-        history.append(Owner(epoch, "dead", base.c + len(records), 0))
+def recovered(id: str, base: Base, rows: tuple[Owner, ...], records: tuple[bytes, ...], living: frozenset[str]) -> Base:
+    """What the real recovery makes of a base and the `records` that follow it.
+
+    Args:
+        rows: All owner rows.
+        living: The hosts that may be alive.
+    """
     programs = cast(Programs, _Library())
+    journals = _Journals(id, rows, records, living)
     try:
-        found = recover(id, "toy", programs, history, _OneBase(base), _Journals(id, records), frozenset(), unguarded)
+        found = recover(id, "toy", programs, list(rows), _OneBase(base), journals, frozenset(), unguarded)
     except PerdureError as error:
         raise Violation(f"room {id} is not recovered: {error}") from error
     assert found is not None
@@ -165,16 +180,99 @@ def recovered(id: str, base: Base, epoch: int, records: tuple[bytes, ...]) -> Ba
     return Base(room.c, b"".join(sections(room.capture())), room.program.generation)
 
 
+# -- a room that moves -----------------------------------------------------------------------------
+
+
+@cache
+def claimed(row: Owner, claim: Claim, host: str) -> Owner | None:
+    """The row that the real compare-and-set makes of `row`; None when the claim is lost."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        cursor = connection.cursor()
+        cursor.execute(owners._SCHEMA[0])
+        cursor.execute("INSERT INTO owner VALUES (?, ?, ?, ?, ?)", (claim.room, *msgspec.structs.astuple(row)))
+        try:
+            return owners._claim(cursor, claim, host)
+        except ClaimLost:
+            return None
+
+
+@cache
+def swapped_at(journal: tuple[bytes, ...]) -> int:
+    """The last callback that was a swap of code; no swap comes while a successor follows the room."""
+    return max((c for c, data in enumerate(journal, 1) if isinstance(read_record(data).cause, Reloaded)), default=0)
+
+
+@cache
+def offer_of(value: bytes, row: Owner) -> bytes:
+    """The offer of a room that rests."""
+    room = _thaw_room(value, [])[0].room
+    return _encode(Offer(room.id, row, room.c, room.branch, room.value_hash(), room.acknowledged()))
+
+
+@cache
+def read_offer(data: bytes) -> Offer:
+    """An offer, to look at."""
+    return _offer.decode(data)
+
+
+class Verified(NamedTuple):
+    """What a successor made of an offer: why it refuses it, "" for not, and the copy."""
+
+    problem: str
+    value: bytes
+
+
+class _Arrivals(Arrivals):
+    """A successor's copy of one room, and what it has yet to read of the room's records."""
+
+    def __init__(self, copy: Copy, records: tuple[bytes, ...]) -> None:
+        self._copies = {copy.running.room.id: copy}
+        self._tails = {copy.source: cast(JournalTail, _Tail(records))}
+
+
+class _Tail(NamedTuple):
+    records: tuple[bytes, ...]
+
+    def upto(self, segment: int, end: int) -> tuple[bytes, ...]:
+        return self.records
+
+
+class _Copied(NamedTuple):
+    """What there is of a `Running` in a copy of the model."""
+
+    room: Room
+
+
+@cache
+def verified(value: bytes, offer: bytes, behind: tuple[bytes, ...], host: str, flaw: str) -> Verified:
+    """The successor reads what its copy is `behind`, and compares.
+
+    Args:
+        flaw: record = it misses the last one; row = the copy has lost a row; "" for neither.
+    """
+    end, records = _thaw_room(value, [])
+    copy = Copy("owner", cast(Running, _Copied(end.room)))
+    arrivals = _Arrivals(copy, behind[:-1] if flaw == "record" else behind)
+    if flaw == "row":
+        arrivals._book(copy.source, behind)
+        for cells in end.room.cells.values():
+            for key in list(cells.image())[-1:]:
+                cells.redo(key, None)
+    problem = arrivals._verified(copy, Arriving(host), read_offer(offer))
+    return Verified(problem, _freeze_room(end, records))
+
+
+@cache
+def base_of(value: bytes) -> Base:
+    """A base of the room as it is."""
+    frozen = look(value)
+    return Base(frozen.c, frozen.body, frozen.generation)
+
+
 @cache
 def seats_of(value: bytes) -> dict[str, SeatState]:
     """The room's seats."""
     return read_body(look(value).body).meta.seats
-
-
-@cache
-def room_hash(value: bytes) -> str:
-    """The room's state hash."""
-    return _thaw_room(value, [])[0].room.state_hash()
 
 
 @cache
