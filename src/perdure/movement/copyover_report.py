@@ -88,12 +88,14 @@ class MovedRooms(msgspec.Struct):
     Attributes:
         moved: How many its hosts have now.
         kept: The others.
-        recovered: Those of the moved ones that a host took over from one that died.
+        recovered: How many of the moved ones a host took over from one that died.
+        proved: How many the successor copied, compared bit by bit, and can go on with.
     """
 
     moved: int = 0
     kept: list[KeptRoom] = []
     recovered: int = 0
+    proved: int = 0
 
 
 class Veto(msgspec.Struct):
@@ -255,7 +257,8 @@ def _what(report: CopyoverReport) -> str:
             kept = counted(len(report.rooms.kept), "room")
             return f"{report.serving} serves with {builds}; {rooms} moved{_pauses(report)}, {kept} did not."
         case "tested":
-            return f"{rooms} would move to build {report.build.to}. Nothing was moved; {report.serving} serves."
+            proved = counted(report.rooms.proved, "room")
+            return f"{proved} would move to build {report.build.to}. Nothing was moved; {report.serving} serves."
         case "interrupted":
             return "the supervisor died in it. Where each room is now: perdure rooms."
         case "aborted":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from statistics import median
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -13,28 +12,38 @@ from perdure.movement.copyover_order import PREVIOUS
 from perdure.movement.copyover_report import CopyoverReport, KeptRoom, Outcome, Program, Veto
 from perdure.movement.report import Migration, PauseMs, Step
 from perdure.movement.wording import counted, listed, sentence
+from perdure.versions import successor_refusal
 
 MOVE_STEPS = ("stop", "offer", "verify", "commit", "route", "release")
 
 State = Literal["idle", "scheduled", "preparing", "moving", "recovering"]
 
 
-class Ready(msgspec.Struct):
-    """What a host says of itself once it is ready.
+class Speaks(Protocol):
+    """What a host says of itself once it is ready; see `copyover_report.Program`.
 
     Attributes:
-        version, source, python, exe, generations: See `copyover_report.Program`.
-        link, snapshot, control: Lowest and highest version of each that it speaks.
+        link, snapshot, journal, control: Lowest and highest version of each; empty when it does not say.
     """
 
-    version: str = ""
-    source: str = ""
-    python: str = ""
-    exe: str = ""
-    link: tuple[int, int] = (1, 1)
-    snapshot: tuple[int, int] = (1, 1)
-    control: tuple[int, int] = (1, 1)
-    generations: dict[str, str] = {}
+    @property
+    def version(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def python(self) -> str: ...
+    @property
+    def exe(self) -> str: ...
+    @property
+    def link(self) -> Sequence[int]: ...
+    @property
+    def snapshot(self) -> Sequence[int]: ...
+    @property
+    def journal(self) -> Sequence[int]: ...
+    @property
+    def control(self) -> Sequence[int]: ...
+    @property
+    def generations(self) -> Mapping[str, str]: ...
 
 
 class Opened(msgspec.Struct):
@@ -42,10 +51,11 @@ class Opened(msgspec.Struct):
 
     incarnation: str
     socket: str
-    rooms: list[dict[str, object]] = []
+    rooms: list[dict[str, Any]] = []
 
     @property
     def ids(self) -> list[str]:
+        """Of its rooms."""
         return [str(room["room"]) for room in self.rooms]
 
 
@@ -102,32 +112,22 @@ class Chosen(NamedTuple):
     kept: list[KeptRoom]
 
 
-def program_of(ready: Ready, command: Sequence[str]) -> Program:
+def program_of(ready: Speaks, command: Sequence[str]) -> Program:
     """The program of a host that was started with this command."""
     return Program(ready.version, ready.python, ready.exe, ready.source, list(command), dict(ready.generations))
 
 
-def check_versions(
-    successor: Ready, old: Ready, gateway_link: tuple[int, int], gateway_control: tuple[int, int]
-) -> str:
-    """Why a successor cannot take over from a host under a gateway, "" if it can (FM-97)."""
-    sides = (
-        ("link", successor.link, gateway_link, "the running gateway"),
-        ("control", successor.control, gateway_control, "the running gateway"),
-        ("control", successor.control, old.control, "the old host"),
-        ("snapshot", successor.snapshot, old.snapshot, "the old host"),
-    )
-    for what, ours, theirs, who in sides:
-        if ours[0] > theirs[1] or theirs[0] > ours[1]:
-            return (
-                f"the successor (Perdure {successor.version}) speaks {what} version {_range(ours)}, and {who} "
-                f"{_range(theirs)}: they have none in common. Go by a version in between, or stop and start the server."
-            )
-    return ""
+def check_versions(successor: Speaks, old: Speaks, link: Sequence[int], control: Sequence[int]) -> str:
+    """Why a successor cannot take over from a host under a gateway, "" if it can (FM-97).
+
+    Args:
+        link, control: What the gateway speaks.
+    """
+    return successor_refusal(_said(successor), _said(old), {"link": link, "control": control})
 
 
-def _range(versions: tuple[int, int]) -> str:
-    return str(versions[0]) if versions[0] == versions[1] else f"{versions[0]} to {versions[1]}"
+def _said(host: Speaks) -> dict[str, Sequence[int]]:
+    return {"link": host.link, "control": host.control, "snapshot": host.snapshot, "journal": host.journal}
 
 
 def check_vetoes(vetoes: Sequence[Veto]) -> str:
@@ -144,39 +144,34 @@ def _for(for_s: float) -> str:
     return f", for {for_s:,.0f} s more" if for_s > 0 else ""
 
 
-def choose(opened: Iterable[str], prepared: Prepared, *, partial: bool) -> Chosen:
+def choose(rooms: Iterable[str], prepared: Sequence[Prepared], *, partial: bool) -> Chosen:
     """Which rooms move.
+
+    Args:
+        rooms: All that the old hosts have.
+        prepared: What the successor answered for each old host.
 
     Raises:
         MovementAborted: The successor refuses what has to move.
     """
-    refused = {one.room: one.reason for one in prepared.refused}
-    if prepared.failed:
-        raise aborted("prepare", f"the code that is to come does not load: {prepared.failed}")
-    if prepared.hash_mismatches:
+    refused = {one.room: one.reason for answer in prepared for one in answer.refused}
+    mismatches = sum(answer.hash_mismatches for answer in prepared)
+    failed = next((answer.failed for answer in prepared if answer.failed), "")
+    if failed:
+        raise aborted("prepare", f"the code that is to come does not load: {failed}")
+    if mismatches:
         raise aborted(
             "prepare",
-            f"{counted(prepared.hash_mismatches, 'room')} arrived in the successor with another hash: "
+            f"{counted(mismatches, 'room')} arrived in the successor with another hash: "
             f"{listed(sorted(refused)) or 'it does not say which'}. It is a bug: keep the event log.",
         )
-    if refused and not partial:
+    going = [room for room in rooms if room not in refused]
+    if refused and not (partial and going):
         room, reason = next(iter(refused.items()))
         more = f" (and {counted(len(refused) - 1, 'room')} more)" if len(refused) > 1 else ""
-        raise aborted(
-            "prepare",
-            f"the new program refuses room {room}{more}: {sentence(reason)} Mend that, or leave such rooms in the old "
-            "host: --partial",
-        )
-    rooms = [room for room in opened if room not in refused]
-    if refused and not rooms:
-        raise aborted("prepare", f"the new program refuses every room, {room_reason(refused)}")
-    return Chosen(rooms, [KeptRoom(room, "prepare", reason) for room, reason in refused.items()])
-
-
-def room_reason(refused: Mapping[str, str]) -> str:
-    """The first of the refusals."""
-    room, reason = next(iter(refused.items()))
-    return f"{room} because: {sentence(reason)}"
+        advice = "Mend that, or leave such rooms in the old host: --partial" if going else "Mend that first."
+        raise aborted("prepare", f"the new program refuses room {room}{more}: {sentence(reason)} {advice}")
+    return Chosen(going, [KeptRoom(room, "prepare", reason) for room, reason in refused.items()])
 
 
 def aborted(step: str, reason: str) -> MovementAborted:
@@ -184,24 +179,23 @@ def aborted(step: str, reason: str) -> MovementAborted:
     return MovementAborted(reason, step=step, serving="")
 
 
-def outcome(committed: int, kept: Collection[KeptRoom], *, died: bool) -> Outcome:
+def outcome(committed: int, failed: Collection[KeptRoom], *, died: bool) -> Outcome:
     """What a copyover came to that began to move rooms.
 
     Args:
-        committed: Rooms that left the old host.
-        kept: Rooms that did not, those included that were refused before the move with --partial.
-        died: Whether the successor was lost after a room was committed.
+        committed: Rooms that left the old hosts, or 1 if the successor serves for another reason.
+        failed: Rooms that were to move and did not.
+        died: Whether the successor was lost on the way.
     """
-    left_behind = [room for room in kept if room.at != "prepare"]
-    if not committed and left_behind:
+    if not committed and (failed or died):
         return "aborted"
-    return "partial" if died or left_behind else "committed"
+    return "partial" if died or failed else "committed"
 
 
 def pauses(moved: Iterable[MovedRoom]) -> PauseMs:
     """How long rooms stood still."""
-    ms = [room.pause_ms for room in moved]
-    return PauseMs(round(median(ms), 3), round(max(ms), 3)) if ms else PauseMs()
+    ms = sorted(room.pause_ms for room in moved)
+    return PauseMs(round(ms[len(ms) // 2], 3), round(ms[-1], 3)) if ms else PauseMs()
 
 
 def move_steps(moved: Iterable[MovedRoom]) -> list[Step]:
@@ -250,7 +244,7 @@ def _before(history: Iterable[CopyoverReport], serving: int) -> int:
     return before
 
 
-def check_source(wanted: Stored, ready: Ready) -> str:
+def check_source(wanted: Stored, ready: Speaks) -> str:
     """Why a program that was started again is not the one of its build, "" if it is."""
     if ready.source == wanted.program.source:
         return ""

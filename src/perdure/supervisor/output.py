@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,13 +21,18 @@ class Output:
     A write that fails (a full disk) loses those bytes and counts them in `lost_bytes`; reading goes on,
     because a child that waits for its log would be a child that hangs.
 
+    Args:
+        told: Called with what was read, for whoever reads along.
+
     Attributes:
         path: The file that is written now.
         lost_bytes: Output that no file has.
     """
 
-    def __init__(self, path: Path, *, bytes_max: int = FILE_BYTES_MAX) -> None:
-        self.path, self._bytes_max = path, bytes_max
+    def __init__(
+        self, path: Path, *, bytes_max: int = FILE_BYTES_MAX, told: Callable[[bytes], None] | None = None
+    ) -> None:
+        self.path, self._bytes_max, self._told = path, bytes_max, told
         self.lost_bytes = 0
         self._file: int | None = None
         self._size = 0
@@ -70,6 +76,8 @@ class Output:
             return False
         self._tail = (self._tail + data)[-TAIL_BYTES_MAX:]
         self._keep(data)
+        if self._told is not None:
+            self._told(data)
         return True
 
     def _forget(self, reading: int) -> None:

@@ -100,9 +100,19 @@ class Processes:
         self._children: dict[int, Process] = {}
 
     def start(
-        self, incarnation: str, command: Sequence[str], env: Mapping[str, str], fds: Sequence[int], output_fd: int
+        self,
+        incarnation: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        fds: Sequence[int],
+        output_fd: int,
+        *,
+        folder: Path | None = None,
     ) -> Process:
         """Start a child with `fds` inherited by number and its stdout and stderr going to `output_fd`.
+
+        Args:
+            folder: Where it runs; None for where this process does.
 
         Raises:
             OSError: It could not be started at all.
@@ -110,6 +120,7 @@ class Processes:
         popen = subprocess.Popen(
             command,
             env=env,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output_fd,
             stderr=output_fd,
