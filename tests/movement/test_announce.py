@@ -63,6 +63,7 @@ def test_a_text_is_filled_in_and_its_colour_ends_with_it() -> None:
     """Braces, missing values and colours."""
     assert render("{red}{bold}{seconds}s", {"seconds": 5}) == "\x1b[31m\x1b[1m5s\x1b[0m"
     assert render("{{{build}}}{reason}", {"build": 3}) == "{3}"
+    assert render("{seconds}", {"seconds": 299.8}) == "300"
     assert render("plain", {}) == "plain"
 
 

@@ -49,8 +49,11 @@ def measured(host: Host, rooms: Collection[str] | None, *, clear: bool) -> dict[
 
 
 def lock(host: Host, features: Collection[str], reason: str) -> None:
-    """Let the games know which features must not be begun now, and why; none: all may."""
-    for game in host.config.games:
-        locks = host.programs.current(game).locks
-        locks.clear()
-        locks.update(dict.fromkeys(features, reason))
+    """Let the games know which features must not be begun now, and why; none: all may.
+
+    Rooms that run other code than the one that serves are told, too.
+    """
+    serving = [host.programs.current(game) for game in host.config.games]
+    for program in {id(program): program for program in (*serving, *(r.program for r in host.rooms.values()))}.values():
+        program.locks.clear()
+        program.locks.update(dict.fromkeys(features, reason))

@@ -52,6 +52,7 @@ COLOURS: Mapping[str, int] = {
 }
 """Word -> SGR parameter (ECMA-48, 8.3.117)."""
 
+UNITS = ((3600, "hour"), (60, "minute"), (1, "second"))
 TEMPLATE_CHARS_MAX = 1000
 MINUTES_MAX = 5
 LAST_SECONDS = (30, 10, 5, 4, 3, 2, 1)
@@ -111,10 +112,11 @@ def render(template: str, values: Mapping[str, object]) -> str:
     """A text that was checked, filled in. A colour that is left on is switched off at the end.
 
     Args:
-        values: By placeholder; one that is not there is left out. What comes from elsewhere, such as a reason, is
-            told in one line, without what controls a terminal and without a dot at its end.
+        values: By placeholder; one that is not there is left out, and seconds are rounded. What comes from elsewhere,
+            such as a reason, is told in one line, without what controls a terminal and without a dot at its end.
     """
-    words = {"when": _when(values.get("seconds", 0)), **values}
+    seconds = round(float(str(values.get("seconds", 0))))
+    words = {**values, "seconds": seconds, "when": _when(seconds)}
     text, colour = "", "reset"
     for literal, name in _parts(template):
         text += literal
@@ -170,14 +172,11 @@ def _plain(value: object) -> str:
     return "".join(char for char in line if char.isprintable()).removesuffix(".")
 
 
-def _when(seconds: object) -> str:
-    left = round(float(str(seconds)))
-    if left <= 0:
+def _when(seconds: int) -> str:
+    if seconds <= 0:
         return "now"
-    for size, noun in ((3600, "hour"), (60, "minute"), (1, "second")):
-        if left % size == 0:
-            return f"in {counted(left // size, noun)}"
-    raise AssertionError("every whole number is a number of seconds")
+    size, noun = next(unit for unit in UNITS if seconds % unit[0] == 0)
+    return f"in {counted(seconds // size, noun)}"
 
 
 def _nearest(given: str, known: tuple[str, ...]) -> str:
