@@ -29,11 +29,6 @@ from perdure.errors import (
     WorldError,
 )
 
-VERSION = 2
-"""The version of the methods between Perdure's processes. 2: hosts hand rooms over, gateways announce and watch it."""
-VERSION_LOWEST = 1
-"""The oldest version of which everything that was asked is still answered."""
-
 LINE_BYTES_MAX = 16 * 1024 * 1024
 """A longer line is a protocol error: the status of ten thousand rooms is 4 MiB."""
 

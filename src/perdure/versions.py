@@ -32,7 +32,7 @@ class Versions(NamedTuple):
 LINK = Versions(1, 2)
 """Between gateway and host. 2: a host says in its hello which build it is."""
 CONTROL = Versions(1, 2)
-"""Between the processes, and with the command line. 2: rooms move between hosts (`movement.…`)."""
+"""Between the processes, and with the command line. 2: hosts hand rooms over, gateways announce and watch it."""
 SNAPSHOT = Versions(1, 1)
 """Layout of a sealed snapshot's body."""
 JOURNAL = Versions(1, 1)

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from perdure.control_lines import VERSION as CONTROL_VERSION
-from perdure.control_lines import VERSION_LOWEST as CONTROL_VERSION_LOWEST
 from perdure.errors import ContractError
 from perdure.gateway import telnet
 from perdure.link.gateway import TAIL_EVENTS_MAX
-from perdure.link.messages import VERSION, VERSION_LOWEST, Ack, EventSent, HostHello, Out, OutAck, RoomUp, SeatGone
+from perdure.link.messages import VERSION, Ack, EventSent, HostHello, Out, OutAck, RoomUp, SeatGone
 from perdure.room.record import End, Input, Join, Leave, Resize, Text
+from perdure.versions import CONTROL, LINK
 from tests.gateway.world import Host, Player, World, running
 
 WILL_NAWS = bytes((telnet.IAC, telnet.WILL, telnet.NAWS))
@@ -396,8 +395,8 @@ def test_the_banner_says_the_build_that_serves(tmp_path: Path) -> None:
 def test_status_says_which_versions_are_spoken(world: World) -> None:
     """So that nobody starts a host that could not talk to this gateway (FM-97)."""
     status = world.asks("status")
-    assert status["link"] == [VERSION_LOWEST, VERSION]
-    assert status["control"] == [CONTROL_VERSION_LOWEST, CONTROL_VERSION]
+    assert status["link"] == list(LINK)
+    assert status["control"] == list(CONTROL)
 
 
 def test_a_watch_tells_how_long_lines_waited_and_that_all_stayed(world: World, old: Host) -> None:

@@ -8,12 +8,11 @@ from typing import Any
 
 import psutil
 
-from perdure import control_lines
 from perdure.control import Handler
 from perdure.errors import ContractError
 from perdure.gateway.gateway import Gateway
 from perdure.gateway.sessions import Session
-from perdure.link import messages as link
+from perdure.versions import CONTROL, LINK
 
 ANNOUNCED_AT_ONCE = 256
 """An announcement is written to so many sessions in one turn: to 10,000 at once it would hold all of them up."""
@@ -30,8 +29,8 @@ def methods(gateway: Gateway) -> Mapping[str, Handler]:
             "links": len(gateway.links),
             "rss_bytes": process.memory_info().rss,
             "fds": process.num_fds(),
-            "link": [link.VERSION_LOWEST, link.VERSION],
-            "control": [control_lines.VERSION_LOWEST, control_lines.VERSION],
+            "link": list(LINK),
+            "control": list(CONTROL),
         }
 
     async def sessions(_: dict[str, Any]) -> list[dict[str, Any]]:
