@@ -138,7 +138,8 @@ class HostProcess:
         blobs = FileBlobs(state.blobs, fault)
         library = Library({name: config.game_path(name) for name in config.games}, blobs, owners, notify)
         fault("host:boot")
-        bases = Bases(blobs, state.keys, clock)
+        build_text = f", build {build}" if build else ""
+        bases = Bases(blobs, state.keys, clock, f"Perdure {perdure.__version__}{build_text}")
         dead = DeadHosts(state.journal, incarnation)
         journal = SegmentJournal(state.journal / incarnation, incarnation, boot_id(), fault=fault)
         stores = Stores(journal, owners, owners, bases, dead)
