@@ -152,7 +152,7 @@ def test_every_dependency_is_pinned_with_hashes_and_has_its_reason() -> None:
 def test_every_key_of_perdure_toml_is_documented_with_its_default() -> None:
     """The reference has a row for each key, and the default that the code has."""
     page = (DOCS / "reference" / "perdure-toml.md").read_text()
-    for section in (config.Server, config.Game, config.Login):
+    for section in (config.Server, config.Game, config.Login, config.Host, config.Copyover):
         for field in msgspec.structs.fields(section):
             row = re.search(rf"^\| `{field.name}` \| ([^|]+) \|", page, re.MULTILINE)
             assert row, f"{section.__name__}.{field.name} has no row"
