@@ -75,13 +75,29 @@ def test_whoever_is_asked_changes_and_tells_nothing(room: RoomInTest) -> None:
     assert ada.lines[-1] == "You bid."
 
 
-def test_an_answer_that_is_none_is_an_error_and_no_veto(perdure: Perdure) -> None:
-    """The author is told what to return."""
+@pytest.mark.parametrize("answer", [300, True, Veto(3), Veto("x", seconds=-1), Veto("x", minutes=float("nan"))])  # type: ignore[arg-type]
+def test_an_answer_that_is_none_is_an_error_and_no_veto(perdure: Perdure, answer: object) -> None:
+    """The author is told what to return; nothing that could not be sent leaves the room (FM-93)."""
     room = perdure.room(House, keep_faults=True)
-    ANSWER[0] = 300
+    ANSWER[0] = answer
     assert room.vetoes() == []
-    assert "house.veto_copyover returned 300. Return a reason" in str(room.faults[0])
-    ANSWER[0] = None
+    assert f"house.veto_copyover returned {answer!r}. Return a reason" in str(room.faults[0])
+
+
+def test_a_reason_is_one_line(room: RoomInTest) -> None:
+    """However long its author made it."""
+    ANSWER[0] = "an\n  auction " + "x" * 500
+    (veto,) = room.vetoes()
+    assert veto.reason.startswith("an auction xxx")
+    assert len(veto.reason) == 200
+
+
+def test_a_reason_that_cannot_be_sent_is_an_error_and_no_veto(perdure: Perdure) -> None:
+    """Half of a character."""
+    room = perdure.room(House, keep_faults=True)
+    ANSWER[0] = "\ud800"
+    assert room.vetoes() == []
+    assert isinstance(room.faults[0], UnicodeEncodeError)
 
 
 def test_a_veto_with_other_arguments_is_refused_at_load(perdure: Perdure, tmp_path: Any) -> None:

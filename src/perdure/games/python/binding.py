@@ -6,6 +6,7 @@ line, the intervals for which timers were set, and which modules have begun. So 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -57,7 +58,7 @@ M = TypeVar("M", bound=Module)
 
 
 LINE_MAX = 200
-"""Characters of an error's message that admins are shown."""
+"""Characters of an error's message that admins are shown, and of a veto's reason."""
 
 
 DISABLED = "That is disabled: it kept failing. It comes back when its code is mended."
@@ -167,9 +168,9 @@ class Binding:
             case None | "":
                 return None
             case str():
-                return Vetoed(module, answer)
-            case Veto():
-                return Vetoed(module, answer.reason, answer.for_s)
+                return Vetoed(module, _told(answer))
+            case Veto(reason=str()) if 0 <= answer.for_s < math.inf:
+                return Vetoed(module, _told(answer.reason), float(answer.for_s))
             case _:
                 raise GameError(f"{module}.{VETO} returned {answer!r}. Return a reason as text, a Veto, or None.")
 
@@ -437,6 +438,12 @@ class Binding:
         parts: Sequence[Part] = self._arrived if self._joining == player._session else self._collected.parts
         self._run_hooks(reversed(parts), "leave", player)
         self._questions.pop(player._session, None)
+
+
+def _told(reason: str) -> str:
+    """A reason as one line that can be sent; half of a surrogate pair is the author's mistake."""
+    reason.encode()
+    return " ".join(reason.split())[:LINE_MAX]
 
 
 def _shown(error: BaseException) -> str:
