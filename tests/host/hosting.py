@@ -87,6 +87,7 @@ class Toy:
         missing: Handlers that this code does not have.
         added: Whether a part of it is new to its rooms.
         uses: How many hold it.
+        locks: Features that are locked.
     """
 
     game, generation = "toy", "1"  # (the configuration's name replaces that one)
@@ -100,6 +101,7 @@ class Toy:
         self.missing: set[str] = set()
         self.added = False
         self.uses = 0
+        self.locks: dict[str, str] = {}
 
     def bind(self, room: str, tables: Mapping[str, Table[Any, Any]]) -> ToyHandler:
         return ToyHandler(self, tables[DIARY.name])
@@ -471,8 +473,7 @@ class Life:
             pool.shutdown(wait=True, cancel_futures=True)
         self.loop.close()
         self.journal.close()
-        for journal in self.dead.journals.values():
-            journal.close()
+        self.dead.close()
         self.owners.close()
         self.slot.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from perdure.link.gateway import HISTORY_LOST
 from perdure.ports import Aside, Owner
 from perdure.room.machine import Room
 from perdure.room.record import Event, Input, Join, Started, Who, decode_record
+from perdure.store.files import close_lock, lock_file
 from perdure.store.journal import DeadJournal, SegmentJournal
 from perdure.store.segments import FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, Good, walk
-from tests.host.hosting import ANN, BOB, Gateway, Life, Toy, World, began
+from tests.host.hosting import ANN, BOB, BOOT, Gateway, Life, Toy, World, began
 
 
 def lived(world: World, *lines: str) -> tuple[Gateway, list[str]]:
@@ -280,13 +282,6 @@ def test_a_hole_after_a_loss_of_power_begins_a_branch_and_is_not_damage(tmp_path
         assert gateway.read[ANN][-1] == "on"
 
 
-def test_a_living_host_is_not_robbed(tmp_path: Path) -> None:
-    """The lock of a living host's journal is held: nobody recovers its rooms."""
-    world = World(tmp_path)
-    with world.life(), pytest.raises(Unavailable, match="host-1 belongs to a host that is alive"):
-        DeadHosts(tmp_path / "journal", "host-2")
-
-
 def test_unfinished_and_own_folders_are_passed_over(tmp_path: Path) -> None:
     """(FM-36) A folder that a host was just making, or removing, holds nothing that counts."""
     folder = tmp_path / "journal"
@@ -295,8 +290,185 @@ def test_unfinished_and_own_folders_are_passed_over(tmp_path: Path) -> None:
     (folder / "host-2").mkdir()
     SegmentJournal(folder / "host-1", "host-1", "boot-1").close()
     (folder / "host-1").rename(folder / ".new-gone-host-1")
-    assert DeadHosts(folder, "host-2").journals == {}
+    assert (DeadHosts(folder, "host-2").journals, DeadHosts(folder, "host-2").living) == ({}, set())
     assert DeadHosts(tmp_path / "nowhere", "host-2").journals == {}
+
+
+# -- beside living hosts --------------------------------------------------------------------------------
+
+
+def test_a_living_host_is_not_robbed(tmp_path: Path) -> None:
+    """(I1) The lock of a living host's journal is held: nobody recovers its rooms, and it is no error."""
+    world = World(tmp_path)
+    life, gateway = began(world)
+    with life, world.life() as other:
+        assert (other.dead.living, other.dead.journals) == ({"host-1"}, {})
+        assert other.report == {"rooms": 0, "aside": [], "records": 0, "rolled_back": 0}
+        with pytest.raises(Unavailable, match="belongs to the host host-1, which is alive"):
+            other.taker().take("hall")
+        with pytest.raises(Unavailable):
+            other.host.discard("hall")
+        gateway.type("one")
+        assert (life.diary()[-1], life.running().room.epoch) == ("one", 1)
+
+
+def test_a_host_is_alive_as_long_as_nobody_can_have_its_lock(tmp_path: Path) -> None:
+    """What was not seen yet is alive, too, and so is whoever asks; one without a journal is not."""
+    with closing(SegmentJournal(tmp_path / "host-1", "host-1", BOOT)) as journal:
+        dead = DeadHosts(tmp_path, "host-2")
+        late = SegmentJournal(tmp_path / "host-3", "host-3", BOOT)
+        known = ["host-1", "host-2", "host-3", "host-4"]
+        assert [dead.alive(host) for host in known] == [True, True, True, False]
+        journal.close()
+        assert dead.alive("host-1")
+        assert dead.look_again() == {"host-1"}
+        assert [dead.alive(host) for host in known] == [False, True, True, False]
+        assert dead.living == {"host-3"}
+        dead.close()
+        late.close()
+
+
+def test_a_host_that_takes_nothing_yet_leaves_the_locks_to_others(tmp_path: Path) -> None:
+    """(FM-36) A successor that boots must not look like a living owner to whoever recovers."""
+    SegmentJournal(tmp_path / "host-1", "host-1", BOOT).close()
+    empty = DeadHosts(tmp_path, "host-3", claim=False)
+    assert (empty.journals, empty.living, empty.alive("host-1")) == ({}, {"host-1"}, True)
+    serving = DeadHosts(tmp_path, "host-2")
+    assert serving.journals.keys() == {"host-1"}
+    serving.close()
+    assert empty.look_again() == {"host-1"}
+    empty.close()
+
+
+def test_rooms_of_a_host_that_dies_later_are_taken_by_its_neighbour(tmp_path: Path) -> None:
+    """(FM-93) A running host takes them beside its own, and they run on with everything that was acknowledged."""
+    world = World(tmp_path, {"hall": "toy", "yard": "toy"})
+    life, gateway = began(world)
+    gateway.type("one")
+    world.rooms["den"] = "toy"
+    with world.life() as other:
+        assert list(other.host.rooms) == ["den"]
+        assert other.call(other.host.take_dead)["rooms"] == 0
+        den = other.running("den")
+        life.crash()
+        assert other.call(other.host.take_dead)["rooms"] == 2
+        assert sorted(other.host.rooms) == ["den", "hall", "yard"]
+        assert other.running("den") is den
+        assert other.call(other.host.take_dead)["rooms"] == 0
+        gateway.connect(other)
+        gateway.type("two")
+        assert other.diary()[-2:] == ["one", "two"]
+        assert gateway.read[ANN][1:] == ["one", "two"]
+        other.pass_until(lambda: [path.name for path in world.journals()] == ["host-2"])
+
+
+def test_records_of_a_living_owner_count_up_to_the_next_claim(tmp_path: Path) -> None:
+    """What it appended after its successor had begun is void; it goes on beside, with its journal untouched."""
+    world = World(tmp_path)
+    life, gateway = began(world)
+    gateway.type("counts")
+    rival = world.owners()
+    rival.claim("hall", rival.read("hall"), "host-9", life.running().room.c, 0)
+    rival.close()
+    gateway.type("void")
+    assert life.diary()[-1] == "void"
+    with life, world.life() as other:
+        assert (other.diary()[-1], other.report["aside"]) == ("counts", [])
+        other.advance(3)
+        other.until(lambda: other.running().based)
+        assert (world.folder / "journal" / "host-1" / "000001.seg").exists()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_room_of_a_dead_owner_needs_what_a_living_one_recorded_before(tmp_path: Path, own: bool) -> None:
+    """(FM-93) It had moved on and its new owner died before it had a base: the old owner's records are the ground.
+
+    So it is when the old owner itself is the one that recovers (`own`).
+    """
+    world = World(tmp_path)
+    gateway, _ = lived(world, "one", "two")
+    with world.life() as life:
+        gateway.connect(life)
+        gateway.type("three")
+        diary = life.diary()
+    lock_fd = lock_file(tmp_path / "journal" / "host-1" / "lock")
+    if own:
+        world.lives = 0
+        dead = DeadHosts(tmp_path / "journal", "host-1")
+    else:
+        dead = DeadHosts(tmp_path / "journal", "host-3")
+        assert dead.living == {"host-1"}
+    owners = world.owners()
+    history = owners.history("hall")
+    owners.close()
+    assert [owner.host for owner in history] == ["host-1", "host-2"]
+    assert dead.journals.keys() == {"host-2"}
+    assert sorted(c for _, c in dead.entries("hall")) == [5]
+    assert sorted(c for _, c in dead.entries("hall", ["host-1"])) == [1, 2, 3, 4, 5]
+    dead.close()
+    if not own:
+        with world.life() as other:
+            assert (other.diary(), other.report["records"]) == (diary, 5)
+            other.advance(3)
+            other.until(lambda: [path.name for path in world.journals()] == ["host-1", "host-3"])
+    close_lock(lock_fd)
+
+
+def test_a_room_whose_first_base_is_gone_is_damaged_though_its_owners_live(tmp_path: Path) -> None:
+    """(FM-71) Records of a living earlier owner show that there was a room: it does not begin anew."""
+    world = World(tmp_path)
+    life, gateway = began(world)
+    gateway.type("one")
+    rival = world.owners()
+    rival.claim("hall", rival.read("hall"), "host-9", life.running().room.c, 0)
+    rival.close()
+    for base in world.bases("hall"):
+        base.unlink()
+    with life, world.life() as other:
+        assert other.report["aside"] == ["hall"]
+        assert "no base of room hall can be read: there is none" in reason(other)
+
+
+def nowhere(room: str, owner: Owner) -> bool:
+    """No other host has stored a base."""
+    return False
+
+
+def everywhere(room: str, owner: Owner) -> bool:
+    """All other hosts have stored bases."""
+    return True
+
+
+def test_the_journal_of_a_host_that_ended_in_order_is_deleted_when_its_rooms_are_safe(tmp_path: Path) -> None:
+    """(FM-36) It is held unread, until each room that it ever owned has a base of its owner's."""
+    ended = SegmentJournal(tmp_path / "host-1", "host-1", BOOT)
+    dead = DeadHosts(tmp_path, "host-2")
+    assert not dead.adopt("host-1", ["hall", "yard"])
+    ended.close(clean=True)
+    assert dead.adopt("host-1", ["hall", "yard"])
+    assert dead.adopt("host-1", [])
+    assert (dead.journals, dead.living, dead.alive("host-1")) == ({}, set(), False)
+    assert DeadHosts(tmp_path, "host-4").living == {"host-1"}
+    other = SegmentJournal(tmp_path / "host-3", "host-3", BOOT)
+    owners = {"hall": Owner(2, "host-2", 5, 0), "yard": Owner(2, "host-3", 5, 0)}
+    dead.forget(set(), owners, everywhere)
+    dead.forget({"hall"}, owners, nowhere)
+    assert (tmp_path / "host-1").exists()
+    dead.forget({"hall"}, owners, everywhere)
+    assert not (tmp_path / "host-1").exists()
+    assert not dead.adopt("host-1", [])
+    assert not dead.holds
+    other.close()
+
+
+def test_a_dead_neighbours_base_is_no_reason_to_delete(tmp_path: Path) -> None:
+    """Its room has to be recovered first; what it stored may be unreadable, and is looked at then."""
+    SegmentJournal(tmp_path / "host-1", "host-1", BOOT).close()
+    SegmentJournal(tmp_path / "host-3", "host-3", BOOT).close()
+    dead = DeadHosts(tmp_path, "host-2")
+    dead.forget(set(), {"yard": Owner(2, "host-3", 5, 0)}, everywhere)
+    assert dead.journals.keys() == {"host-3"}
+    dead.close()
 
 
 # -- which journals are kept ----------------------------------------------------------------------------

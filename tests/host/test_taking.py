@@ -9,6 +9,7 @@ import pytest
 from perdure.errors import ClaimLost
 from perdure.ports import Owner
 from perdure.room.tables import Row, TableSpec
+from perdure.store.journal import SegmentJournal
 from tests.host.hosting import ANN, Died, Faults, World, began
 
 
@@ -52,16 +53,41 @@ def test_of_two_that_take_a_new_room_one_gets_it(tmp_path: Path) -> None:
 
 
 def test_of_two_that_recover_a_room_one_gets_it(tmp_path: Path) -> None:
-    """(I1, FM-37) Somebody claims while the records are read: the reader drops its copy."""
+    """(I1, FM-37) Somebody claims while the records are read: the reader looks again, and then takes it."""
     world = World(tmp_path)
+    began(world)[0].crash()
+    faults, rivals = Faults(), [rival_claims]
+    faults.gates["host:recover-read"] = lambda: rivals.pop()(world) if rivals else None
+    with world.life(faults=faults) as life:
+        assert life.running().room.epoch == 3
+        assert life.owners.history("hall")[1:] == [Owner(2, "rival", 0, 0), Owner(3, "host-2", 0, 0)]
+
+
+def test_a_room_that_others_take_again_and_again_is_left_to_them(tmp_path: Path) -> None:
+    """(I1, FM-37) The copy is dropped, the row is theirs, and the other rooms are taken."""
+    world = World(tmp_path, {"hall": "toy", "yard": "toy"})
     began(world)[0].crash()
     faults = Faults()
     faults.gates["host:recover-read"] = lambda: rival_claims(world)
-    with pytest.raises(ClaimLost):
-        world.life(faults=faults)
-    owners = world.owners()
-    assert owners.read("hall") == Owner(2, "rival", 0, 0)
-    owners.close()
+    with world.life(faults=faults) as life:
+        assert list(life.host.rooms) == ["yard"]
+        assert life.report["rooms"] == 1
+        row = life.owners.read("hall")
+        assert row is not None
+        assert row.host == "rival"
+
+
+def test_a_living_host_that_is_quicker_keeps_the_room(tmp_path: Path) -> None:
+    """(I1, FM-37) Whoever claims while the records are read, and lives, has it: nobody claims it from them."""
+    world = World(tmp_path)
+    began(world)[0].crash()
+    faults, rivals = Faults(), [rival_claims]
+    faults.gates["host:recover-read"] = lambda: rivals.pop()(world) if rivals else None
+    rival = SegmentJournal(tmp_path / "journal" / "rival", "rival", "boot-1")
+    with world.life(faults=faults) as life:
+        assert (life.host.rooms, life.report["aside"]) == ({}, [])
+        assert life.owners.read("hall") == Owner(2, "rival", 0, 0)
+    rival.close()
 
 
 def test_recovering_again_and_again_doubles_nothing(tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ def test_a_reader_sees_what_was_appended_and_nothing_else(steps: list[tuple[str,
     with tempfile.TemporaryDirectory() as folder:
         journal = SegmentJournal(Path(folder) / "h", "h", "b", segment_bytes=SMALL)
         journal.keep(True)
-        tail, appended, seen = JournalTail(Path(folder) / "h", 0, 0), [], list[bytes]()
+        tail = JournalTail(Path(folder) / "h", 0, 0)
+        appended: list[bytes] = []
+        seen: list[bytes] = []
         for what, number in steps:
             match what:
                 case "append":

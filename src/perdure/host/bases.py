@@ -91,6 +91,10 @@ class Bases:
                 self._blobs.delete(base_key(header.room, *old))
         return keys[-KEPT:][0], keys[-1]
 
+    def grounded(self, room: str, owner: Owner) -> bool:
+        """Whether the room has a base that was stored under this ownership or a later one."""
+        return any(key.epoch >= owner.epoch for key in self._all(room))
+
     def newest(self, room: str, game: str, history: list[Owner]) -> tuple[Found | None, dict[BaseKey, str]]:
         """The newest base of the room that verifies and belongs to its history, and why newer ones were refused."""
         refused: dict[BaseKey, str] = {}

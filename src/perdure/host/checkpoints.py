@@ -24,6 +24,8 @@ GROUND_S = 10.0
 """Longest wait for a room's records to become durable, and for bases that are being stored, before its own base."""
 QUIESCENT_S = 0.001
 """How often a room is looked at whose records are just becoming durable."""
+FORGET_EVERY_S = 30.0
+"""How often it is looked whether journals of dead hosts can be deleted, at least."""
 LOOK_EVERY_S = 1.0
 """How often the rooms are looked through for bases that are due."""
 
@@ -50,7 +52,7 @@ class Checkpoints:
         self._timer: asyncio.TimerHandle | None = None
         self._due: deque[Running] = deque()
         self._storing: set[asyncio.Future[tuple[BaseKey, BaseKey]]] = set()
-        self._newly_based = False
+        self._newly_based, self._forgot_s = False, loop.time()
 
     def start(self) -> None:
         """Look after the rooms from now on."""
@@ -58,7 +60,7 @@ class Checkpoints:
             for running in self._rooms.values():
                 if not running.based and self._may(running):
                     self.store_now(running)
-        self._forget_dead()
+        self.forget_dead()
         self._look()
 
     def store_now(self, running: Running) -> None:
@@ -132,8 +134,9 @@ class Checkpoints:
             running = self._due.popleft()
             if self._rooms.get(running.room.id) is running and self._may(running):
                 self._begin(running, self._loop.time())
-        if self._newly_based and not self._storing:
-            self._forget_dead()
+        late = self._loop.time() - self._forgot_s >= FORGET_EVERY_S  # bases are stored by other hosts, too
+        if (self._newly_based or late) and not self._storing:
+            self.forget_dead()
 
     def _may(self, running: Running) -> bool:
         """At a quiescent point only: nothing runs, and nothing waits for the journal."""
@@ -167,10 +170,13 @@ class Checkpoints:
         if not running.based and newest.c >= running.claimed_c:
             running.based = self._newly_based = True
 
-    def _forget_dead(self) -> None:
-        """Delete the journals of dead hosts in which every room with a record runs here on a base of its own."""
-        self._newly_based = False
+    def forget_dead(self) -> None:
+        """Delete the journals of dead hosts that no room can need any more."""
+        self._newly_based, self._forgot_s = False, self._loop.time()
+        if not self._dead.holds:
+            return
+        based = {id for id, running in self._rooms.items() if running.based}
         try:
-            self._dead.forget({id for id, running in self._rooms.items() if running.based}, self._owners.rooms())
+            self._dead.forget(based, self._owners.rooms(), self._bases.grounded)
         except StorageError as error:
             structlog.get_logger().error("journal-kept", error=str(error))

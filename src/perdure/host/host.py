@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from perdure.config import Config
-from perdure.errors import ContractError, SchemaError, StorageError, one_line
+from perdure.errors import ContractError, SchemaError, StorageError, Unavailable, one_line
 from perdure.host.agenda import Agenda
 from perdure.host.asks import Asks
 from perdure.host.checkpoints import Checkpoints
@@ -112,10 +112,13 @@ class Host:
     # -- taking rooms ------------------------------------------------------------------------------
 
     def take_rooms(self) -> dict[str, Any]:
-        """Recover and claim every configured room that is not aside. Returns what the report says of it."""
+        """Recover and claim every configured room that is neither aside nor a living host's.
+
+        Returns:
+            What the report says of it.
+        """
         asides = self._stores.asides.all()
-        ready = [ready for id in self.config.rooms if id not in asides and (ready := self._look(id))]
-        taken = self._taker.claim(ready)
+        taken = self._taker.take_all([id for id in self.config.rooms if id not in asides], self._look)
         self.rooms.update({each.running.room.id: each.running for each in taken})
         self.programs.prune()
         return {
@@ -124,6 +127,17 @@ class Host:
             "records": sum(each.records for each in taken),
             "rolled_back": sum(each.rolled_back for each in taken),
         }
+
+    def take_dead(self) -> dict[str, Any]:
+        """Beside the rooms that run here: as `take_rooms`, of hosts that have died by now, and let them run."""
+        self._stores.dead.look_again()
+        before = set(self.rooms)
+        report = self.take_rooms()
+        for id in self.rooms.keys() - before:
+            self._start(self.rooms[id])
+        self.mail.post_again()
+        self.checkpoints.forget_dead()
+        return report
 
     def start_rooms(self) -> None:
         """Let all rooms that were taken run: call once, when the loop runs."""
@@ -142,9 +156,11 @@ class Host:
         self._ledger.close(based=await self.checkpoints.close())
 
     def _look(self, id: str, *, accept_damage: bool = False) -> Ready | None:
-        """A room that can be claimed; one that cannot be recovered is put aside."""
+        """A room that can be claimed; one that cannot be recovered is put aside. Raises Unavailable as `Taker.look`."""
         try:
             return self._taker.look(id, accept_damage=accept_damage)
+        except Unavailable:
+            raise
         except (Damaged, SchemaError) as error:
             self._put_aside(Aside(id, str(error)))
         except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
@@ -589,6 +605,7 @@ class Host:
 
         Raises:
             ContractError: It is not aside, or the same input would stop the server again, or it is aside at once.
+            Unavailable: It is another living host's.
             StorageError: It ran here, and its last state still cannot be stored; it stays aside.
         """
         aside = self._stores.asides.all().get(id)

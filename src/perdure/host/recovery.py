@@ -2,26 +2,29 @@
 
 Order (protocol, Recover): take the lock of the dead host's journal, read it to its end, and only then
 claim the room by compare-and-set with the callback number that was reached. Records of an owner beyond
-its successor's first callback are void. A torn tail was never acknowledged and is cut; any other damage
-concerns one room, which is put aside by name while all others go on.
+its successor's first callback are void; up to it they count, also if that owner is alive, for it had
+stopped there. A room whose last owner is alive is left alone. A torn tail was never acknowledged and is
+cut; any other damage concerns one room, which is put aside by name while all others go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import google_crc32c
 
-from perdure.errors import PerdureError, Unavailable
+from perdure.errors import PerdureError
 from perdure.host.bases import Bases, Found
 from perdure.host.running import Programs
 from perdure.ports import Owner
 from perdure.room.machine import Guard, Room
 from perdure.room.record import Record, Reloaded, decode_record
 from perdure.store.durable import UNFINISHED
-from perdure.store.journal import DeadJournal
+from perdure.store.journal import DeadJournal, HeldJournal
+from perdure.store.tail import snapshot
 
 
 class Damaged(PerdureError):
@@ -42,32 +45,108 @@ class Line(NamedTuple):
     last: int
 
 
+class Adopted(NamedTuple):
+    """The journal of a host that ended in order after its rooms had moved away; unread."""
+
+    journal: HeldJournal
+    rooms: frozenset[str]
+
+
 class DeadHosts:
-    """The journals of all dead hosts, locked and read.
+    """The journals of all dead hosts, locked and read; and those of living ones beside us, as far as one needs them.
+
+    A host is dead when its journal's lock can be had. The journals of living ones are read without it, and only for
+    what they recorded of a room before a later owner began, which they will not add to any more.
 
     Args:
         folder: Holds one folder for each incarnation.
-        own: The incarnation that reads; its folder is passed over.
+        own: The incarnation that reads; it is alive.
+        claim: False for a host that takes nothing as yet: the locks are for others to take, and until `look_again`
+            every other host counts as alive.
 
-    Raises:
-        Unavailable: A journal is locked: its host is alive.
+    Attributes:
+        journals: Incarnation -> the journal of a dead host, which we hold.
+        living: The other hosts that were alive when we last looked, or whose journals somebody else reads.
     """
 
-    def __init__(self, folder: Path, own: str) -> None:
+    def __init__(self, folder: Path, own: str, *, claim: bool = True) -> None:
         self.journals: dict[str, DeadJournal] = {}
+        self.living: set[str] = set()
+        self._folder, self._own = folder, own
         self._lines: dict[str, dict[str, Line]] = {}
-        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if path.name != own and not path.name.startswith(UNFINISHED):
-                self._read(path)
+        self._adopted: dict[str, Adopted] = {}
+        self._beside: dict[str, dict[int, list[bytes]]] = {}
+        if claim:
+            self.look_again()
+        else:
+            self.living = {path.name for path in self._others()}
 
-    def _read(self, path: Path) -> None:
+    def look_again(self) -> set[str]:
+        """Take the journals of hosts that have died since we last looked, and read them. Returns those hosts.
+
+        Raises:
+            StorageError: One cannot be read; those before it are ours.
+            ContractError: A Perdure wrote one whose format this one does not read.
+        """
+        self.let_go_of_living()
+        found, living = set(), set()
+        for path in self._others():
+            if self._read(path):
+                found.add(path.name)
+            elif path.exists():
+                living.add(path.name)
+        self.living = living
+        return found
+
+    def alive(self, incarnation: str) -> bool:
+        """Whether the host may still write. One that appeared since we last looked is alive."""
+        held = incarnation in self.journals or incarnation in self._adopted
+        return incarnation == self._own or (not held and (self._folder / incarnation).exists())
+
+    def adopt(self, incarnation: str, rooms: Iterable[str]) -> bool:
+        """Take the journal of a host that ended in order and owns no room any more, without reading it.
+
+        Args:
+            rooms: All that it ever owned: `forget` deletes the journal when none of them can need it.
+
+        Returns:
+            False if the host is still alive, or its journal is gone already.
+        """
+        if incarnation not in self.journals and incarnation not in self._adopted:
+            held = HeldJournal.claim(self._folder / incarnation)
+            if held is None:
+                return False
+            self._adopted[incarnation] = Adopted(held, frozenset(rooms))
+            self.living.discard(incarnation)
+        return True
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is a dead host's journal that is to be deleted some day."""
+        return bool(self.journals or self._adopted)
+
+    def close(self) -> None:
+        """Let go of all journals, unchanged."""
+        for journal in self._held().values():
+            journal.close()
+
+    def let_go_of_living(self) -> None:
+        """Forget what was read of journals that we do not hold: they may have more by now."""
+        self._beside.clear()
+
+    def _held(self) -> dict[str, HeldJournal]:
+        return {**self.journals, **{host: adopted.journal for host, adopted in self._adopted.items()}}
+
+    def _others(self) -> list[Path]:
+        """The journals of others that we do not hold."""
+        passed = {self._own, *self._held()}
+        paths = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
+        return [path for path in paths if path.name not in passed and not path.name.startswith(UNFINISHED)]
+
+    def _read(self, path: Path) -> bool:
         journal = DeadJournal.claim(path)
         if journal is None:
-            if not path.exists():
-                return
-            raise Unavailable(
-                f"the journal {path.name} belongs to a host that is alive. Its rooms stay with it.", op="host:recover"
-            )
+            return False
         self.journals[path.name] = journal
         for position, data in enumerate(journal.records()):
             record = decode_record(data)
@@ -75,10 +154,30 @@ class DeadHosts:
             entries = lines[path.name].entries if path.name in lines else {}
             entries[record.epoch, record.c] = Entry(record, data)
             lines[path.name] = Line(entries, position)
+        return True
 
-    def entries(self, room: str) -> dict[tuple[int, int], Entry]:
-        """(epoch, c) -> record, from all dead hosts."""
-        return {at: entry for line in self._lines.get(room, {}).values() for at, entry in line.entries.items()}
+    def entries(self, room: str, earlier: Iterable[str] = ()) -> dict[tuple[int, int], Entry]:
+        """(epoch, c) -> record, from all dead hosts.
+
+        Args:
+            earlier: Owners of the room before its last one, whose records are read too if they are alive.
+        """
+        found = {at: entry for line in self._lines.get(room, {}).values() for at, entry in line.entries.items()}
+        crc = google_crc32c.value(room.encode())
+        for host in set(earlier) - self.journals.keys():
+            for data in self._read_beside(host).get(crc, ()):
+                record = decode_record(data)
+                if record.room == room:
+                    found[record.epoch, record.c] = Entry(record, data)
+        return found
+
+    def _read_beside(self, host: str) -> dict[int, list[bytes]]:
+        """CRC of a room's id -> records, of a journal that we have not read: kept, as several rooms may need it."""
+        if host not in self._beside:
+            records = self._beside[host] = {}
+            for crc, data in snapshot(self._folder / host):
+                records.setdefault(crc, []).append(data)
+        return self._beside[host]
 
     def damage(self, room: str, owner: Owner) -> str:
         """Damage that may have swallowed the room's last record under its last owner; "" for none.
@@ -107,23 +206,39 @@ class DeadHosts:
                 return journal.boot_id != boot_id
         return False
 
-    def forget(self, based: set[str], owners: Mapping[str, Owner]) -> None:
-        """Delete the journals that only rooms among `based` could still need.
+    def forget(self, based: set[str], owners: Mapping[str, Owner], grounded: Callable[[str, Owner], bool]) -> None:
+        """Delete the journals of dead hosts that no room could still need.
 
-        Others may need their records, or, without a record of their own, to know how their last owner ended.
+        A room may need its records, or, without a record of its own, to know how its last owner ended. It does not if
+        it runs here on a base of its own, or on another living host that has stored one.
 
         Args:
+            based: The rooms that run here on a base of their own.
             owners: Every room that was ever owned, with its current row.
+            grounded: Whether a room has a base that this owner stored.
 
         Raises:
             StorageError: One could not be removed; it no longer counts as a journal.
         """
-        needed = {host for room, lines in self._lines.items() if room not in based for host in lines}
-        needed |= {owner.host for room, owner in owners.items() if room not in based}
-        for host in self.journals.keys() - needed:
-            self.journals.pop(host).delete()
-            for lines in self._lines.values():
-                lines.pop(host, None)
+
+        def safe(room: str) -> bool:
+            owner = owners.get(room)
+            if room in based or owner is None or owner.host == self._own:
+                return room in based
+            return self.alive(owner.host) and grounded(room, owner)
+
+        for host in list(self._held()):
+            if all(map(safe, self._rooms_of(host, owners))):
+                journal = self.journals.pop(host, None) or self._adopted.pop(host).journal
+                for lines in self._lines.values():
+                    lines.pop(host, None)
+                journal.delete()
+
+    def _rooms_of(self, host: str, owners: Mapping[str, Owner]) -> set[str]:
+        """The rooms that may need the journal of a dead host."""
+        rooms = {room for room, lines in self._lines.items() if host in lines}
+        rooms |= {room for room, owner in owners.items() if owner.host == host}
+        return rooms | self._adopted[host].rooms if host in self._adopted else rooms
 
 
 class Recovered(NamedTuple):
@@ -162,12 +277,12 @@ def recover(
         Damaged: The history has a hole. With `accept_damage` it ends there instead.
         SchemaError: The program cannot read the stored rows.
     """
-    entries = dead.entries(id)
     found, refused = bases.newest(id, game, history)
     if found is None:
-        if entries or refused:
+        if refused or dead.entries(id, [owner.host for owner in history[:-1]]):
             raise Damaged(f"no base of room {id} can be read: {'; '.join(refused.values()) or 'there is none'}")
         return None
+    entries = dead.entries(id, _owners_between(found.key.c, history))
     owner = history[-1]
     generation = _generation(found, entries, history)
     program = programs.at(game, generation)
@@ -205,6 +320,11 @@ def _replay(room: Room, entries: dict[tuple[int, int], Entry], history: list[Own
         room.replay(entry.record, entry.data)
     beyond = [c for epoch, c in entries if c > room.c and epoch == _epoch_at(c, history)]
     return f"record {room.c + 1} is missing, and record {min(beyond)} is there" if beyond else ""
+
+
+def _owners_between(c: int, history: list[Owner]) -> set[str]:
+    """The hosts whose records count between callback c and the beginning of the last ownership."""
+    return {owner.host for owner, later in pairwise(history) if later.from_c > max(c, owner.from_c)}
 
 
 def _epoch_at(c: int, history: list[Owner]) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from perdure.config import Config
-from perdure.errors import ContractError
+from perdure.errors import ClaimLost, ContractError, Unavailable
 from perdure.host.bases import Bases
 from perdure.host.recovery import Damaged, DeadHosts, Recovered, recover
 from perdure.host.running import Programs, Running
@@ -16,6 +17,8 @@ from perdure.link.messages import Message
 from perdure.ports import AsideList, Claim, Clock, FaultPoint, Journal, Owner, Owners
 from perdure.room.machine import Guard, Room
 
+CLAIMS_MAX = 4
+"""How often rooms that somebody else took meanwhile are looked at, before they are left to them."""
 FIRST_BASE_S = 1.0
 """A recovered room gets a base this soon, so that the next recovery is short."""
 
@@ -89,21 +92,74 @@ class Taker:
         """The room as it last was, now ours. Raises what `look` and `claim` raise."""
         return self.claim([self.look(id, accept_damage=accept_damage)])[0]
 
+    def take_all(self, ids: Iterable[str], look: Callable[[str], Ready | None]) -> list[Taken]:
+        """Those of the rooms that nobody alive has, now ours.
+
+        Others may take rooms meanwhile: what changed hands is looked at again, and left to them in the end.
+
+        Args:
+            look: `look`, or what puts a room aside that cannot be recovered: None for it.
+        """
+        ready: dict[str, Ready] = {}
+        wanted = list(ids)
+        for _ in range(CLAIMS_MAX):
+            free = self._free(id for id in wanted if id not in ready)
+            ready.update({id: found for id in free if (found := self._looked(id, look)) is not None})
+            wanted = list(ready)
+            if not ready:
+                return []
+            try:
+                return self.claim(list(ready.values()))
+            except ClaimLost:
+                ready = {id: found for id, found in ready.items() if self._stores.owners.read(id) == found.owner}
+                self._stores.dead.look_again()
+            finally:
+                self._stores.dead.let_go_of_living()
+        return [taken for found in ready.values() for taken in self._claim_if_free(found)]
+
+    def _free(self, ids: Iterable[str]) -> list[str]:
+        """The rooms whose owners are not alive, and those that nobody ever had."""
+        rows = self._stores.owners.rooms()
+        return [id for id in ids if id not in rows or not self._stores.dead.alive(rows[id].host)]
+
+    def _looked(self, id: str, look: Callable[[str], Ready | None]) -> Ready | None:
+        with suppress(Unavailable):  # somebody took it just now
+            return look(id)
+        return None
+
+    def _claim_if_free(self, ready: Ready) -> list[Taken]:
+        with suppress(ClaimLost):
+            return self.claim([ready])
+        return []
+
+    def _spare(self, id: str, owner: Owner | None) -> None:
+        if owner is not None and owner.host != self._incarnation and self._stores.dead.alive(owner.host):
+            raise Unavailable(
+                f"Room {id} belongs to the host {owner.host}, which is alive. It stays there.", op="host:recover"
+            )
+
     def take_anew(self, id: str, c: int) -> Running:
-        """The room with a new state, from callback c on, on a new branch of its history."""
+        """The room with a new state, from callback c on, on a new branch of its history.
+
+        Raises:
+            Unavailable: It is another living host's.
+        """
         owner = self._stores.owners.read(id)
+        self._spare(id, owner)
         return self.claim([self._new(id, owner, c=c, branch=owner.branch + 1 if owner else 0)])[0].running
 
     def look(self, id: str, *, accept_damage: bool = False) -> Ready:
         """The room as it last was, or as it begins if it is new; not ours yet.
 
         Raises:
+            Unavailable: It is another living host's.
             Damaged, SchemaError: It cannot be recovered.
         """
         history = self._stores.owners.history(id)
         owner = history[-1] if history else None
         if owner is None:
             return self._new(id, None, c=0, branch=0)
+        self._spare(id, owner)
         lost = self._stores.dead.lost_history(
             owner, self._config.games[self._config.rooms[id]].durability, self._boot_id
         )

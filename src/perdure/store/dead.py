@@ -7,7 +7,9 @@ nothing; what is torn and what is damage is decided by the rules in `segments`.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -44,31 +46,18 @@ class Damage(msgspec.Struct, frozen=True):
     message: str
 
 
-class DeadJournal:
-    """The journal of an incarnation that is gone; ours to read as long as this object holds its lock.
+class HeldJournal:
+    """The journal of an incarnation that is gone, unread; ours alone as long as this object holds its lock.
 
     Attributes:
         folder: The incarnation's.
-        host: The incarnation's id.
-        boot_id: The machine's boot during which it ran; "" if that was lost.
-        clean: Whether it stopped in order.
-        damage: Places where records are lost; empty for a torn tail.
     """
 
     def __init__(self, folder: Path, lock_fd: int) -> None:
         self.folder, self._lock_fd = folder, lock_fd
-        self.host, self.boot_id = folder.name, ""
-        with contextlib.suppress(msgspec.DecodeError):  # the segments say it too
-            identity = msgspec.json.decode((folder / "lock").read_bytes(), type=Identity)
-            self.host, self.boot_id = identity.host, identity.boot_id
-        marker = _read_clean(folder / "clean")
-        self.clean = marker is not None
-        self.damage: list[Damage] = []
-        self._records: list[bytes] = []
-        self._read(marker)
 
-    @staticmethod
-    def claim(folder: Path) -> DeadJournal | None:
+    @classmethod
+    def claim(cls, folder: Path) -> Self | None:
         """The journal in `folder`, once its writer is gone.
 
         Returns:
@@ -81,7 +70,11 @@ class DeadJournal:
         lock_fd: int | None = None
         try:
             lock_fd = lock_file(folder / "lock")
-            return None if lock_fd is None else DeadJournal(folder, lock_fd)
+            if lock_fd is None:
+                return None
+            if not os.path.samestat(os.fstat(lock_fd), os.stat(folder / "lock")):
+                raise FileNotFoundError  # it was removed while we waited for nothing
+            return cls(folder, lock_fd)
         except FileNotFoundError:
             close_lock(lock_fd)
             return None
@@ -91,10 +84,6 @@ class DeadJournal:
         except BaseException:
             close_lock(lock_fd)
             raise
-
-    def records(self) -> list[bytes]:
-        """The good records, in the order in which they were appended."""
-        return self._records
 
     def delete(self) -> None:
         """Remove the journal: every room in it has a newer base, or was given up. Lets go of it, too.
@@ -118,6 +107,33 @@ class DeadJournal:
         """Let go of it, without changing it."""
         close_lock(self._lock_fd)
         self._lock_fd = -1
+
+
+class DeadJournal(HeldJournal):
+    """The journal of an incarnation that is gone, read when it was claimed.
+
+    Attributes:
+        host: The incarnation's id.
+        boot_id: The machine's boot during which it ran; "" if that was lost.
+        clean: Whether it stopped in order.
+        damage: Places where records are lost; empty for a torn tail.
+    """
+
+    def __init__(self, folder: Path, lock_fd: int) -> None:
+        super().__init__(folder, lock_fd)
+        self.host, self.boot_id = folder.name, ""
+        with contextlib.suppress(msgspec.DecodeError):  # the segments say it too
+            identity = msgspec.json.decode((folder / "lock").read_bytes(), type=Identity)
+            self.host, self.boot_id = identity.host, identity.boot_id
+        marker = _read_clean(folder / "clean")
+        self.clean = marker is not None
+        self.damage: list[Damage] = []
+        self._records: list[bytes] = []
+        self._read(marker)
+
+    def records(self) -> list[bytes]:
+        """The good records, in the order in which they were appended."""
+        return self._records
 
     def _read(self, marker: CleanStop | None) -> None:
         paths = sorted(self.folder.glob("*" + SUFFIX))
