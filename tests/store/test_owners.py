@@ -35,6 +35,7 @@ def test_a_claim_raises_the_epoch_and_keeps_the_history(path: Path) -> None:
     assert owners.read("a") == second
     assert owners.history("a") == [first, second]
     assert owners.rooms() == {"a": second, "b": other}
+    assert [sorted(owners.owned(host)) for host in ("host-1", "host-2", "host-3")] == [["a"], ["a", "b"], []]
 
 
 def test_many_rooms_are_claimed_together_or_not_at_all(path: Path) -> None:

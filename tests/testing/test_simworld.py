@@ -143,7 +143,10 @@ def test_records_beyond_a_base_stay() -> None:
     journal.sync()
     journal.based("a", 2)
     assert [(record.room, record.c) for record in journal.records] == [("b", 1), ("a", 2)]
+    journal.keep(True)
     journal.based("b", 1)
+    assert len(journal.records) == 2
+    journal.keep(False)
     assert (journal.records, journal.synced) == ([], 0)
 
 

@@ -140,7 +140,7 @@ class HostProcess:
         fault("host:boot")
         build_text = f", build {build}" if build else ""
         bases = Bases(blobs, state.keys, clock, f"Perdure {perdure.__version__}{build_text}")
-        dead = DeadHosts(state.journal, incarnation)
+        dead = DeadHosts(state.journal, incarnation, claim=serves)
         journal = SegmentJournal(state.journal / incarnation, incarnation, boot_id(), fault=fault)
         stores = Stores(journal, owners, owners, bases, dead)
         self.host = Host(
@@ -261,7 +261,7 @@ class HostProcess:
         for incarnation in dead:
             rooms = self.arrivals.came.pop(incarnation, [])
             if incarnation not in owners:
-                self._dead.adopt(incarnation, rooms)
+                self._dead.adopt(incarnation, {*rooms, *self.owners.owned(incarnation)})
         return self.host.take_dead()
 
     def _peer_methods(self) -> dict[str, Handler]:

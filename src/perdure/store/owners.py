@@ -82,6 +82,11 @@ class SqliteOwners:
             )
             return {room: Owner(*row) for room, *row in rows}
 
+    def owned(self, host: str) -> list[str]:
+        """The rooms that this incarnation ever owned."""
+        with self._database.read("read") as cursor:
+            return [row[0] for row in cursor.execute("SELECT DISTINCT room FROM owner WHERE host = ?", (host,))]
+
     def claim(self, room: str, expected: Owner | None, host: str, from_c: int, branch: int) -> Owner:
         """Take the room by compare-and-set.
 

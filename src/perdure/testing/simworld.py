@@ -134,6 +134,7 @@ class SimJournal:
         synced: How many of them survive a power loss.
         locked: Whether the process lives; nobody else may read it then.
         clean: Whether it was closed in order.
+        keeping: Whether records that nobody needs stay.
     """
 
     def __init__(self, world: SimWorld, host: str) -> None:
@@ -143,7 +144,9 @@ class SimJournal:
         self.synced = 0
         self.locked = True
         self.clean = False
+        self.keeping = False
         self._bases: dict[str, int] = {}
+        self._removed = 0
 
     def append(self, room: str, c: int, record: bytes) -> None:
         """Append so that the record survives this process.
@@ -164,11 +167,27 @@ class SimJournal:
     def based(self, room: str, c: int) -> None:
         """The room's records up to c are no longer needed; leading records that nobody needs are removed."""
         self._bases[room] = c
+        self._remove_unneeded()
+
+    def position(self) -> tuple[int, int]:
+        """1 and how many records there were: it is one segment, of any size."""
+        end = self._removed + len(self.records)
+        return (1, end) if end else (0, 0)
+
+    def keep(self, on: bool) -> None:
+        """While on, no record is removed."""
+        self.keeping = on
+        self._remove_unneeded()
+
+    def _remove_unneeded(self) -> None:
+        if self.keeping:
+            return
         count = 0
         while count < len(self.records) and self.records[count].c <= self._bases.get(self.records[count].room, -1):
             count += 1
         del self.records[:count]
         self.synced = max(0, self.synced - count)
+        self._removed += count
 
     def close(self, clean: bool = False) -> None:
         """Release the lock; `clean` says that nothing needs recovery."""
