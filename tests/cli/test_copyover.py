@@ -379,5 +379,15 @@ def test_version_tells_what_the_server_is(fake: Any) -> None:
     """The program that was asked and the one that serves may differ: after an update, and after a copyover."""
     serving = {"version": "0.2.0", "build": {"number": 4, "source": "b" * 12}}
     server = fake(version=serving)
-    assert server.run("version").out.splitlines()[1] == f"the server: Perdure 0.2.0, build 4 ({'b' * 12})"
-    assert server.run("version", "--json").json["server"] == serving
+    own, served = server.run("version").out.splitlines()
+    assert own == "Perdure 0.1.0"
+    assert served == f"served by Perdure 0.2.0, build 4 ({'b' * 12})"
+    told = server.run("version", "--json").json
+    assert (told["version"], told["build"], told["server"]) == ("0.1.0", serving["build"], serving)
+
+
+def test_version_without_a_server_tells_the_newest_build_that_was_seen(tmp_path: Path) -> None:
+    """A server that was stopped will begin with it."""
+    (tmp_path / "build.json").write_text('{"number": 3, "sources": "cccccccccccc"}')
+    done = perdure("version", "--state", tmp_path)
+    assert (done.code, done.out) == (0, "Perdure 0.1.0, build 3 (cccccccccccc)\n")

@@ -309,24 +309,27 @@ def faults(as_json: bool) -> None:
 @click.command()
 @server_options
 def version(state: Path | None, as_json: bool) -> None:
-    """The version and build of this program, and of the server if one runs."""
+    """The version of this program, and version and build of the server if one runs."""
     import perdure
-    from perdure.supervisor.build import perdure_source, stored_number
+    from perdure.build import program_source
+    from perdure.supervisor.build import newest
 
     try:
         folder = state_folder(state)
-        number = stored_number(folder)
     except Unavailable:
-        folder, number = None, 0  # no server is meant; the program itself has no number
-    own: dict[str, Any] = {"version": perdure.__version__, "build": {"number": number, "source": perdure_source()}}
+        folder = None  # no server is meant; the program itself has no number
     serving = _serving_version(folder)
+    known = newest(folder) if folder is not None else None
+    build = {"number": known.number, "source": known.source} if known is not None and known.number else None
+    build = serving["build"] if serving is not None else build or {"number": 0, "source": program_source({})}
     if as_json:
-        print_json({**own, "server": serving})
+        print_json({"version": perdure.__version__, "build": build, "server": serving})
         return
-    for who, said in (("", own), ("the server: ", serving)):
-        if said is not None:
-            build = said["build"]
-            click.echo(f"{who}Perdure {plain(said['version'])}, build {build['number']} ({plain(build['source'])})")
+    shown = f"build {build['number']} ({plain(build['source'])})"
+    if serving is None:
+        click.echo(f"Perdure {perdure.__version__}, {shown}")
+    else:
+        click.echo(f"Perdure {perdure.__version__}\nserved by Perdure {plain(serving['version'])}, {shown}")
 
 
 def _serving_version(folder: Path | None) -> dict[str, Any] | None:
