@@ -23,7 +23,7 @@ def test_the_search_fails_without_the_rule(cure: Path, tmp_path: Path) -> None:
     """I1 to I6 are kept by the rules, not by luck."""
     rule, scenario = cure.read_text().splitlines()[:2]
     for part in ("src/perdure", "tests/sim"):
-        shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(REPOSITORY / part, tmp_path / part)
     subprocess.run(["git", "apply", str(cure)], cwd=tmp_path, check=True, env={**os.environ, "GIT_DIR": "none"})
     done = subprocess.run(
         [sys.executable, "-m", "tests.sim", scenario.removeprefix("Scenario: ")],
