@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from perdure.errors import MovementAborted
+from perdure.movement.announce import Phase
 from perdure.movement.copyover_order import PREVIOUS
 from perdure.movement.copyover_report import CopyoverReport, KeptRoom, Outcome, Program, Veto
 from perdure.movement.report import Migration, PauseMs, Step
 from perdure.movement.wording import counted, listed, sentence
-from perdure.versions import successor_refusal
 
 MOVE_STEPS = ("stop", "offer", "verify", "commit", "route", "release")
 
@@ -35,13 +35,7 @@ class Speaks(Protocol):
     @property
     def exe(self) -> str: ...
     @property
-    def link(self) -> Sequence[int]: ...
-    @property
-    def snapshot(self) -> Sequence[int]: ...
-    @property
     def journal(self) -> Sequence[int]: ...
-    @property
-    def control(self) -> Sequence[int]: ...
     @property
     def generations(self) -> Mapping[str, str]: ...
 
@@ -117,19 +111,6 @@ def program_of(ready: Speaks, command: Sequence[str]) -> Program:
     return Program(ready.version, ready.python, ready.exe, ready.source, list(command), dict(ready.generations))
 
 
-def check_versions(successor: Speaks, old: Speaks, link: Sequence[int], control: Sequence[int]) -> str:
-    """Why a successor cannot take over from a host under a gateway, "" if it can (FM-97).
-
-    Args:
-        link, control: What the gateway speaks.
-    """
-    return successor_refusal(_said(successor), _said(old), {"link": link, "control": control})
-
-
-def _said(host: Speaks) -> dict[str, Sequence[int]]:
-    return {"link": host.link, "control": host.control, "snapshot": host.snapshot, "journal": host.journal}
-
-
 def check_vetoes(vetoes: Sequence[Veto]) -> str:
     """Why a copyover may not move rooms now, "" if nobody says so."""
     if not vetoes:
@@ -172,6 +153,23 @@ def choose(rooms: Iterable[str], prepared: Sequence[Prepared], *, partial: bool)
         advice = "Mend that, or leave such rooms in the old host: --partial" if going else "Mend that first."
         raise aborted("prepare", f"the new program refuses room {room}{more}: {sentence(reason)} {advice}")
     return Chosen(going, [KeptRoom(room, "prepare", reason) for room, reason in refused.items()])
+
+
+def closing(report: CopyoverReport, *, cancelled: bool, died: bool) -> Phase:
+    """What players are told in the end.
+
+    Args:
+        died: Whether a host died on the way, so that rooms stood still.
+    """
+    if report.outcome in ("committed", "partial"):
+        return "recovered" if died else "done"
+    if cancelled:
+        return "cancelled"
+    if report.vetoes:
+        return "vetoed"
+    if report.aborted_at == "build":
+        return "build_failed"
+    return "recovered" if died else "failed"
 
 
 def aborted(step: str, reason: str) -> MovementAborted:

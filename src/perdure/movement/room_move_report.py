@@ -24,6 +24,7 @@ class RoomMoveReport(msgspec.Struct, rename={"from_": "from"}):
         serving: The host that runs the room now.
         pause_ms: How long it stood still.
         steps: How long each took.
+        warnings: What somebody should know although nothing failed.
     """
 
     room: str
@@ -35,6 +36,7 @@ class RoomMoveReport(msgspec.Struct, rename={"from_": "from"}):
     serving: str = ""
     pause_ms: float = 0.0
     steps: list[Step] = []
+    warnings: list[str] = []
 
 
 def exit_code(report: RoomMoveReport) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -46,15 +46,17 @@ class Announcer:
         """Say that there will be a copyover."""
         await self.say(opening(in_s, builds=builds), seconds=in_s)
 
-    async def count_down(self, in_s: float, clock_s: Callable[[], float], passing: Callable[[float], None]) -> None:
+    async def count_down(
+        self, in_s: float, clock_s: Callable[[], float], passing: Callable[[float], Awaitable[None]]
+    ) -> None:
         """Wait, and say how many seconds are left.
 
         Args:
-            passing: Called with the seconds that are left, a few times a second.
+            passing: Awaited with the seconds that are left, a few times a second.
         """
         until_s, left_s = clock_s() + in_s, in_s
         while left_s > 0:
-            passing(left_s)
+            await passing(left_s)
             await asyncio.sleep(min(LOOK_S, left_s))
             before_s, left_s = left_s, max(0.0, until_s - clock_s())
             for line in due(before_s, left_s):

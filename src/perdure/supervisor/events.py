@@ -8,7 +8,7 @@ memory for followers, and the next line that can be written says how many are mi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
@@ -65,6 +65,10 @@ class EventLog:
         for follower in list(self._followers):
             follower(event)
         return event
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Append what a report says of itself: its `kind` and the fields."""
+        self.emit(event["kind"], **{key: value for key, value in event.items() if key != "kind"})
 
     def follow(self, follower: Callable[[Event], None]) -> Callable[[], None]:
         """Call `follower` with each event from now on; returns what ends that."""
@@ -159,6 +163,17 @@ _SENTENCES = {
     "code-lost": "the stored code {generation} of {game} cannot be used: {reason}",
     "watch-failed": "a saved change of {game} could not be reloaded: {reason}",
     "canary": "{game}: {moved} of {of} rooms run the new code and are watched for {watch_s} s",
+    "copyover-begun": "copyover {id} begins ({trigger})",
+    "copyover-phase": "copyover {id}: {phase}",
+    "copyover-build": "build: {line}",
+    "copyover-prepared": "{name} has copied {rooms} of {of} rooms",
+    "copyover-canary": "copyover {id}: {moved} of {of} rooms moved first and are watched for {watch_s} s",
+    "copyover-refused": "a copyover was not begun: {reason}",
+    "copyover-history": "{reason}",
+    "copyover": "{text}",
+    "copyover-failed": "{text}",
+    "room-moved": "{text}",
+    "room-move-failed": "{text}",
     "refused": "{player} ({role}) typed {what} in room {room} and may not: nothing happened",
     "resumed": "room {room} goes on",
     "discarded": "room {room} begins anew",

@@ -161,13 +161,13 @@ class Hosts:
         if self._closing:
             raise Unavailable("The server is stopping, so no host was started.", op="host:start")
         host = self._add(program, role, niced=niced, target=target)
-        failure = ""
+        failure = f"{host.name} was not waited for"
         try:
             await first_of(host.instance.ready.wait(), asyncio.wait([host.task]), timeout_s=timeout_s)
-            if not host.instance.was_ready or host.task.done():
-                failure = host.instance.failure("it was ended, and nothing else changed")
+            lost = not host.instance.was_ready or host.task.done()
+            failure = host.instance.failure("it was ended, and nothing else changed") if lost else ""
         finally:
-            if failure or not host.instance.was_ready:
+            if failure:
                 await self.end(host)
         if failure:
             raise Unavailable(failure, op="host:start")

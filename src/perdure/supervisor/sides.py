@@ -85,6 +85,11 @@ class Sides:
         """How it died during this copyover, "" if it did not."""
         return self._died.get(host.name, "") if host is not None else ""
 
+    @property
+    def any_died(self) -> bool:
+        """Whether any of them did."""
+        return bool(self._died)
+
     async def wait_any_death(self) -> None:
         """Until a host dies that had not died before."""
         known = len(self._died)

@@ -25,7 +25,6 @@ from perdure.movement.copyover_rules import (
     Stored,
     aborted,
     check_source,
-    check_versions,
     check_vetoes,
     choose,
     find_stored,
@@ -45,6 +44,7 @@ from perdure.supervisor.program_store import ProgramStore
 from perdure.supervisor.programs import Program
 from perdure.supervisor.sides import Sides
 from perdure.supervisor.trial import Trial
+from perdure.versions import successor_refusal
 
 BOOT_S = 120.0
 """A successor that hangs is noticed earlier: one without a sign of life for ten seconds is killed."""
@@ -187,17 +187,17 @@ class Succession:
         return successor
 
     async def _start(self, program: Program) -> HostInstance:
-        successor = await self._hosts.start(program, role="empty", niced=True, timeout_s=BOOT_S)
+        successor = await self._hosts.start(program, role="empty", niced=True, target=self._target, timeout_s=BOOT_S)
         self.sides.add_successor(successor)
         return successor
 
     async def _check(self, successor: HostInstance) -> None:
         """Whether this program can follow at all."""
         answer = await self._unbroken(self._means.gateway.ask("status", timeout_s=ASK_S))
-        spoken = answer if isinstance(answer, dict) else {}
+        gateway = answer if isinstance(answer, dict) else {}
         for old in self.sides.olds:
-            link, control = spoken.get("link") or [], spoken.get("control") or []
-            if reason := check_versions(successor.ready, old.ready, link, control):
+            said, told = msgspec.structs.asdict(successor.ready), msgspec.structs.asdict(old.ready)
+            if reason := successor_refusal(said, told, gateway):
                 raise aborted("boot", reason)
         if self._stored is not None and (reason := check_source(self._stored, successor.ready)):
             raise aborted("boot", reason)

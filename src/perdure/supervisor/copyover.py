@@ -1,0 +1,340 @@
+"""Copyovers: who may begin one and when, what it is doing, how to end it, and what came of those before.
+
+    idle ── asked for later ──> scheduled ──> preparing ──> moving ──> idle
+      └──────────── asked for now ──────────────┘
+    recovering: a host that served died, and is not back yet.
+
+One at a time: a second request is refused with what the first is doing. It can be cancelled until it moves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from perdure.config import Config
+from perdure.control import Handler
+from perdure.errors import ContractError, PerdureError
+from perdure.movement.copyover_order import Asked, CopyoverOrder, asked, check, order_of
+from perdure.movement.copyover_report import CopyoverReport, Trigger, encode, event, lines, told
+from perdure.movement.copyover_rules import State, closing
+from perdure.movement.room_move_report import RoomMoveReport
+from perdure.movement.room_move_report import encode as encode_move
+from perdure.supervisor.announcer import Announcer
+from perdure.supervisor.history import History
+from perdure.supervisor.instance import State as InstanceState
+from perdure.supervisor.instance import first_of
+from perdure.supervisor.locks import Locks
+from perdure.supervisor.room_moves import move_room
+from perdure.supervisor.succession import Means, Succession
+
+ADMINS_ONLY = "Only admins may do that."
+TOLD_MAX = 10
+"""Reports that @copyover history tells."""
+
+
+class _InGame(msgspec.Struct):
+    """What a host asks for an admin."""
+
+    words: list[str] = []
+    key: str = ""
+    by: str = ""
+    role: str = ""
+
+
+class Under:
+    """The copyover that is under way.
+
+    Attributes:
+        task: Ends with its report.
+        succession: Once it prepares.
+        cancelled: Why it was cancelled; "" as long as it was not.
+    """
+
+    task: asyncio.Task[CopyoverReport]
+
+    def __init__(self, order: CopyoverOrder, report: CopyoverReport, clock_s: Callable[[], float]) -> None:
+        self.order, self.report = order, report
+        self._clock_s, self._until_s = clock_s, clock_s() + order.in_s
+        self.succession: Succession | None = None
+        self.cancelled = ""
+        self.cancelling = asyncio.Event()
+
+    @property
+    def state(self) -> State:
+        """Where it is."""
+        if self.succession is None:
+            return "scheduled"
+        return "moving" if self.succession.sides.moving else "preparing"
+
+    @property
+    def in_s(self) -> float | None:
+        """Seconds until it begins; None once it has."""
+        return round(max(0.0, self._until_s - self._clock_s()), 1) if self.succession is None else None
+
+    @property
+    def phase(self) -> str | None:
+        """The step that it is at."""
+        return self.succession.phase if self.succession is not None else None
+
+    def cancel(self, reason: str) -> bool:
+        """End it, if that is still possible: before it moves, or while a canary is watched."""
+        if self.state == "moving":
+            assert self.succession is not None
+            if self.succession.trial is None:
+                return False
+            self.succession.trial.cut(reason)
+        elif self.succession is not None:
+            self.succession.sides.break_off(reason)
+        self.cancelled = self.cancelled or reason
+        self.cancelling.set()
+        return True
+
+    def __str__(self) -> str:
+        who = f", asked for by {self.report.by}" if self.report.by else ""
+        doing = f"begins in {self.in_s:g} s" if self.in_s is not None else f"is {self.state} (step {self.phase})"
+        return f"copyover {self.report.id} {doing}{who}, since {self.report.at[11:19]}"
+
+
+class Copyovers:
+    """The copyovers of a server.
+
+    Args:
+        history: What came of those before.
+        now: The wall clock, as ISO 8601 text.
+    """
+
+    def __init__(self, means: Means, history: History, now: Callable[[], str]) -> None:
+        self._means, self._history, self._now = means, history, now
+        self._under: Under | None = None
+        self._room_moving = ""
+        self._room_moves = 0
+        self._closing = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        for report in history.interrupted:
+            means.events.tell(event(report))
+
+    def handlers(self) -> dict[str, Handler]:
+        """What the control socket answers, by method name."""
+        return {
+            "copyover": self._asked,
+            "copyover.status": self._status,
+            "copyover.cancel": self._cancel,
+            "copyover.history": self._told,
+            "room.move": self._move_room,
+        }
+
+    def host_handlers(self) -> dict[str, Handler]:
+        """What hosts may ask, by method name."""
+        return {"copyover": self._asked_in_game}
+
+    # --- what is going on ---
+
+    @property
+    def busy(self) -> str:
+        """What goes on that nothing else may come between, as a sentence; "" for nothing."""
+        if self._under is not None and self._under.state != "scheduled":
+            return f"{self._under}."
+        return f"room {self._room_moving} is being moved." if self._room_moving else ""
+
+    def status(self) -> dict[str, Any]:
+        """`copyover.status`, and `copyover` of status."""
+        under = self._under
+        if under is None:
+            return {"state": "recovering" if self._is_away() else "idle", "phase": None}
+        report = under.report
+        return {
+            "state": under.state, "phase": under.phase, "in_s": under.in_s,
+            "id": report.id, "at": report.at, "by": report.by, "trigger": report.trigger, "test": report.test,
+        }  # fmt: skip
+
+    def _is_away(self) -> bool:
+        instance = self._means.hosts.serving.instance
+        return instance.was_ready and instance.state is not InstanceState.RUNNING
+
+    # --- beginning and ending ---
+
+    async def request(self, order: CopyoverOrder, trigger: Trigger = "command", key: str = "") -> CopyoverReport:
+        """Carry out a copyover; returns when it is over. Whoever asked may go away: it goes on.
+
+        Raises:
+            ContractError: The order makes no sense, or something else is under way.
+        """
+        check(order)
+        if self._closing:
+            raise ContractError("The server is stopping. No copyover was begun.")
+        if self._under is not None or self._room_moving:
+            doing = str(self._under) if self._under is not None else f"room {self._room_moving} is being moved"
+            raise ContractError(f"One at a time: {doing}. Nothing else was begun. Look: perdure copyover status")
+        report = CopyoverReport(
+            at=self._now(), by=order.by, trigger=trigger, key=key, partial=order.partial, test=order.action == "test",
+            to=order.to,
+        )  # fmt: skip
+        under = self._under = Under(order, report, self._means.clock_s)
+        under.task = asyncio.create_task(self._run(under))
+        return await asyncio.shield(under.task)
+
+    def begin_by_signal(self) -> None:
+        """SIGUSR1: a copyover now."""
+        task = asyncio.create_task(self._by_signal())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """The server stops: end what can be ended, and wait for what moves, which takes seconds."""
+        self._closing = True
+        if self._under is not None:
+            self._under.cancel("the server is being stopped")
+            await asyncio.wait([self._under.task])
+
+    async def _by_signal(self) -> None:
+        try:
+            await self.request(CopyoverOrder(), "signal")
+        except PerdureError as error:
+            self._means.events.emit("copyover-refused", by="SIGUSR1", reason=str(error))
+
+    # --- one copyover ---
+
+    async def _run(self, under: Under) -> CopyoverReport:
+        report, means = under.report, self._means
+        self._history.begin(report)
+        means.events.emit("copyover-begun", id=report.id, by=report.by, trigger=report.trigger, in_s=under.order.in_s)
+        try:
+            config = means.load()
+        except PerdureError as error:
+            report.aborted_at, report.reason, report.serving = "build", str(error), means.hosts.serving.name
+        else:
+            await self._carry_out(under, config)
+        self._end(under)
+        return report
+
+    async def _carry_out(self, under: Under, config: Config) -> None:
+        order, report, hosts = under.order, under.report, self._means.hosts
+        report.quiet = order.action == "test" or (config.copyover.quiet if order.quiet is None else order.quiet)
+        texts: dict[str, str] = {**config.copyover.messages}
+        announcer = Announcer(self._means.gateway, texts, config.server.name, quiet=report.quiet)
+        before_s = {} if report.test else config.copyover.locks
+        locks = Locks(hosts, before_s, report.warnings)
+        builds = bool(order.build or (config.copyover.build and not order.no_build and not order.to))
+        try:
+            await announcer.open(order.in_s, builds=builds)
+            if order.in_s:
+                countdown = announcer.count_down(order.in_s, self._means.clock_s, locks.passing)
+                await first_of(countdown, under.cancelling.wait())
+            await self._succeed(under, locks)
+        finally:
+            await locks.lift()
+        died = under.succession is not None and under.succession.sides.any_died
+        phase = closing(report, cancelled=bool(under.cancelled), died=died)
+        reason = report.vetoes[0].reason if report.vetoes else report.reason
+        await announcer.say(phase, reason=reason, build=report.build.to)
+
+    async def _succeed(self, under: Under, locks: Locks) -> None:
+        report, hosts = under.report, self._means.hosts
+        if under.cancelled:
+            report.aborted_at, report.reason, report.serving = "build", under.cancelled, hosts.serving.name
+            report.build.from_ = hosts.serving.build.number
+            return
+        under.succession = Succession(self._means, under.order, report, self._history.reports, locks.lock_in)
+        await locks.passing(0.0)
+        await under.succession.run()
+
+    def _end(self, under: Under) -> None:
+        report = under.report
+        back = report.canary.back if report.canary is not None else None
+        self._history.end(report)
+        self._means.events.tell(event(report))
+        if back is not None:
+            back.at = self._now()
+            self._history.begin(back)
+            self._history.end(back)
+            self._means.events.tell(event(back))
+        self._under = None
+
+    # --- the control socket ---
+
+    async def _asked(self, params: dict[str, Any]) -> Any:
+        return encode(await self.request(order_of(params)))
+
+    async def _status(self, _: dict[str, Any]) -> Any:
+        return self.status()
+
+    async def _cancel(self, params: dict[str, Any]) -> Any:
+        return {"cancelled": self.cancel(str(params.get("by", "")))}
+
+    def cancel(self, by: str) -> int:
+        """Cancel what is under way; returns its number.
+
+        Raises:
+            ContractError: Nothing is, or it is too late.
+        """
+        under = self._under
+        if under is None:
+            raise ContractError("No copyover is under way, so there is none to cancel.")
+        if not under.cancel(f"cancelled by {by}" if by else "cancelled"):
+            raise ContractError(
+                f"It is too late: {under}, and rooms move to the successor. That takes seconds. To go back "
+                "afterwards: perdure copyover --to previous"
+            )
+        return under.report.id
+
+    async def _told(self, _: dict[str, Any]) -> Any:
+        return [encode(report) for report in self._history.reports]
+
+    async def _move_room(self, params: dict[str, Any]) -> Any:
+        room, host = str(params.get("room", "")), str(params.get("host", ""))
+        if self._under is not None or self._room_moving or self._closing:
+            doing = self.busy or (f"{self._under}." if self._under is not None else "the server is stopping.")
+            raise ContractError(f"Room {room} was not moved: {doing}")
+        self._room_moving = room
+        self._room_moves += 1
+        task = asyncio.create_task(move_room(self._means, f"room-{self._room_moves}", room, host))
+        task.add_done_callback(self._room_moved)
+        return encode_move(await asyncio.shield(task))
+
+    def _room_moved(self, _: asyncio.Task[RoomMoveReport]) -> None:
+        self._room_moving = ""
+
+    # --- @copyover ---
+
+    async def _asked_in_game(self, params: dict[str, Any]) -> Any:
+        asking = msgspec.convert(params, _InGame)
+        if asking.role != "admin":
+            what = {"player": asking.by, "role": asking.role, "what": "@copyover"}
+            self._means.events.emit("copyover-refused", **what, reason=ADMINS_ONLY)
+            return {"text": ADMINS_ONLY}
+        try:
+            return {"text": await self._answer(asking)}
+        except PerdureError as error:
+            return {"text": str(error)}
+
+    async def _answer(self, asking: _InGame) -> str:
+        if asking.key and (known := await self._known(asking.key)) is not None:
+            return "\n".join(lines(known))
+        wish: Asked = asked(asking.words)
+        match wish.action:
+            case "status":
+                return self._in_words()
+            case "cancel":
+                return f"Copyover {self.cancel(asking.by)} is cancelled."
+            case "history":
+                return "\n".join(map(told, self._history.reports[-TOLD_MAX:])) or "There was no copyover yet."
+            case "now" | "test":
+                order = CopyoverOrder(wish.action, wish.in_s, by=asking.by)
+                return "\n".join(lines(await self.request(order, "game", asking.key)))
+
+    async def _known(self, key: str) -> CopyoverReport | None:
+        """The report of the request with this key, if there was one; waits for it while it is under way."""
+        if self._under is not None and self._under.report.key == key:
+            return await asyncio.shield(self._under.task)
+        return self._history.find(key)
+
+    def _in_words(self) -> str:
+        if self._under is not None:
+            return f"C{str(self._under)[1:]}."
+        serving = self._means.hosts.serving
+        away = " It died, and is being started again." if self._is_away() else ""
+        return f"No copyover is under way. {serving.name} serves, build {serving.build.number}.{away}"

@@ -1,0 +1,78 @@
+"""One room's move to another host, because somebody asked for it: `perdure room move ROOM HOST`."""
+
+from __future__ import annotations
+
+from perdure.errors import ContractError, MovementAborted, PerdureError
+from perdure.movement.copyover_rules import choose
+from perdure.movement.report import Step
+from perdure.movement.room_move_report import RoomMoveReport, event
+from perdure.supervisor.legs import Leg
+from perdure.supervisor.sides import Sides
+from perdure.supervisor.succession import Means
+
+
+async def move_room(means: Means, id: str, room: str, to: str) -> RoomMoveReport:
+    """Move a room, with the code that it runs.
+
+    Args:
+        id: The movement's; used once.
+        to: The host's name.
+
+    Raises:
+        ContractError: There is no such host, or the room is there already.
+    """
+    hosts = means.hosts
+    target, source = hosts.named(to), await hosts.of_room(room)
+    if target is source:
+        raise ContractError(f"Room {room} is in {to} already. Nothing was changed.")
+    report = RoomMoveReport(room, source.name, target.name)
+    leg = Leg(id, source, target)
+    warnings: list[str] = []
+    sides = Sides(hosts, means.owner, means.clock_s, warnings)
+    sides.moving = True  # a death decides nothing here: the serving host takes what a dead one had
+    try:
+        await _move(leg, report)
+    except PerdureError as error:
+        report.reason = sides.died(source) or sides.died(target) or str(error)
+    if not leg.moved and leg.opened is not None and sides.host_of(room) is target:
+        report.outcome, report.reason, report.aborted_at = "moved", "", None  # the answer was lost, the room was not
+    await _end(leg, report, sides, warnings)
+    sides.let_go()
+    owner = sides.host_of(room)
+    report.serving = owner.name if owner is not None else hosts.serving.name
+    means.events.tell(event(report))
+    return report
+
+
+async def _move(leg: Leg, report: RoomMoveReport) -> None:
+    report.aborted_at = "prepare"
+    await leg.open([report.room])
+    try:
+        choose(leg.rooms, [await leg.prepare()], partial=False)
+    except MovementAborted as refused:
+        report.reason = str(refused)
+        return
+    report.aborted_at = "stop"
+    await leg.move([report.room], all_or_nothing=True)
+    if leg.moved:
+        report.outcome, report.aborted_at = "moved", None
+        report.pause_ms = leg.moved[0].pause_ms
+        report.steps = [Step(name, ms) for name, ms in leg.moved[0].steps.items()]
+    elif leg.kept:
+        report.aborted_at, report.reason = leg.kept[0].at, leg.kept[0].reason
+
+
+async def _end(leg: Leg, report: RoomMoveReport, sides: Sides, warnings: list[str]) -> None:
+    """Both hosts let go of the movement; one that is gone has nothing to let go of."""
+    if leg.opened is None:
+        return
+    for told, host in (
+        (leg.finish(reload=False) if report.outcome == "moved" else leg.forget(), leg.target),
+        (leg.close(gone=False), leg.source),
+    ):
+        try:
+            await told
+        except PerdureError as error:
+            if not sides.died(host):
+                warnings.append(f"{host.name} was not told that it is over: {error}")
+    report.warnings = warnings
