@@ -249,6 +249,14 @@ def test_whoever_waits_sees_how_it_goes(fake: Any) -> None:
     assert done.json["outcome"] == "committed"
 
 
+def test_whoever_schedules_is_told_when_it_begins(fake: Any) -> None:
+    """And how to call it off until then."""
+    begun = {"event": {"seq": 1, "kind": "copyover-begun", "id": 7, "by": "", "trigger": "command", "in_s": 60.0}}
+    done = fake(copyover=Said([begun, {"result": encode(DONE)}])).run("copyover", "60")
+    assert "in 60 s" in done.err
+    assert "perdure copyover cancel" in done.err
+
+
 def test_what_was_said_before_is_no_progress(fake: Any) -> None:
     """Events of the copyover before this one are not shown."""
     before = [{"event": {"seq": 1, "kind": "copyover-phase", "phase": "boot"}}, {"result": []}]
@@ -293,8 +301,9 @@ def test_status_is_one_line(fake: Any, status: dict[str, Any], line: str) -> Non
 
 def test_cancel_says_what_is_true_now(fake: Any) -> None:
     """Or the server says why it is too late."""
-    done = fake(copyover_cancel={"cancelled": True}).run("copyover", "cancel")
-    assert (done.code, done.out) == (0, "Called off. Nothing was changed; the host serves as before.\n")
+    done = fake(copyover_cancel={"cancelled": 7}).run("copyover", "cancel")
+    assert done.code == 0
+    assert done.out.startswith("Copyover 7 is called off, and the old program serves on.")
 
 
 def test_history_is_a_table_for_people_and_all_reports_for_programs(fake: Any) -> None:

@@ -99,8 +99,11 @@ def copy_over(state: Path, order: CopyoverOrder, as_json: bool) -> int:
 
 
 def _show_progress(event: dict[str, Any]) -> None:
-    if event["kind"].startswith(PROGRESS) and event["kind"] not in REPORTS:
-        click.echo(sentence(event), err=True)
+    if not event["kind"].startswith(PROGRESS) or event["kind"] in REPORTS:
+        return
+    wait_s = event.get("in_s")
+    when = f". Rooms move in {wait_s:g} s at the earliest; to call it off: perdure copyover cancel" if wait_s else ""
+    click.echo(f"{sentence(event)}{when}", err=True)
 
 
 def _ignore(event: dict[str, Any]) -> None:
@@ -120,10 +123,13 @@ def show_status(state: Path, _: CopyoverOrder, as_json: bool) -> int:
 
 
 def cancel(state: Path, _: CopyoverOrder, as_json: bool) -> int:
-    """Call it off."""
+    """Call it off; the server says so if it is too late."""
     with Client(state) as client:
         found = client.request("copyover.cancel")
-    print_json(found) if as_json else click.echo("Called off. Nothing was changed; the host serves as before.")
+    print_json(found) if as_json else click.echo(
+        f"Copyover {plain(found.get('cancelled', ''))} is called off, and the old program serves on. "
+        "What came of it: perdure copyover history"
+    )
     return EXIT_OK
 
 
