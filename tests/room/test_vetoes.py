@@ -41,7 +41,7 @@ def test_every_module_is_asked_and_those_without_an_objection_are_left_out() -> 
     """Reason and time, by module."""
     room, game = a_full_room()
     game.asked = {"shop": lambda _c, _t: None, "arena": lambda _c, _t: FIGHT}
-    assert room.ask_vetoes(0) == [FIGHT]
+    assert room.ask_vetoes(room.handler.vetoers(), 0) == [FIGHT]
 
 
 def test_asking_changes_nothing_whatever_the_module_does() -> None:
@@ -60,7 +60,7 @@ def test_asking_changes_nothing_whatever_the_module_does() -> None:
         return None
 
     game.asked = {"meddler": veto}
-    assert room.ask_vetoes(9_000_000) == []
+    assert room.ask_vetoes(room.handler.vetoers(), 9_000_000) == []
     assert (room.value_hash(), room.c, room.now_us) == (before, c, now_us)
     assert ANN in room.open
     assert room.tables[THINGS.name]["sword"].count == 1
@@ -77,7 +77,7 @@ def test_a_veto_that_raises_is_none_but_is_not_kept_secret(error: BaseException)
         raise error
 
     game.asked = {"broken": veto, "arena": lambda _c, _t: FIGHT}
-    assert room.ask_vetoes(0) == [Vetoed("broken", error=error), FIGHT]
+    assert room.ask_vetoes(room.handler.vetoers(), 0) == [Vetoed("broken", error=error), FIGHT]
     assert room.tables[THINGS.name]["sword"].count == 1
 
 
@@ -92,7 +92,7 @@ def test_each_module_has_a_second() -> None:
     room, game = a_full_room(guard)
     game.asked = {"a": lambda _c, _t: None, "b": lambda _c, _t: None}
     budgets.clear()
-    room.ask_vetoes(0)
+    room.ask_vetoes(room.handler.vetoers(), 0)
     assert budgets == [VETO_BUDGET_S, VETO_BUDGET_S]
 
 
@@ -101,8 +101,8 @@ def test_a_module_is_told_the_time_as_it_is_now() -> None:
     room, game = a_full_room()
     seen: list[int] = []
     game.asked = {"clock": lambda callback, _t: seen.append(callback.now_us)}
-    room.ask_vetoes(7_000_000)
-    room.ask_vetoes(0)
+    room.ask_vetoes(room.handler.vetoers(), 7_000_000)
+    room.ask_vetoes(room.handler.vetoers(), 0)
     assert seen == [7_000_000, room.now_us]
 
 

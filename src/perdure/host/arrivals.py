@@ -55,11 +55,13 @@ class Copy:
         source: Incarnation of its owner.
         running: As it would run here.
         problem: Why it cannot be taken any more, "" while it can.
+        offered: Whether it is just being decided whose the room is.
     """
 
     def __init__(self, source: str, running: Running) -> None:
         self.source, self.running = source, running
         self.problem = ""
+        self.offered = False
 
 
 class Waiting(NamedTuple):
@@ -79,9 +81,6 @@ class Arrivals:
         executor: Where copies are made: the thread that leaves the processor to the players.
         failed: Called with a reason when this host cannot go on.
         notify: Called with events for the event log.
-
-    Attributes:
-        came: Incarnation -> the rooms that came from it.
     """
 
     def __init__(
@@ -104,7 +103,6 @@ class Arrivals:
         self._fault, self._failed, self._notify = fault, failed, notify
         self._copies: dict[str, Copy] = {}
         self._tails: dict[str, JournalTail] = {}
-        self.came: dict[str, list[str]] = {}
         self._following: asyncio.TimerHandle | None = None
         self._claims: list[Waiting] = []
         self._committing: asyncio.Task[None] | None = None
@@ -158,6 +156,14 @@ class Arrivals:
         if copy is not None:
             copy.running.let_go()
 
+    def lost(self, source: str) -> None:
+        """The host that was followed is gone: its rooms are recovered, not moved, but for those that are just decided."""
+        for room, copy in list(self._copies.items()):
+            if copy.source == source and not copy.offered:
+                self.refuse(room)
+        if tail := self._tails.pop(source, None):
+            tail.close()
+
     def forget(self) -> None:
         """Let go of all copies, and follow nobody any more."""
         for room in list(self._copies):
@@ -187,7 +193,7 @@ class Arrivals:
 
     def _follow(self) -> None:
         """Book what the other hosts recorded since the last time."""
-        for source, tail in self._tails.items():
+        for source, tail in list(self._tails.items()):
             try:
                 self._book(source, tail.read(FOLLOWED_MAX))
             except StorageError as error:
@@ -219,6 +225,8 @@ class Arrivals:
         """Bring the copy to where the offer stands; why it is not the same, "" if it is."""
         try:
             self._book(copy.source, self._tails[copy.source].upto(offer.segment, offer.end))
+        except KeyError:
+            return "its owner is gone"
         except StorageError as error:
             self._lose(copy.source, str(error))
         if copy.problem:
@@ -240,6 +248,7 @@ class Arrivals:
         copy = self._copies.get(offer.room)
         if copy is None or copy.source != source:
             return _refusal("verify", f"there is no copy of room {offer.room} here")
+        copy.offered = True
         await self._step(source, offer.room, "verify")
         arriving = Arriving(self._incarnation)
         problem = self._verified(copy, arriving, offer)
@@ -249,7 +258,7 @@ class Arrivals:
         verified_s = time.perf_counter()
         await self._step(source, offer.room, "commit")
         row = await self._commit(arriving.commit())
-        if arriving.committed(row) != "ours":
+        if arriving.committed(row) != "ours" or offer.room in self._host.rooms:  # recovered, its owner being dead
             self.refuse(offer.room)
             return _refusal("commit", "the owner row changed before the room was taken")
         committed_s = time.perf_counter()
@@ -266,16 +275,14 @@ class Arrivals:
         return {"came_s": came_s, "ran_s": ran_s, "steps": steps}
 
     async def _step(self, source: str, room: str, step: str) -> None:
-        """Tell the old owner which step begins, so that it knows where we ended if we do."""
-        channel = await self._peers.channel(source)
-        channel.notify({"kind": "step", "room": room, "step": step})
+        """Tell the old owner, if it is still there, which step begins: so it knows where we ended if we do."""
+        self._peers.tell({"kind": "step", "room": room, "step": step}, source)
         await asyncio.sleep(0)  # what was notified leaves at the end of a turn
         self._fault(f"copyover:{step}")
 
     def _take(self, copy: Copy, offer: Offer, row: Owner) -> None:
         running, room = copy.running, copy.running.room
         del self._copies[room.id]
-        self.came.setdefault(copy.source, []).append(room.id)
         running.take(row)
         running.paused = offer.paused
         self._host.arrived(running)

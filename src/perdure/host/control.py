@@ -112,7 +112,7 @@ def _movement(process: HostProcess) -> Mapping[str, Handler]:
         return await departures.open(str(params["id"]), params.get("rooms"))
 
     async def vetoes(params: dict[str, Any]) -> Any:
-        return {"vetoes": surveys.vetoes(host, params.get("rooms"), process.clock, process.notify)}
+        return {"vetoes": await surveys.vetoes(host, params.get("rooms"), process.clock, process.notify)}
 
     async def prepare(params: dict[str, Any]) -> Any:
         prepared = await arrivals.prepare(str(params["source"]["incarnation"]), params["rooms"])

@@ -22,7 +22,7 @@ from perdure.host.agenda import Agenda
 from perdure.host.asks import Asks
 from perdure.host.checkpoints import Checkpoints
 from perdure.host.ledger import Ledger
-from perdure.host.mail import Mail
+from perdure.host.mail import Letter, Mail
 from perdure.host.recovery import Damaged
 from perdure.host.running import Identity, Next, Programs, Running, Swapped
 from perdure.host.taking import Ready, Stores, Taker
@@ -451,8 +451,12 @@ class Host:
 
     # -- mail, answers, time ---------------------------------------------------------------------------
 
-    def _deliver(self, running: Running, mail: Mailed) -> None:
-        self._when_open(running, lambda: self._run(running, mail) if self.mail.arrived(running, mail) else None)
+    def _deliver(self, running: Running, letter: Letter) -> None:
+        def run() -> None:
+            if mail := self.mail.arrived(running, letter):
+                self._run(running, mail)
+
+        self._when_open(running, run)
 
     def _answered(self, room: str, answer: Answered) -> None:
         running = self.rooms.get(room)

@@ -6,8 +6,9 @@ Letters of one source are carried in the order of their numbers. Numbers may hav
 history was lost: the target's, with letters that it had acknowledged, or the source's, whose new branch
 numbers anew, from above.
 
-A target that does not run here may run at a neighbouring host, while rooms move. Because gaps are taken for lost
-history, a neighbour is always sent all that its room may have missed, in order, and never a later letter first.
+A target that does not run here may run at a neighbouring host, while rooms move. A gap that is made on such a way
+must not be taken for lost history: a letter that is sent there names the one before it, and without that one it is
+not applied. Whenever a room has come to a host, everything unacknowledged is sent to it from the beginning.
 """
 
 from __future__ import annotations
@@ -25,12 +26,17 @@ SERVICE = "room:"
 
 
 class Letter(NamedTuple):
-    """Effect `number` of room `source` for room `target`."""
+    """Effect `number` of room `source` for room `target`.
+
+    Attributes:
+        after: The letter that was sent before it, which the target must have; 0 for the first.
+    """
 
     source: str
     target: str
     number: int
     body: bytes
+    after: int = 0
 
 
 class Mail:
@@ -38,7 +44,7 @@ class Mail:
 
     Args:
         rooms: The running rooms, by id.
-        deliver: Called with (target, mail): run it, now or when the room may run.
+        deliver: Called with (target, letter): run it, now or when the room may run.
 
     Attributes:
         elsewhere: Called with letters for a room that is not here; whether there was anybody to be told.
@@ -49,7 +55,7 @@ class Mail:
         self,
         loop: asyncio.AbstractEventLoop,
         rooms: Mapping[str, Running],
-        deliver: Callable[[Running, Mailed], None],
+        deliver: Callable[[Running, Letter], None],
     ) -> None:
         self._loop, self._rooms, self._deliver = loop, rooms, deliver
         self._letters: deque[Letter] = deque()
@@ -84,12 +90,16 @@ class Mail:
             for letter in letters:
                 self._carry_soon(letter)
 
-    def arrived(self, running: Running, mail: Mailed) -> bool:
-        """Whether the target may apply this mail now; one that it has is acknowledged once that is durable."""
-        seen = running.room.mail_seen.get(mail.source, 0)
-        if mail.number <= seen and running.end.quiescent:
-            self.applied(mail.source, running.room.id, mail.number)
-        return mail.number > seen
+    def arrived(self, running: Running, letter: Letter) -> Mailed | None:
+        """The letter as an input of its target, if that may apply it now; None if it has it, or lacks the one before.
+
+        One that it has is acknowledged once that is durable.
+        """
+        seen = running.room.mail_seen.get(letter.source, 0)
+        if letter.number <= seen and running.end.quiescent:
+            self.applied(letter.source, running.room.id, letter.number)
+        due = letter.number > seen >= letter.after
+        return Mailed(letter.source, letter.number, letter.body) if due else None
 
     def applied(self, source: str, target: str, number: int) -> None:
         """The target has this letter, and those before it, durably."""
@@ -104,7 +114,7 @@ class Mail:
         """Letters from a room of another host. Those for rooms that are not here are that host's to send again."""
         for letter in letters:
             if letter.target in self._rooms:
-                self._deliver(self._rooms[letter.target], Mailed(letter.source, letter.number, letter.body))
+                self._deliver(self._rooms[letter.target], letter)
 
     def moved(self, room: str) -> None:
         """The room came to another host or left this one: what was sent to it may have got lost on the way."""
@@ -114,7 +124,7 @@ class Mail:
         letters, self._letters = self._letters, deque()
         for letter in letters:
             if letter.target in self._rooms:
-                self._deliver(self._rooms[letter.target], Mailed(letter.source, letter.number, letter.body))
+                self._deliver(self._rooms[letter.target], letter)
             else:
                 self._send(letter.source, letter.target)
 
@@ -126,6 +136,8 @@ class Mail:
             return
         sent, released = self._sent.get((source, target), 0), running.released.get(service, 0)
         pending = running.room.effects[service].pending
-        letters = [Letter(source, target, n, body) for n, body in pending if sent < n <= released]
+        due = [(n, body) for n, body in pending if sent < n <= released]
+        before = [sent, *(n for n, _ in due)]
+        letters = [Letter(source, target, n, body, after) for (n, body), after in zip(due, before, strict=False)]
         if letters and self.elsewhere(letters):
             self._sent[source, target] = letters[-1].number

@@ -91,11 +91,12 @@ class Peers:
         self._greeted(incarnation, channel)
         return channel
 
-    def tell(self, event: dict[str, Any]) -> bool:
-        """Notify every host that is connected; whether there is any."""
-        for channel in self._channels.values():
+    def tell(self, event: dict[str, Any], incarnation: str = "") -> bool:
+        """Notify this host, or every one ("") that is connected; whether there is any."""
+        told = [channel for name, channel in self._channels.items() if incarnation in ("", name)]
+        for channel in told:
             channel.notify(event)
-        return bool(self._channels)
+        return bool(told)
 
     def close(self) -> None:
         """End all channels."""

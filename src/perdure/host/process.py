@@ -133,8 +133,6 @@ class HostProcess:
         self.incarnation = incarnation
         self.clock = clock = clock or WallClock()
         owners = SqliteOwners(state.owners_file, fault)
-        if serves:
-            owners.upgrade()
         blobs = FileBlobs(state.blobs, fault)
         library = Library({name: config.game_path(name) for name in config.games}, blobs, owners, notify)
         fault("host:boot")
@@ -159,7 +157,7 @@ class HostProcess:
         self._linked: str | None = None
         self._peers = Peers(
             state.journal, incarnation, self._peer_methods(),
-            told=self._peer_told, lost=lambda _: None, found=self._peer_found,
+            told=self._peer_told, lost=self._peer_lost, found=self._peer_found,
         )  # fmt: skip
         self.departures = Departures(
             self.host, stores, self._peers, loop, incarnation=incarnation, fault=fault, hold_reloads=self._hold_reloads
@@ -172,6 +170,8 @@ class HostProcess:
         self.host.mail.tell_applied = lambda *letter: self._peers.tell({"kind": "mailed", "letter": letter})
         self.host.services[COPYOVER_SERVICE] = self._copyover_asked
         self.recovery: dict[str, Any] = self.host.take_rooms() if serves else dict(NOTHING_TAKEN)
+        if serves:
+            owners.upgrade()
 
     async def start(self) -> None:
         """Serve: rooms run, the link connects, other hosts may."""
@@ -259,9 +259,8 @@ class HostProcess:
         """Take the rooms of hosts that have ended; if all of one came here, only its journal is left to be deleted."""
         owners = {owner.host for owner in self.owners.rooms().values()}
         for incarnation in dead:
-            rooms = self.arrivals.came.pop(incarnation, [])
             if incarnation not in owners:
-                self._dead.adopt(incarnation, {*rooms, *self.owners.owned(incarnation)})
+                self._dead.adopt(incarnation, self.owners.owned(incarnation))
         return self.host.take_dead()
 
     def _peer_methods(self) -> dict[str, Handler]:
@@ -292,6 +291,9 @@ class HostProcess:
                 self.host.mail.post_again()
             case _:
                 structlog.get_logger().error("peer", incarnation=incarnation, unknown=str(event.get("kind")))
+
+    def _peer_lost(self, incarnation: str) -> None:
+        self.arrivals.lost(incarnation)
 
     def _peer_found(self, incarnation: str) -> None:
         """What was sent to it before may be lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from perdure.errors import one_line
 from perdure.host.host import Host
 from perdure.host.running import Running, percentiles
 from perdure.ports import Clock
+from perdure.room.program import Overrun
 
 
 def _chosen(host: Host, rooms: Collection[str] | None) -> Iterator[Running]:
@@ -16,19 +18,27 @@ def _chosen(host: Host, rooms: Collection[str] | None) -> Iterator[Running]:
     return (running for id, running in list(host.rooms.items()) if rooms is None or id in rooms)
 
 
-def vetoes(
+async def vetoes(
     host: Host, rooms: Collection[str] | None, clock: Clock, notify: Callable[[dict[str, Any]], None]
 ) -> list[dict[str, Any]]:
-    """What the games' modules have against it that these rooms move now; one that raises has nothing against it."""
-    found = []
+    """What the games' modules have against it that these rooms move now.
+
+    A module that raises has nothing against it; one that does not answer in time is asked in no further room.
+    """
+    found: list[dict[str, Any]] = []
+    silent: set[tuple[str, str]] = set()
     for running in _chosen(host, rooms):
-        id = running.room.id
-        for vetoed in running.room.ask_vetoes(clock.now_us()):
+        id, game = running.room.id, running.program.game
+        asked = [module for module in running.room.handler.vetoers() if (game, module) not in silent]
+        for vetoed in running.room.ask_vetoes(asked, clock.now_us()):
             if vetoed.error is None:
                 found.append({"room": id, "module": vetoed.module, "reason": vetoed.reason, "for_s": vetoed.for_s})
-            else:
-                what = f"module {vetoed.module} was asked for a veto: {one_line(vetoed.error)}"
-                notify({"kind": "fault", "room": id, "callback": running.room.c, "error": what})
+                continue
+            what = f"module {vetoed.module} was asked for a veto: {one_line(vetoed.error)}"
+            notify({"kind": "fault", "room": id, "callback": running.room.c, "error": what})
+            if isinstance(vetoed.error, Overrun):
+                silent.add((game, vetoed.module))
+        await asyncio.sleep(0)  # the other rooms go on in between
     return found
 
 

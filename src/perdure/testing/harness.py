@@ -166,7 +166,7 @@ class RoomInTest:
 
     def vetoes(self) -> list[Vetoed]:
         """What the game's modules have against it that the server's program is replaced now."""
-        answers = self.machine.ask_vetoes(self._perdure.clock_us)
+        answers = self.machine.ask_vetoes(self.machine.handler.vetoers(), self._perdure.clock_us)
         errors = [answer.error for answer in answers if answer.error is not None]
         if errors and not self._keep_faults:
             raise errors[0]
