@@ -188,6 +188,10 @@ DIE = "import os; os.kill(os.getpid(), 9)"
 HANG = "import time; time.sleep(3600)"
 LEAVE = "import os; os._exit(70)"
 RAISE = 'raise OSError(28, "no space")'
+NO_DESCRIPTORS = (
+    "import os, resource as r; "
+    "r.setrlimit(r.RLIMIT_NOFILE, (len(os.listdir('/proc/self/fd')), r.getrlimit(r.RLIMIT_NOFILE)[1]))"
+)
 PREPARE = '        self._fault("copyover:prepare")\n'
 BOOT = '    """Boot from PERDURE_BOOT; returns the exit code."""\n'
 OTHER_ROW = """        cells = next(iter(running.room.cells.values()))
@@ -221,7 +225,7 @@ BROKEN: Mapping[str, Broken] = {
     "raises-at-boot": Broken("boot", "RuntimeError: arranged", boots('raise RuntimeError("arranged")')),
     "killed-at-boot": Broken("boot", "killed by SIGKILL", boots(DIE)),
     "future-state": Broken(
-        "boot", "VERSION", builds(Change("versions.py", "STATE = Versions(1, 1)", "STATE = Versions(8, 9)"))
+        "boot", "has format 1", builds(Change("versions.py", "STATE = Versions(1, 1)", "STATE = Versions(8, 9)"))
     ),
     "future-link": Broken(
         "boot", "link", builds(Change("versions.py", "LINK = Versions(1, 2)", "LINK = Versions(8, 9)"))
@@ -229,13 +233,15 @@ BROKEN: Mapping[str, Broken] = {
     "future-snapshot": Broken(
         "boot", "snapshot", builds(Change("versions.py", "SNAPSHOT = Versions(1, 1)", "SNAPSHOT = Versions(8, 9)"))
     ),
-    "few-descriptors": Broken("boot", "Too many open files", runs_under("prlimit", "--nofile=12")),
-    "little-memory": Broken("boot", "before it was ready", runs_under("prlimit", f"--as={96 << 20}")),
+    "few-descriptors": Broken("boot", "Too many open files", runs_under("prlimit", "--nofile=16")),
+    "little-memory": Broken("boot", "before it was ready", runs_under("prlimit", f"--as={40 << 20}")),
     "game-does-not-compile": Broken("prepare", "hall.py", spoils("# halfway", "def broken(:")),
     "game-raises": Broken("prepare", "IndexError", spoils("# halfway", "[1, 2][2]")),
     "no-migration": Broken("prepare", "counts", spoils(NEW_ROW_TYPE, "n: list[str] = []")),
     "killed-at-prepare": Broken("prepare", "", prepares(DIE)),
     "raises-at-prepare": Broken("prepare", "no space", prepares(RAISE)),
+    "no-descriptors": Broken("prepare", "Too many open files", prepares(NO_DESCRIPTORS)),
+    "no-memory": Broken("prepare", "MemoryError", prepares("raise MemoryError")),
     "another-hash": Broken("prepare", "hash", builds(ADD_OTHER_ROW)),
     "killed-at-verify": Broken("verify", "", builds(at_step("verify", DIE))),
     "hangs-at-verify": Broken("verify", "", builds(at_step("verify", HANG))),

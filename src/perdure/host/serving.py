@@ -100,10 +100,10 @@ def build_number(boot: dict[str, Any], source: str) -> int:
 
 def run(boot: dict[str, Any], be_nice: Callable[[], None]) -> int:
     """Serve as the boot document says; returns the exit code."""
-    logs.setup(boot["name"], StateDir.attach(boot["state"]).path, boot.get("log_level", "info"))
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()
     try:
+        logs.setup(boot["name"], StateDir.attach(boot["state"]).path, boot.get("log_level", "info"))
         return uvloop.run(serve(boot, be_nice))
     except PerdureError as error:
         sys.stderr.write(f"{error}\n")

@@ -221,10 +221,11 @@ def _version(path: Path) -> _Version | None:
             f"The VERSION file of the state folder {path} is damaged. Nothing was changed. Look at the disk; "
             f'if the rest is whole, restore the file: {{"format": {STATE_FORMAT}}}'
         ) from error
-    if found.format > STATE_FORMAT:
+    if not STATE.has(found.format):
+        which = "newer Perdure" if found.format > STATE_FORMAT else "older Perdure, or one in between"
         raise ConfigError(
             f"The state folder {path} has format {found.format}, written by Perdure {found.perdure or '?'}; "
-            f"this Perdure reads format {STATE_FORMAT}. Nothing was changed. Start the newer Perdure, or name "
+            f"this Perdure reads format {STATE.numbers}. Nothing was changed. Start the {which}, or name "
             "another folder with --state."
         )
     return found
