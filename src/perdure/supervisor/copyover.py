@@ -214,7 +214,7 @@ class Copyovers:
     async def _carry_out(self, under: Under, config: Config) -> None:
         order, report, hosts = under.order, under.report, self._means.hosts
         report.quiet = order.action == "test" or (config.copyover.quiet if order.quiet is None else order.quiet)
-        texts: dict[str, str] = {**config.copyover.messages}
+        texts = {str(phase): text for phase, text in config.copyover.messages.items()}
         announcer = Announcer(self._means.gateway, texts, config.server.name, quiet=report.quiet)
         before_s = {} if report.test else config.copyover.locks
         locks = Locks(hosts, before_s, report.warnings)

@@ -142,7 +142,10 @@ class Crossing:
                 if leg.source is old and leg.opened is not None:
                     await leg.close(gone=gone)
         except PerdureError as error:
-            self.report.warnings.append(f"{old.name} stays as it is: {error}")
+            if isinstance(error, Unavailable) and error.op == NO_SERVER:
+                await self.sides.wait_death(old)
+            if not self.sides.died(old):
+                self.report.warnings.append(f"{old.name} stays as it is: {error}")
             return False
         return True
 
