@@ -119,6 +119,28 @@ LONG = [
 ]
 
 
+OF_THE_SUPERVISOR = ["copyover:build=raise", "copyover:boot=raise"]
+"""Its own two steps."""
+
+
+def faults(cases: Iterable[Case]) -> list[str]:
+    """All that is arranged in them."""
+    return [fault for case in cases for fault in (case.new, case.old) if fault]
+
+
+COPYING_OVER = [*OF_THE_SUPERVISOR, *faults(SHORT)]
+CRASH_TABLE = {
+    "0 prepare": ["copyover:prepare"],
+    "1–3 captured, no compare-and-set yet": ["copyover:stop", "copyover:offer", "copyover:verify", "copyover:commit"],
+    "4 sent, the answer unknown": ["store:owner-commit"],
+    "after 4, before 5": ["copyover:route"],
+    "after 5, before 6": ["copyover:release"],
+    "A and B both, at any step": ["test_both_sides_die_in_one_step"],
+    "during abort": ["copyover:abort"],
+}
+"""Rows of the crash table (docs/protocols.md) that speak of a move, and what shows each of them here."""
+
+
 def cases(name: str, short: Iterable[Any], long: Iterable[Any]) -> pytest.MarkDecorator:
     """A test for each; for those of `long` only in `make soak`."""
     return pytest.mark.parametrize(
@@ -308,7 +330,7 @@ def test_a_supervisor_that_dies_in_it(tmp_path: Path, step: str) -> None:
         assert [one["id"] for one in halls.server.ask("copyover.history")] == [1, 2]
 
 
-@pytest.mark.parametrize("fault", ["copyover:build=raise", "copyover:boot=raise"])
+@pytest.mark.parametrize("fault", OF_THE_SUPERVISOR)
 def test_a_step_of_the_supervisor_that_fails(tmp_path: Path, fault: str) -> None:
     """Nothing was changed, and the next one works."""
     with playing(tmp_path, fault) as halls:

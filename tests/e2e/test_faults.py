@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from perdure.faults import POINTS
-from tests.e2e import test_reload_canary
+from tests.e2e import test_copyover_faults, test_reload_canary
 from tests.e2e.checker import check
 from tests.e2e.clients import LineClient, find_mark, mark, players
 from tests.e2e.server import DEADLINE_S, ROOT, Server, kill, mud, serving, wait_until
 from tests.e2e.talk import talking
+from tests.e2e.test_copyover_faults import COPYING_OVER
+from tests.e2e.test_copyover_faults import CRASH_TABLE as COPYOVER_CRASH_TABLE
 from tests.e2e.test_reload_faults import RELOADING
 
 PLAYED = [
@@ -94,7 +96,7 @@ RELOAD_CRASH_TABLE = {
 
 SHORT = [
     *(PLAYED + SYNCED + RECOVERING + FIRST_START + SURVIVED),
-    *(GATEWAY + GATEWAY_SURVIVED + STOPPING + SUPERVISOR + RELOADING),
+    *(GATEWAY + GATEWAY_SURVIVED + STOPPING + SUPERVISOR + RELOADING + COPYING_OVER),
 ]
 
 
@@ -113,11 +115,12 @@ def test_every_point_of_the_program_is_met() -> None:
 
 
 def test_every_row_of_the_crash_table_is_met() -> None:
-    """Rows that begin with a step of the move, or speak of two owners, wait for the move."""
+    """Those of a move in the tests of copyover."""
     rows = rows_of_the_crash_table().partition(A_RELOAD)[0]
-    of_the_move = ("0 ", "1–3", "4 ", "after 4", "after 5", "A and B", "during abort")
-    assert {row for row in first_cells(rows) if not row.startswith(of_the_move)} == CRASH_TABLE.keys()
+    assert set(first_cells(rows)) == CRASH_TABLE.keys() | COPYOVER_CRASH_TABLE.keys()
     assert {shown for shows in CRASH_TABLE.values() for shown in shows} <= points(SHORT) | globals().keys()
+    shown = {shown for shows in COPYOVER_CRASH_TABLE.values() for shown in shows}
+    assert shown <= points(COPYING_OVER) | vars(test_copyover_faults).keys()
 
 
 def test_every_row_of_the_crash_table_of_a_reload_is_met() -> None:
