@@ -33,18 +33,22 @@ from perdure.gateway.desk import Hasher
 from perdure.gateway.gateway import Gateway
 from perdure.host.control import methods as host_methods
 from perdure.host.guard import SignalGuard
-from perdure.host.process import HostProcess
+from perdure.host.process import HostProcess, said_of_this_program
 from perdure.slot import Slot
 from perdure.store.accounts import SqlAccounts
 from perdure.store.files import StateDir
 from perdure.store.owners import SqliteOwners
 from perdure.store.passwords import hash_password, verify_password
-from perdure.supervisor.build import current_build
+from perdure.supervisor.build import Build, number_of
 from perdure.supervisor.control_socket import CONTROL_SOCKET, LINK_SOCKET, ControlSocket
 from perdure.supervisor.events import Event, EventLog, sentence, utc_now
 from perdure.supervisor.plain import plain
 from perdure.supervisor.sockets import Listeners, SocketFolder
 from perdure.supervisor.status import greeting, measured, status
+
+ALONE = "This server is one process (perdure dev): it has no second host. Start it with `perdure run` for that."
+NEED_A_SUPERVISOR = ("copyover", "copyover.status", "copyover.cancel", "copyover.history", "host.start", "host.stop",
+                     "room.move")  # fmt: skip
 
 GATEWAY = "gateway"
 """The gateway's name is the same as under `perdure run`: its sessions of before are told gone by the epoch."""
@@ -67,7 +71,8 @@ class Dev:
         self._config, self._state, self._say = _watching(config), state, say
         self._telnet = telnet or config.server.telnet
         self._events = EventLog(state.path, now)
-        self._build = current_build(state.path, [config.game_path(game) for game in config.games])
+        source = said_of_this_program(config, None)["source"]
+        self._build = Build(number_of(state.path, source), source)
         self._listeners = Listeners()
         self._started_s = time.monotonic()
         self._stopping = asyncio.Event()
@@ -165,8 +170,12 @@ class Dev:
                 raise ContractError(str(error)) from error
             return {"dev": {"level": params.get("level")}}
 
+        async def alone(_: dict[str, Any]) -> Any:
+            raise ContractError(ALONE)
+
         own = {"status": report, "version": version, "stop": stop, "log-level": log_level}
-        return {**host_methods(host), **gateway_methods(gateway), **own}
+        refused = dict.fromkeys(NEED_A_SUPERVISOR, alone)
+        return {**host_methods(host), **gateway_methods(gateway), **own, **refused}
 
     def _notify(self, event: Event) -> None:
         kind = str(event.get("kind", "unnamed"))
@@ -181,7 +190,7 @@ class Dev:
 
 
 async def _nobody_to_ask(_method: str, _params: dict[str, Any]) -> Any:
-    raise ContractError("A server in one process cannot be replaced under its players. Start it with `perdure run`.")
+    raise ContractError(ALONE)
 
 
 def _watching(config: Config) -> Config:

@@ -157,7 +157,7 @@ class Arrivals:
             copy.running.let_go()
 
     def lost(self, source: str) -> None:
-        """The host that was followed is gone: its rooms are recovered, not moved, but for those that are just decided."""
+        """The host that was followed is gone: its rooms are recovered, but for those that are just being decided."""
         for room, copy in list(self._copies.items()):
             if copy.source == source and not copy.offered:
                 self.refuse(room)

@@ -1,17 +1,15 @@
-"""Which program this is: a hash of the sources, and a number that rises when they change."""
+"""Numbers for programs: each host says which program it is, and a number rises when that changes."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-import perdure
-
 FILE_NAME = "build.json"
+UNSAID = "unsaid"
+"""The source of a host that does not say what it is: one of before there were copyovers."""
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -29,22 +27,6 @@ class Build(msgspec.Struct, frozen=True):
 class _Stored(msgspec.Struct):
     number: int = 0
     sources: str = ""
-
-
-def perdure_source() -> str:
-    """The hash of the installed package."""
-    return _hash([Path(perdure.__file__).parent])[:12]
-
-
-def stored_number(state: Path) -> int:
-    """The newest build number that this state folder has seen; 0 for none."""
-    return _read(state / FILE_NAME).number
-
-
-def current_build(state: Path, games: Sequence[Path]) -> Build:
-    """The build of a process that says nothing of itself: this Perdure, and the games' code as it lies on disk."""
-    sources = _hash([Path(perdure.__file__).parent, *games])
-    return Build(number_of(state, sources), perdure_source())
 
 
 def newest(state: Path) -> Build:
@@ -76,17 +58,3 @@ def _read(file: Path) -> _Stored:
         return msgspec.json.decode(file.read_bytes(), type=_Stored)
     except (OSError, msgspec.DecodeError):
         return _Stored()
-
-
-def _hash(roots: Sequence[Path]) -> str:
-    total = hashlib.sha256()
-    for root in roots:
-        files = [root] if root.is_file() else sorted(root.rglob("*.py"))
-        for file in files:
-            try:
-                content = file.read_bytes()
-            except OSError:
-                continue  # an editor replaced it just now; its new content counts at the next start
-            total.update(f"{file.relative_to(root)}\0{len(content)}\0".encode())
-            total.update(content)
-    return total.hexdigest()

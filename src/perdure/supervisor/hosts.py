@@ -23,7 +23,7 @@ from perdure.control_lines import EXIT_TAKEN
 from perdure.errors import ContractError, PerdureError, RemoteError, StorageError, Unavailable
 from perdure.ports import FaultPoint
 from perdure.supervisor.backoff import Backoff
-from perdure.supervisor.build import Build, current_build, newest, number_of
+from perdure.supervisor.build import UNSAID, Build, newest, number_of
 from perdure.supervisor.control_socket import LINK_SOCKET
 from perdure.supervisor.deaths import DeathRecord, aside_of
 from perdure.supervisor.events import EventLog
@@ -302,12 +302,8 @@ class Hosts:
 
     def _readied(self, host: HostInstance, said: dict[str, Any]) -> None:
         host.ready = ready_of(said)
-        settings = self._settings
-        if host.ready.source:
-            host.build = Build(number_of(settings.state, host.ready.source), host.ready.source)
-        else:
-            games = [settings.config.game_path(game) for game in settings.config.games]
-            host.build = current_build(settings.state, games)
+        source = host.ready.source or UNSAID
+        host.build = Build(number_of(self._settings.state, source), source)
         host.instance.build = host.build.number
         self._left -= host.takes
         self._look.set()
