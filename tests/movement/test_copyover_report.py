@@ -98,8 +98,8 @@ def test_people_read_what_happened_what_is_true_and_what_to_do() -> None:
     aborted = done(outcome="aborted", aborted_at="boot", reason="host-2 exited with code 1", serving="host-1", by="ada")
     assert lines(aborted) == [
         (
-            "Copyover aborted: nothing was changed, it ended at boot; host-1 serves as before. host-2 exited with code 1. "
-            "Asked for by ada."
+            "Copyover aborted: nothing was changed, it ended at boot; host-1 serves as before. "
+            "host-2 exited with code 1. Asked for by ada."
         )
     ]
     partial = done(

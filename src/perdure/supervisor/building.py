@@ -28,7 +28,7 @@ class Lines:
         told: Called with each line, without controls.
     """
 
-    def __init__(self, told: Callable[[str], None]) -> None:
+    def __init__(self, told: Callable[[str], object]) -> None:
         self._told, self._rest, self._left = told, b"", LINES_MAX
 
     def feed(self, data: bytes) -> None:
@@ -65,7 +65,7 @@ class Builder:
         processes: Processes,
         state: Path,
         environ: Mapping[str, str],
-        told: Callable[[str], None],
+        told: Callable[[str], object],
         *,
         deadline_s: float = BUILD_S,
     ) -> None:

@@ -40,7 +40,7 @@ class History:
         interrupted: Those of them whose end nobody wrote down before this was made.
     """
 
-    def __init__(self, folder: Path, lost: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, lost: Callable[[str], object]) -> None:
         self._path, self._lost = folder / FILE_NAME, lost
         self.reports: list[CopyoverReport] = []
         self.interrupted: list[CopyoverReport] = []

@@ -15,6 +15,7 @@ import perdure
 from perdure.control import Handler
 from perdure.errors import ContractError, PerdureError
 from perdure.supervisor.control_socket import GATEWAY_METHODS, MERGED_METHODS, PATIENCE_S, ROOM_METHODS
+from perdure.supervisor.copyover import Copyovers
 from perdure.supervisor.hosts import ANSWER_S, Hosts
 from perdure.supervisor.instance import Instance
 from perdure.supervisor.settings import Settings
@@ -43,12 +44,15 @@ class Methods:
         settings: Settings,
         gateway: Instance,
         hosts: Hosts,
+        copyovers: Copyovers,
         listeners: Listeners,
+        *,
         stopping: asyncio.Event,
         order_stop: Callable[[str], None],
         order_kill: Callable[[], None],
     ) -> None:
         self._settings, self._gateway, self._hosts, self._listeners = settings, gateway, hosts, listeners
+        self._copyovers = copyovers
         self._stopping, self._order_stop, self._order_kill = stopping, order_stop, order_kill
         self._started_s = time.monotonic()
         self.build = 0
@@ -72,6 +76,7 @@ class Methods:
         return await self._gateway.ask(method, params, timeout_s=ANSWER_S)
 
     async def _reload(self, params: dict[str, Any]) -> Any:
+        self._refuse_while_moving("Nothing was reloaded")
         return await self._hosts.serving.ask("reload", params, timeout_s=PATIENCE_S["reload"])
 
     async def _version(self, _: dict[str, Any]) -> Any:
@@ -89,13 +94,24 @@ class Methods:
         answers = await asyncio.gather(*(instance.ask("log-level", params) for instance in asked.values()))
         return dict(zip(asked, answers, strict=True))
 
+    def _refuse_while_moving(self, what: str) -> None:
+        """Two movements do not meet (FM-51).
+
+        Raises:
+            ContractError: One is under way.
+        """
+        if self._copyovers.busy:
+            raise ContractError(f"{what}: {self._copyovers.busy} Try again when it is over.")
+
     # --- hosts ---
 
     async def _start_host(self, _: dict[str, Any]) -> Any:
+        self._refuse_while_moving("No host was started")
         host = await self._hosts.start(self._hosts.program())
         return {"name": host.name}
 
     async def _stop_host(self, params: dict[str, Any]) -> Any:
+        self._refuse_while_moving("No host was stopped")
         host = self._hosts.named(str(params.get("host")))
         if host is self._hosts.serving:
             raise ContractError(
@@ -130,6 +146,7 @@ class Methods:
                 _process(self._gateway, str(self._gateway.state)),
                 *(_process(host.instance, host.state) for host in self._hosts.all),
             ],
+            self._copyovers.status(),
             serving.get("last_recovery"),
         )
 

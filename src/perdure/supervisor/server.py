@@ -7,28 +7,34 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 import perdure
-from perdure.config import parse_address
+from perdure.config import load, parse_address
 from perdure.control_lines import EXIT_INTERNAL, EXIT_OK, EXIT_TAKEN
 from perdure.errors import PerdureError
 from perdure.ports import FaultPoint
+from perdure.supervisor.building import Builder
 from perdure.supervisor.console import Console
 from perdure.supervisor.control_socket import CONTROL_SOCKET, LINK_SOCKET, ControlSocket
+from perdure.supervisor.copyover import Copyovers
 from perdure.supervisor.events import Event, EventLog, sentence
+from perdure.supervisor.history import History
 from perdure.supervisor.hosts import Hosts
 from perdure.supervisor.instance import Boot, Instance, State, first_of
 from perdure.supervisor.methods import Methods
 from perdure.supervisor.output import Output
 from perdure.supervisor.plain import plain
 from perdure.supervisor.processes import Exit, Processes, kill_leftovers
+from perdure.supervisor.program_store import ProgramStore
 from perdure.supervisor.programs import environment, own_command
 from perdure.supervisor.settings import Keeper, Settings
 from perdure.supervisor.sockets import Listeners, SocketFolder
 from perdure.supervisor.status import greeting
+from perdure.supervisor.succession import Means
 
 GATEWAY = "gateway"
 GATEWAY_STOP_S = 7.0
@@ -58,6 +64,7 @@ class Supervisor:
         self, settings: Settings, keeper: Keeper, console: Console, now: Callable[[], str], fault: FaultPoint
     ) -> None:
         self._settings, self._keeper, self._console, self._fault = settings, keeper, console, fault
+        self._now_utc = now
         self._events = EventLog(settings.state, now)
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -98,13 +105,17 @@ class Supervisor:
         )
         hosts.open()
         self._gateway = self._new_gateway(link)
+        self._copyovers = copyovers = self._new_copyovers()
+        hosts.handlers.update(copyovers.host_handlers())
         self._methods = Methods(
-            settings, self._gateway, hosts, self._listeners, self._stopping, self._order_stop, self._order_kill
-        )
+            settings, self._gateway, hosts, copyovers, self._listeners,
+            stopping=self._stopping, order_stop=self._order_stop, order_kill=self._order_kill,
+        )  # fmt: skip
         self._events.emit("started", version=perdure.__version__, pid=os.getpid())
         self._events.follow(self._tell_players)
-        self._control = ControlSocket(self._methods.handlers(), self._events)
+        self._control = ControlSocket({**self._methods.handlers(), **copyovers.handlers()}, self._events)
         await self._control.open(control)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, copyovers.begin_by_signal)
         gateway = asyncio.create_task(self._gateway.run())
         greeting = asyncio.create_task(self._greet())
         await first_of(self._stopping.wait(), hosts.over.wait(), asyncio.wait([gateway]))
@@ -113,6 +124,24 @@ class Supervisor:
         self._events.emit("stopped")
         await self._control.close()
         return self._farewell()
+
+    def _new_copyovers(self) -> Copyovers:
+        settings, emit = self._settings, self._events.emit
+        means = Means(
+            hosts=self._hosts,
+            gateway=self._gateway,
+            owner=self._keeper.read,
+            events=self._events,
+            build=Builder(
+                self._processes, settings.state, settings.environ, lambda line: emit("copyover-build", line=line)
+            ),
+            programs=ProgramStore(settings.state),
+            fault=self._fault,
+            clock_s=time.monotonic,
+            load=lambda: load(settings.config.project),
+        )
+        history = History(settings.state, lambda reason: emit("copyover-history", reason=reason))
+        return Copyovers(means, history, self._now_utc)
 
     # --- the gateway ---
 
@@ -180,6 +209,7 @@ class Supervisor:
     async def _stop_all(self, gateway: asyncio.Task[None]) -> None:
         """Gateway first: its players' last events must reach the hosts before those close their journals."""
         self._stopping.set()
+        await first_of(self._copyovers.close(), self._hurry.wait())
         hosts_will_answer = any(host.instance.state is State.RUNNING for host in self._hosts.all)
         await self._gateway.stop(GATEWAY_STOP_S if hosts_will_answer else HURRY_S, self._hurry)
         try:

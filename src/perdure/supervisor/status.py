@@ -25,6 +25,7 @@ def status(
     listeners: Listeners,
     started_s: float,
     processes: Sequence[dict[str, Any]],
+    copyover: dict[str, Any],
     last_recovery: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The whole answer; `started_s` is on the monotonic clock."""
@@ -36,7 +37,7 @@ def status(
         "listening": {"telnet": [[address.host, address.port] for address in listeners.addresses()]},
         "uptime_s": round(time.monotonic() - started_s, 3),
         "processes": list(processes),
-        "copyover": {"state": "idle", "phase": None},
+        "copyover": copyover,
         "last_recovery": last_recovery,
     }
 

@@ -262,7 +262,7 @@ class Succession:
         self._keep_programs(successor)
 
     def _keep_programs(self, successor: HostInstance) -> None:
-        """Remember both, so that somebody can go back: the old one with the code that its rooms ran."""
+        """Remember both, each with the code that its source was made of, so that somebody can go back."""
         report = self._report
         old, new = report.program.from_, report.program.to
         for stored in (Stored(report.build.from_, old), Stored(successor.build.number, new)):
