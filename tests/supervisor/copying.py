@@ -119,6 +119,8 @@ class FakeHost(HostInstance):
 
     async def on_open(self, params: dict[str, Any]) -> Any:
         assert params["id"] not in self.open
+        if any(self.open.values()):
+            raise RemoteError("another movement is not over yet", exit=4)
         self.open[params["id"]] = True
         rooms = params["rooms"] if params["rooms"] is not None else self.rooms
         told = [{"room": r, "game": "game", "generation": "code-old", "epoch": 1, "c": 5, "bytes": 10} for r in rooms]
@@ -143,9 +145,7 @@ class FakeHost(HostInstance):
 
     async def on_close(self, params: dict[str, Any]) -> Any:
         self.open[params["id"]] = False
-        if params["gone"] and self.rooms:
-            raise RemoteError(f"{self.name} still has rooms", exit=4)
-        return {}
+        return {"rooms": self.rooms}
 
     async def on_recover(self, params: dict[str, Any]) -> Any:
         self.world.take(self, params["dead"])

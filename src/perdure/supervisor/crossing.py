@@ -14,6 +14,7 @@ from perdure.control_lines import NO_SERVER
 from perdure.errors import PerdureError, Unavailable
 from perdure.movement.copyover_report import CopyoverReport, KeptRoom
 from perdure.movement.copyover_rules import MovedRoom, aborted, outcome, pauses
+from perdure.movement.wording import listed
 from perdure.supervisor.host_instance import HostInstance
 from perdure.supervisor.hosts import Hosts
 from perdure.supervisor.legs import Leg
@@ -136,18 +137,21 @@ class Crossing:
                 await self.end(old)
 
     async def close_legs(self, old: HostInstance, *, gone: bool) -> bool:
-        """Tell an old host that it is over; whether it has taken note."""
+        """Tell an old host that it is over; whether it has no rooms."""
+        rooms: list[str] = []
         try:
             for leg in self.sides.legs:
                 if leg.source is old and leg.opened is not None:
-                    await leg.close(gone=gone)
+                    rooms = await leg.close(gone=gone)
         except PerdureError as error:
             if isinstance(error, Unavailable) and error.op == NO_SERVER:
                 await self.sides.wait_death(old)
             if not self.sides.died(old):
                 self.report.warnings.append(f"{old.name} stays as it is: {error}")
             return False
-        return True
+        if gone and rooms:
+            self.report.warnings.append(f"{old.name} stays: it still has {listed(rooms)}. Copy over again.")
+        return not rooms
 
     async def end(self, host: HostInstance) -> None:
         """End a host that has no rooms."""

@@ -92,9 +92,11 @@ class Leg:
         """The target, which was there before, drops its copies."""
         await self.target.ask("movement.forget", {"id": self.id}, timeout_s=CLOSE_S)
 
-    async def close(self, *, gone: bool) -> None:
-        """The source is as before; with `gone` it has no rooms, and will be stopped."""
-        await self.source.ask("movement.close", {"id": self.id, "gone": gone}, timeout_s=CLOSE_S)
+    async def close(self, *, gone: bool) -> list[str]:
+        """The source is as before; with `gone` it will be stopped. Returns the rooms that it has."""
+        params = {"id": self.id, "gone": gone}
+        answer = await self._ask(self.source, "movement.close", params, CLOSE_S, dict[str, list[str]])
+        return answer.get("rooms", [])
 
     async def _ask(self, host: HostInstance, method: str, params: dict[str, Any], timeout_s: float, kind: type[T]) -> T:
         answer = await host.ask(method, params, timeout_s=timeout_s)

@@ -136,6 +136,7 @@ class Trial:
             leg = Leg(f"{first.id}.rest", first.source, self._successor)
             self._sides.legs.append(leg)
             try:
+                await first.close(gone=False)  # a host has one movement open at a time
                 await leg.open(rest)
                 answers.append(await leg.prepare(target=code, disk=code is None))
             except PerdureError as error:
