@@ -140,7 +140,7 @@ ENDLESS: Mapping[str, Scenario] = {
             Player("g.2.1", 2, "A", ("k", "go B", "l")),
         ),
         (("g", 1), ("h", 1), ("g", 2)),
-        TWO_HOSTS, hosts=9, crashes=5, moves=5, breaks=3, bases=5, slow=True,
+        TWO_HOSTS, hosts=9, crashes=5, moves=5, breaks=3, bases=5, slow=True, ahead=True,
     ),
     "everything, and losses": Scenario(
         (
@@ -159,7 +159,7 @@ ENDLESS: Mapping[str, Scenario] = {
             Player("g.2.1", 2, "B", ("k", "go A", "ring", "l")),
         ),
         (("g", 1), ("h", 1), ("g", 2)),
-        TWO_HOSTS, hosts=8, crashes=5, moves=2, breaks=1, bases=2, slow=True, late=True,
+        TWO_HOSTS, hosts=8, crashes=5, moves=3, breaks=1, bases=2, slow=True, late=True, ahead=True, flaws=1,
         swaps=(
             Swap("2"), Swap("3"), Swap("1"), Swap("moodless", may_lose=True), Swap("3"), Swap("2"), Swap("1"),
             Swap("2", drop_orphans=True), Swap("moodless", may_lose=True), Swap("1"),
