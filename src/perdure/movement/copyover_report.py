@@ -241,15 +241,17 @@ def told(report: CopyoverReport) -> str:
 
 
 def _summary(report: CopyoverReport) -> str:
-    name = "Copyover test" if report.test else "Copyover"
+    outcome = "test passed" if report.outcome == "tested" else report.outcome
     who = f" Asked for by {report.by}." if report.by else ""
     why = f" {sentence(report.reason)}" if report.reason else ""
-    return f"{name} {report.outcome}: {_what(report)}{why}{who}"
+    return f"Copyover {outcome}: {_what(report)}{why}{who}"
 
 
 def _what(report: CopyoverReport) -> str:
     rooms = counted(report.rooms.moved, "room")
-    builds = f"build {report.build.to} instead of {report.build.from_}"
+    builds = f"build {report.build.to}"
+    if report.build.to != report.build.from_:
+        builds += f" instead of {report.build.from_}"
     match report.outcome:
         case "committed":
             return f"{report.serving} serves with {builds}; {rooms} moved{_pauses(report)}."

@@ -122,6 +122,14 @@ class Crossing:
             try:
                 self.report.reloads += await leg.finish(reload=leg is legs[-1], target=target)
             except PerdureError as error:
+                if isinstance(error, Unavailable) and error.op == NO_SERVER:
+                    await self.sides.wait_death(self.successor)
+                if died := self.sides.died(self.successor):
+                    self.report.warnings.append(
+                        f"{died} when all had moved; its program is started again, and recovers."
+                    )
+                    await self.sides.wait_running(self.successor)
+                    return
                 what = "could not load the code that is to come"
                 self.report.warnings.append(f"{self.successor.name} {what}: {error} Try: perdure reload")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from perdure.errors import PerdureError
+from perdure.errors import PerdureError, Unavailable
 from perdure.supervisor.host_instance import HostInstance
 from perdure.supervisor.hosts import Hosts
 
@@ -50,5 +50,7 @@ class Locks:
         try:
             await host.ask("movement.lock", params, timeout_s=LOCK_S)
         except PerdureError as error:
+            if not self._locked and isinstance(error, Unavailable):
+                return  # a host that starts anew has no locks
             what = f"was not told to lock {', '.join(self._locked)}" if self._locked else "was not told to lift locks"
             self._warnings.append(f"{host.name} {what}: {error}")
