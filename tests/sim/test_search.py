@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.sim.scenarios import ENDLESS, LARGE, SMALL
 from tests.sim.search import search, walk
 
-WALKS = 40
+WALKS = 20
 
 
 @pytest.mark.parametrize("name", SMALL)
