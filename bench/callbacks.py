@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.report import Goal, Report, Spread, main, number
@@ -64,6 +64,12 @@ class Touching:
 
     def wants_start(self) -> bool:
         return False
+
+    def vetoers(self) -> Sequence[str]:
+        return ()
+
+    def veto(self, callback: Callback, module: str) -> None:
+        raise NotImplementedError
 
     def explain(self, cause: Cause, error: BaseException) -> str:
         del cause

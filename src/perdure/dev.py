@@ -150,6 +150,7 @@ class Dev:
                 self._listeners,
                 self._started_s,
                 processes,
+                {"state": "idle", "phase": None},
                 host.recovery,
             )
 

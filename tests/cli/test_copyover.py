@@ -259,7 +259,7 @@ def test_whoever_schedules_is_told_when_it_begins(fake: Any) -> None:
 
 def test_what_was_said_before_is_no_progress(fake: Any) -> None:
     """Events of the copyover before this one are not shown."""
-    before = [{"event": {"seq": 1, "kind": "copyover-phase", "phase": "boot"}}, {"result": []}]
+    before: list[dict[str, Any]] = [{"event": {"seq": 1, "kind": "copyover-phase", "phase": "boot"}}, {"result": []}]
     assert fake(events=Said(before), copyover=encode(DONE)).run("copyover").err == ""
 
 

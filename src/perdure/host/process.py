@@ -58,8 +58,6 @@ from perdure.versions import SPOKEN
 
 Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
-NOTHING_TAKEN = {"rooms": 0, "aside": [], "records": 0, "rolled_back": 0}
-
 GATEWAY_GRACE_S = 60.0
 """A gateway that does not come back within this time has lost its sessions."""
 
@@ -107,7 +105,7 @@ class HostProcess:
         ask: Asks the supervisor: called with a method and its params.
 
     Attributes:
-        recovery: What it took when it began.
+        recovery: What it took when it last took rooms of dead hosts; None before that.
     """
 
     def __init__(
@@ -169,22 +167,24 @@ class HostProcess:
         self.host.mail.elsewhere = self._mail_elsewhere
         self.host.mail.tell_applied = lambda *letter: self._peers.tell({"kind": "mailed", "letter": letter})
         self.host.services[COPYOVER_SERVICE] = self._copyover_asked
-        self.recovery: dict[str, Any] = self.host.take_rooms() if serves else dict(NOTHING_TAKEN)
+        self.recovery: dict[str, Any] | None = None
         if serves:
+            self.recovery = self.host.take_rooms()
             owners.upgrade()
 
     async def start(self) -> None:
         """Serve: rooms run, the link connects, other hosts may."""
-        self.recovery["first_ms"] = process_age_ms()
+        first_ms = process_age_ms()
         self.host.start_rooms()
-        self.recovery["all_ms"] = process_age_ms()
+        all_ms = process_age_ms()
         self._link.connect()
         await self._peers.listen()
         for neighbour in sorted(self._dead.living):
             with suppress(PerdureError):  # it is just ending
                 await self._peers.channel(neighbour)
         self._collector.start()
-        if self._serves:
+        if self.recovery is not None:
+            self.recovery |= {"first_ms": first_ms, "all_ms": all_ms}
             self.notify({"kind": "recovered", **self.recovery})
             self._begin(self._load_what_is_on_disk())
             self._watch_all()
@@ -261,7 +261,14 @@ class HostProcess:
         for incarnation in dead:
             if incarnation not in owners:
                 self._dead.adopt(incarnation, self.owners.owned(incarnation))
-        return self.host.take_dead()
+        began_s = time.perf_counter()
+        taken = self.host.take_dead()
+        ms = round((time.perf_counter() - began_s) * 1e3, 1)
+        taken |= {"first_ms": ms, "all_ms": ms}
+        if taken["rooms"]:
+            self.recovery = taken
+            self.notify({"kind": "recovered", **taken})
+        return taken
 
     def _peer_methods(self) -> dict[str, Handler]:
         """What other hosts may ask."""

@@ -140,7 +140,7 @@ class Instance:
         else:
             process.terminate()
             await first_of(process.wait(), hurry.wait(), timeout_s=TERM_S)
-        self.kill("it did not end when it was told to")
+        self.kill("there was no time to end in order" if hurry.is_set() else "it did not end when it was told to")
         await first_of(process.wait(), timeout_s=EXIT_S)
 
     def kill(self, reason: str) -> None:
