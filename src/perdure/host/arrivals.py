@@ -21,7 +21,7 @@ from perdure.control import Channel
 from perdure.errors import ClaimLost, PerdureError, StorageError, one_line
 from perdure.host.host import Host
 from perdure.host.peers import Peers
-from perdure.host.running import Running
+from perdure.host.running import Identity, Running
 from perdure.host.taking import Stores
 from perdure.movement.move import Arriving, Offer
 from perdure.ports import Claim, FaultPoint, Owner
@@ -284,7 +284,7 @@ class Arrivals:
         running, room = copy.running, copy.running.room
         del self._copies[room.id]
         running.take(row)
-        running.paused = offer.paused
+        running.paused, running.skip = offer.paused, Identity(*offer.skip) if offer.skip else None
         self._host.arrived(running)
         self._peers.tell({"kind": "came", "room": room.id})
 

@@ -213,8 +213,9 @@ class Departures:
         room, owner = running.room, running.owner
         segment, end = self._stores.journal.position()
         return Offer(
-            room.id, owner, room.c, room.branch, room.value_hash(), room.acknowledged(), running.paused, segment, end
-        )
+            room.id, owner, room.c, room.branch, room.value_hash(), room.acknowledged(),
+            running.paused, running.skip, segment, end,
+        )  # fmt: skip
 
     def _named(self, rooms: Iterable[str] | None) -> list[Running]:
         ids = list(self._host.rooms) if rooms is None else rooms

@@ -35,6 +35,7 @@ class Offer(msgspec.Struct, frozen=True):
         value: Hash of the room's whole value, `Room.value_hash`.
         acknowledged: What no record says: which outputs and effects need not be sent again.
         paused: Whether an operator holds it.
+        skip: The input that an operator lets it step over: (c, session, j, n); None for none.
         segment, end: Up to where the owner's journal has its records.
     """
 
@@ -45,6 +46,7 @@ class Offer(msgspec.Struct, frozen=True):
     value: str
     acknowledged: Acknowledged
     paused: bool = False
+    skip: tuple[int, str, int, int] | None = None
     segment: int = 0
     end: int = 0
 
