@@ -98,6 +98,22 @@ def test_a_host_that_did_nothing_leaves_a_readable_journal(tmp_path: Path) -> No
     assert (dead.records(), dead.host, dead.boot_id, segments(tmp_path / "h")) == ([], "host-1", "boot-1", [])
 
 
+def test_a_journal_that_was_made_ready_has_its_space_before_the_first_record(tmp_path: Path) -> None:
+    """A host that takes rooms over waits for no disk in their pause; a full disk is known before it (FM-35)."""
+    faults = Faults()
+    journal = SegmentJournal(tmp_path / "h", "host-1", "boot-1", segment_bytes=SMALL, fault=faults)
+    faults.fail("store:allocate", errno.ENOSPC)
+    with pytest.raises(StorageError):
+        journal.get_ready()
+    faults.heal()
+    journal.get_ready()
+    faults.fail("store:allocate", errno.ENOSPC)
+    journal.get_ready()
+    journal.append("a", 1, record("a", 1))
+    journal.close()
+    assert (segments(tmp_path / "h"), read(tmp_path / "h").records()) == (["000001.seg"], [record("a", 1)])
+
+
 def test_a_clean_stop_is_told_from_a_death(tmp_path: Path) -> None:
     """Only `close(clean=True)` leaves the marker."""
     records = filled(tmp_path / "h", 5, clean=True)

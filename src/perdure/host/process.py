@@ -138,6 +138,8 @@ class HostProcess:
         bases = Bases(blobs, state.keys, clock, f"Perdure {perdure.__version__}{build_text}")
         dead = DeadHosts(state.journal, incarnation, claim=serves)
         journal = SegmentJournal(state.journal / incarnation, incarnation, boot_id(), fault=fault)
+        if not serves:  # in the pause of a move there is no time for it
+            journal.get_ready()
         stores = Stores(journal, owners, owners, bases, dead)
         self.host = Host(
             config, library, stores,

@@ -118,6 +118,15 @@ class SegmentJournal:
         """(number of the segment, offset) behind the last record; 0 and 0 before the first segment."""
         return (self._current.number, self._current.end) if self._current else (0, 0)
 
+    def get_ready(self) -> None:
+        """Take the space of the first segment now, so that the first append does not wait for the disk.
+
+        Raises:
+            StorageError: There is no space; nothing was allocated.
+        """
+        if self._current is None:
+            self._next_segment(0)
+
     def append(self, room: str, c: int, record: bytes) -> None:
         """Append so that the record survives this process.
 
