@@ -33,9 +33,9 @@ class Limits(msgspec.Struct, frozen=True):
 
     first_line_s: float = 30.0
     login_s: float = 180.0
-    clients_max: int = 8192
+    clients_max: int = 16_384
     per_address_max: int = 64
-    per_loopback_max: int = 8192
+    per_loopback_max: int = 16_384
     goodbye_s: float = 5.0
 
 
