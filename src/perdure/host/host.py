@@ -135,6 +135,7 @@ class Host:
         report = self.take_rooms()
         for id in self.rooms.keys() - before:
             self._start(self.rooms[id])
+            self._catch_up(self.rooms[id])
         self.mail.post_again()
         self.checkpoints.forget_dead()
         return report
