@@ -3,12 +3,12 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from perdure.cli.client import Client as Control
-from tests.e2e.checker import Report
+from tests.e2e.checker import Report, check
 from tests.e2e.clients import Client, LineClient, players
 from tests.e2e.programs import HALLS, ROOMS, Halls
 from tests.e2e.server import Server, serving, wait_until
@@ -35,8 +35,11 @@ class Played(NamedTuple):
 
     # --- talk ---
 
-    def talking(self, *, pause_s: float = 0.05, seed: int = 1) -> Any:
-        """Nine players talk inside the block, and the tenth walks and talks."""
+    def talking(self, *, pause_s: float = 0.05, seed: int = 1) -> AbstractContextManager[Talk]:
+        """Nine players talk inside the block, and the tenth walks and talks. What was said before is forgotten."""
+        for client in self.clients:
+            for lines in (client.sent, client.seen, client.heard):
+                lines.clear()
         return talking(self.clients, move=True, pause_s=pause_s, seed=seed, moves=MOVES)
 
     def hears(self, listener: str, speaker: str, text: str) -> bool | None:
@@ -50,8 +53,11 @@ class Played(NamedTuple):
 
     def checked(self, talk: Talk) -> Report:
         """What the checker says, which must be nothing bad."""
-        report = talk.report_of(self.hears)
-        assert report.complaints == []
+        talk.report_of(self.hears)
+        with suppress(AssertionError):
+            wait_until(lambda: not check(self.clients, self.hears).complaints, "all speech", look_s=0.1)
+        report = check(self.clients, self.hears)
+        assert report.complaints == [], report.complaints
         return report
 
     # --- copyovers ---
@@ -177,7 +183,7 @@ def visiting(server: Server, name: str, verb: str = "create") -> Iterator[Client
     client = LineClient(name, server.address)
     try:
         client.log_in(verb)
-        client.wait_for("Welcome")
+        client.wait_for(f", {name}.")  # welcome, or welcome back
         yield client
     finally:
         client.close()

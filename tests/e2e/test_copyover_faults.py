@@ -177,7 +177,7 @@ class Noise:
                     if number % 4:
                         one.wait_for(b"Name: ")
                     if number % 4 > 1:
-                        one.send(b"guest\r\nsay ha")
+                        one.send(b"guest\r\ncount ha")
                     if number % 4 > 2:
                         one.wait_for(b"Welcome to")
                         one.send(b"lf\r\nquit\r\n")

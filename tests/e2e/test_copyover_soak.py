@@ -140,10 +140,6 @@ def change_programs(folder: Path, count: int, until_s: float, seed: int, *, paus
     began_s = time.monotonic()
     with playing(folder) as halls:
         still = control(halls, seed, pause_s=pause_s)
-        for client in halls.clients:  # texts are unique within one talk
-            client.sent.clear()
-            client.seen.clear()
-            client.heard.clear()
         operator = Operator(halls, seed)
         with halls.talking(pause_s=pause_s, seed=seed) as talk:
             while operator.good + operator.bad < count and time.monotonic() - began_s < until_s:

@@ -121,6 +121,7 @@ class Arrivals:
             StorageError: Its journal cannot be followed.
         """
         self._fault("copyover:prepare")
+        self._rest()  # copies of this source are not to be ahead of what they are compared with
         channel = await self._peers.channel(source)
         segment, end = (await channel.request("follow"))["position"]
         tail = self._tails[source] = JournalTail(self._journals / source, segment, end)
@@ -168,9 +169,7 @@ class Arrivals:
         """Let go of all copies, and follow nobody any more."""
         for room in list(self._copies):
             self.refuse(room)
-        if self._following is not None:
-            self._following.cancel()
-            self._following = None
+        self._rest()
         for tail in self._tails.values():
             tail.close()
         self._tails.clear()
@@ -190,6 +189,12 @@ class Arrivals:
                     refused.append(Refused(id, problem))
                     self.refuse(id)
         return len(refused) - before
+
+    def _rest(self) -> None:
+        """Follow nobody for now."""
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
 
     def _follow(self) -> None:
         """Book what the other hosts recorded since the last time."""
