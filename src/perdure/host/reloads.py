@@ -218,6 +218,7 @@ class Reloads:
         """What comes after the build: code that is loaded is stored, recorded and swapped in."""
         report.needs_copyover = await self._in_thread(partial(changed_libraries, program, self._began_us))
         if order.dry_run:
+            report.tried = program.generation
             await self._rehearse(order, program, report)
             return
         if order.canary is not None and not self._may_try(order, program, report):

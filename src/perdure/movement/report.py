@@ -164,6 +164,7 @@ class ReloadReport(msgspec.Struct):
     Attributes:
         game: Its id in the configuration.
         generation: Which code served before, and which does now.
+        tried: Id of the code that a dry run looked at.
         trigger, by: What asked for it, and who (a player's name), if it was somebody.
         dry_run, atomic: How it was asked for. A dry run tells what would come of it.
         update: The game's update policy.
@@ -192,6 +193,7 @@ class ReloadReport(msgspec.Struct):
     generation: Generations = msgspec.field(default_factory=Generations)
     trigger: Trigger = "command"
     by: str = ""
+    tried: str = ""
     dry_run: bool = False
     atomic: bool = False
     update: Update = "now"
