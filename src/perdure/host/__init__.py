@@ -12,5 +12,6 @@ agenda       when which room is due
 mail         letters between rooms
 asks         questions to the outside
 links        the socket to the gateway
+weight       what a booting host leaves to the others
 guard        cuts a callback that exceeds its budget
 """

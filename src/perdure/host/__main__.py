@@ -1,8 +1,7 @@
 """The host process: ``python -m perdure.host`` under a supervisor, with PERDURE_BOOT.
 
 A successor boots beside a host that serves players. Everything heavy (imports, the games, copies of rooms) then
-happens in a thread of low weight, so that the players' processes have the processor when they want it. Linux
-weighs threads, not processes, and so it may leave that weight again: the main thread never had it.
+happens with low weight (`perdure.host.weight`), so that the players' processes have the processor when they want it.
 """
 
 from __future__ import annotations
@@ -15,18 +14,13 @@ import sys
 import threading
 from typing import Any
 
-NICE = 19
-"""The lowest weight: about 1/70 of a thread of normal weight (sched(7))."""
+from perdure.host.weight import lighten_session, lighten_thread
+
 SERVING = "perdure.host.serving"
 
 
-def be_nice() -> None:
-    """Give this thread the lowest weight. It cannot have another one afterwards."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-
-
 def _import_nicely() -> None:
-    be_nice()
+    lighten_thread()
     importlib.import_module(SERVING)
 
 
@@ -36,10 +30,11 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)  # the supervisor orders; a Ctrl-C reaches the whole terminal
     boot: dict[str, Any] = json.loads(os.environ["PERDURE_BOOT"])
     if boot.get("niced"):
+        lighten_session()
         importing = threading.Thread(target=_import_nicely, name="perdure-boot")
         importing.start()
         importing.join()
-    code: int = importlib.import_module(SERVING).run(boot, be_nice)
+    code: int = importlib.import_module(SERVING).run(boot)
     return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from perdure.errors import ContractError
 from perdure.host import surveys
 from perdure.host.process import HostProcess
 from perdure.host.running import HostedProgram
+from perdure.host.weight import AGAIN_S, restore_session
 from perdure.logs import set_level
 from perdure.movement.order import order_of
 from perdure.movement.report import ReloadReport, encode
@@ -118,6 +120,8 @@ def _movement(process: HostProcess) -> Mapping[str, Handler]:
         prepared = await arrivals.prepare(str(params["source"]["incarnation"]), params["rooms"])
         target = params.get("target")
         reports = await process.rehearse(target) if target or params.get("disk") else []
+        while not restore_session():  # players wait for the rest
+            await asyncio.sleep(AGAIN_S)
         return prepared | _of_the_code(reports, prepared["refused"])
 
     async def move(params: dict[str, Any]) -> Any:
@@ -158,7 +162,7 @@ def _of_the_code(reports: list[ReloadReport], refused: list[dict[str, Any]]) -> 
     """What a rehearsal of the code that is to come says, for the answer to `movement.prepare`."""
     failed = [_failure(report) for report in reports]
     return {
-        "code": {report.game: report.generation.to for report in reports},
+        "code": {report.game: report.tried or report.generation.to for report in reports},
         "failed": " ".join(filter(None, failed)),
         "migrations": [each for report in reports for each in msgspec.to_builtins(report.migrations)],
         "refused": [*refused, *(each for report in reports for each in msgspec.to_builtins(report.rooms.refused))],

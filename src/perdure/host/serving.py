@@ -7,7 +7,6 @@ import gc
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from perdure.faults import Faults
 from perdure.host.control import methods
 from perdure.host.guard import SignalGuard
 from perdure.host.process import HostProcess, WallClock, said_of_this_program
+from perdure.host.weight import lighten_thread
 from perdure.slot import Slot
 from perdure.store.files import StateDir
 
@@ -33,12 +33,8 @@ ASK_S = 7200.0
 """Longest wait for the supervisor: a copyover that was asked for in a game is answered when it is over."""
 
 
-async def serve(boot: dict[str, Any], be_nice: Callable[[], None]) -> int:
-    """Serve until told to stop; returns the exit code.
-
-    Args:
-        be_nice: Gives the thread that calls it a low weight.
-    """
+async def serve(boot: dict[str, Any]) -> int:
+    """Serve until told to stop; returns the exit code."""
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
     channel: Channel | None = None
@@ -75,7 +71,7 @@ async def serve(boot: dict[str, Any], be_nice: Callable[[], None]) -> int:
     channel = await open_channel_fd(boot["control_fd"], handlers, lambda _: None)
     serving = loop.create_task(channel.serve())
     serving.add_done_callback(lambda _: end())  # the supervisor is gone
-    niced = ThreadPoolExecutor(1, "perdure-boot", be_nice) if boot.get("niced") else None
+    niced = ThreadPoolExecutor(1, "perdure-boot", lighten_thread) if boot.get("niced") else None
     settings = config.load(boot["project"])
     said = await loop.run_in_executor(niced, said_of_this_program, settings, boot.get("target"))
     build = partial(
@@ -98,13 +94,13 @@ def build_number(boot: dict[str, Any], source: str) -> int:
     return newest if source == boot.get("build_source", source) else newest + 1
 
 
-def run(boot: dict[str, Any], be_nice: Callable[[], None]) -> int:
+def run(boot: dict[str, Any]) -> int:
     """Serve as the boot document says; returns the exit code."""
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()
     try:
         logs.setup(boot["name"], StateDir.attach(boot["state"]).path, boot.get("log_level", "info"))
-        return uvloop.run(serve(boot, be_nice))
+        return uvloop.run(serve(boot))
     except PerdureError as error:
         sys.stderr.write(f"{error}\n")
         return exit_code(error)
