@@ -457,7 +457,8 @@ class _Gateway:
             notify=lambda session, text: self.told.append((session, text)),
             over=lambda session, reason: self.ended.append(session),
         )
-        self.end.sessions.update(frozen.sessions)
+        for session, presence in frozen.sessions.items():
+            self.end.place(session, presence)
         self.end.routes.update({room: Route(*route) for room, route in frozen.routes.items()})
 
     def step(self) -> GatewayStep:

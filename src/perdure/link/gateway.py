@@ -7,7 +7,7 @@ dead or moving acknowledges nothing, and the tail waits (G6): there is no state 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 
 import msgspec
 
@@ -92,6 +92,7 @@ class GatewayEnd:
         self.gateway, self.epoch, self.fallback = gateway, epoch, fallback
         self.sessions: dict[str, Presence] = {}
         self.routes: dict[str, Route] = {}
+        self._rooms: dict[str, dict[str, Presence]] = {}  # who is where: an announcement of a room concerns only them
         self._hosts: dict[str, Link] = {}
         self._builds: dict[Link, str] = {}
         self._replaced: set[Link] = set()
@@ -101,8 +102,14 @@ class GatewayEnd:
 
     def enter(self, session: str, room: str, join: Join) -> None:
         """Begin a session with its first seat, in `room`."""
-        self.sessions[session] = presence = Presence(room, 1, join)
+        presence = Presence(room, 1, join)
+        self.place(session, presence)
         self._append(session, presence, 0, join)
+
+    def place(self, session: str, presence: Presence) -> None:
+        """Take a session as it stands."""
+        self.sessions[session] = presence
+        self._rooms.setdefault(presence.room, {})[session] = presence
 
     def submit(self, session: str, body: Input | Resize) -> None:
         """The player did something. It will be applied exactly once, in this order (G1)."""
@@ -192,6 +199,8 @@ class GatewayEnd:
         lost_history = known is not None and up.branch > known.branch
         for session, presence in list(self._in_room(up.room)):
             j, applied = up.seats.get(session, (0, -1))
+            if j == presence.j and not presence.tail and not lost_history:
+                continue  # both sides agree, as they do on nearly all of ten thousand
             first = presence.tail[0][0] if presence.tail else presence.next_n
             joined = first > 0
             begun = joined or presence.last > 0
@@ -257,6 +266,8 @@ class GatewayEnd:
 
     def _reseat(self, session: str, presence: Presence, room: str, *, after: int) -> None:
         """G5: a new seat in `room`; what was typed ahead, the events beyond `after`, moves with the player."""
+        self._leave_room(session, presence)
+        self._rooms.setdefault(room, {})[session] = presence
         ahead = [body for n, body in presence.tail if n > after]
         presence.room, presence.j = room, presence.j + 1
         presence.last = presence.shown = 0
@@ -277,6 +288,7 @@ class GatewayEnd:
 
     def _end(self, session: str, presence: Presence, reason: str) -> None:
         del self.sessions[session]
+        self._leave_room(session, presence)
         self._to_room(presence.room, SeatGone(presence.room, session, presence.j))
         self._over(session, reason)
 
@@ -299,5 +311,11 @@ class GatewayEnd:
         if route is not None and route.link is not None:
             self._send(route.link, message)
 
-    def _in_room(self, room: str) -> Iterator[tuple[str, Presence]]:
-        return ((session, presence) for session, presence in self.sessions.items() if presence.room == room)
+    def _leave_room(self, session: str, presence: Presence) -> None:
+        here = self._rooms[presence.room]
+        del here[session]
+        if not here:
+            del self._rooms[presence.room]
+
+    def _in_room(self, room: str) -> Iterable[tuple[str, Presence]]:
+        return self._rooms.get(room, {}).items()
