@@ -199,7 +199,8 @@ OTHER_ROW = """        cells = next(iter(running.room.cells.values()))
             cells.book(key, None)
         cells.book("stranger", b"\\x01\\x00\\x81\\xa1n\\x01")
 """
-ADD_OTHER_ROW = Change("host/arrivals.py", "        self.source, self.running = source, running\n", OTHER_ROW)
+COPIED = "        self.source, self.running = source, running\n"
+ADD_OTHER_ROW = Change("host/arrivals.py", COPIED, COPIED + OTHER_ROW)
 NEW_ROW_TYPE = "n: int = 0\n    # more fields"
 
 
@@ -216,7 +217,7 @@ def boots(code: str) -> Callable[[Halls], None]:
 BROKEN: Mapping[str, Broken] = {
     "missing": Broken("boot", "there is no program", runs("/nowhere/python")),
     "no-program": Broken("boot", "Exec format error", lambda halls: runs(str(no_program(halls)))(halls)),
-    "exits": Broken("boot", "exited with status 1", runs("/bin/false")),
+    "exits": Broken("boot", "exited with code 1", runs("/bin/false")),
     "raises-at-import": Broken(
         "boot",
         "RuntimeError: arranged",

@@ -77,7 +77,7 @@ SHORT = [
     Case(old="copyover:offer=raise@6", outcome="partial", serves="new"),
     recovered("stop=kill@6"),
     recovered("offer=kill"),
-    Case(new="copyover:verify=raise", old="copyover:abort=kill", outcome="committed", serves="new"),
+    Case(new="copyover:verify=kill", old="copyover:abort=kill", at="commit"),
     Case(new="store:owner-commit=raise", at="commit"),
 ]
 LONG = [
@@ -113,9 +113,9 @@ LONG = [
     recovered("offer=kill@6"),
     recovered("offer=hang"),
     recovered("offer=exit@10"),
-    Case(new="copyover:verify=raise", old="copyover:abort=raise", at="verify"),
+    Case(new="copyover:verify=kill", old="copyover:abort=raise", at="verify"),
     Case(new="copyover:verify=hang", old="copyover:abort=kill", outcome="committed", serves="new"),
-    Case(new="copyover:commit=raise", old="copyover:abort=exit", outcome="committed", serves="new"),
+    Case(new="copyover:commit=exit", old="copyover:abort=exit", at="commit"),
 ]
 
 
@@ -149,10 +149,21 @@ def cases(name: str, short: Iterable[Any], long: Iterable[Any]) -> pytest.MarkDe
 
 
 @pytest.fixture(scope="module")
-def halls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """Halls for all cases, one after the other."""
     with playing(tmp_path_factory.mktemp("f")) as played:
         yield played
+
+
+@pytest.fixture
+def halls(served: Played) -> Iterator[Played]:
+    """They have one host, which meets no fault any more."""
+    yield served
+    served.halls.mend()
+    served.halls.configure()
+    while served.copyover(quiet=True)["outcome"] != "committed":  # a host that was armed may meet it once more
+        pass
+    assert sum(name.startswith("host") for name in served.processes()) == 1
 
 
 def armed(fault: str) -> list[str]:
@@ -228,7 +239,7 @@ def serving(halls: Played) -> str:
 
 
 def meet(halls: Played, case: Case) -> None:
-    """Arrange it, copy over, look what came of it, and copy over to a whole program."""
+    """Arrange it, copy over, and look what came of it."""
     if case.old:
         halls.halls.configure(armed(case.old))
         halls.committed(quiet=True)
@@ -241,10 +252,6 @@ def meet(halls: Played, case: Case) -> None:
     if case.outcome != "aborted":
         assert len(kept) + report["rooms"]["moved"] == len(ROOMS), report["rooms"]
         assert {id: halls.rooms()[id]["host"] for id in kept} == kept, report["rooms"]
-    halls.halls.configure()
-    if case.outcome != "aborted" or case.old:
-        halls.committed(quiet=True)
-    assert sum(name.startswith("host") for name in halls.processes()) == 1
 
 
 @cases("case", SHORT, LONG)
@@ -262,11 +269,7 @@ def test_a_broken_successor_changes_nothing(halls: Played, name: str) -> None:
     broken = {**BROKEN, **SLOW}[name]
     before = halls.processes()
     broken.make(halls.halls)
-    try:
-        report = under_talk(halls)
-    finally:
-        halls.halls.mend()
-        halls.halls.configure()
+    report = under_talk(halls)
     assert (report["outcome"], report["aborted_at"]) == ("aborted", broken.at), report
     assert broken.says in report["reason"], report["reason"]
     assert halls.processes() == before
@@ -288,8 +291,15 @@ def test_an_old_host_that_dies_in_the_successors_step(halls: Played, step: str) 
     halls.halls.use_build(at_step(step, kill_old(halls)))
     report = under_talk(halls)
     assert (report["outcome"], report["rooms"]["moved"]) == ("committed", len(ROOMS)), report
-    halls.halls.configure()
-    halls.committed()
+
+
+def test_an_old_host_that_dies_while_it_takes_a_room_back(halls: Played) -> None:
+    """The successor is late, and still claims the room that it was offered, while it recovers all of them (I1)."""
+    halls.halls.configure(armed("copyover:abort=kill"))
+    halls.committed(quiet=True)
+    halls.halls.use_build(at_step("verify", "await asyncio.sleep(0.7)"))
+    report = under_talk(halls)
+    assert (report["outcome"], report["rooms"]["moved"]) == ("committed", len(ROOMS)), report
 
 
 @cases("step", ["commit"], ["verify", "route", "release"])
@@ -298,8 +308,6 @@ def test_both_sides_die_in_one_step(halls: Played, step: str) -> None:
     halls.halls.use_build(at_step(step, f"{kill_old(halls)}; os.kill(os.getpid(), 9)"))
     report = under_talk(halls)
     assert report["outcome"] in ("aborted", "partial", "committed"), report
-    halls.halls.configure()
-    halls.committed()
 
 
 # --- servers of their own ---

@@ -106,6 +106,7 @@ class Arrivals:
         self._following: asyncio.TimerHandle | None = None
         self._claims: list[Waiting] = []
         self._committing: asyncio.Task[None] | None = None
+        self._deciding: set[asyncio.Task[dict[str, Any]]] = set()
 
     # -- copies ------------------------------------------------------------------------------------
 
@@ -166,9 +167,10 @@ class Arrivals:
             tail.close()
 
     def forget(self) -> None:
-        """Let go of all copies, and follow nobody any more."""
-        for room in list(self._copies):
-            self.refuse(room)
+        """Let go of all copies, but for those that are just being decided, and follow nobody any more."""
+        for room, copy in list(self._copies.items()):
+            if not copy.offered:
+                self.refuse(room)
         self._rest()
         for tail in self._tails.values():
             tail.close()
@@ -245,11 +247,19 @@ class Arrivals:
     async def offer(self, params: dict[str, Any]) -> dict[str, Any]:
         """Steps verify, commit and route of the room that another host offers.
 
+        They are done to their end even if that host dies, and nobody waits for the answer any more: a room that is
+        ours by its row has to run.
+
         Returns: when it came and when it ran (on `time.perf_counter`), and how long the steps took; or at which
             step it was refused, and why.
         """
+        deciding = self._loop.create_task(self._decide(msgspec.convert(params, Offer), str(params["peer"])))
+        self._deciding.add(deciding)
+        deciding.add_done_callback(self._deciding.discard)
+        return await asyncio.shield(deciding)
+
+    async def _decide(self, offer: Offer, source: str) -> dict[str, Any]:
         came_s = time.perf_counter()
-        offer, source = msgspec.convert(params, Offer), str(params["peer"])
         copy = self._copies.get(offer.room)
         if copy is None or copy.source != source:
             return _refusal("verify", f"there is no copy of room {offer.room} here")
