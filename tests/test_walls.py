@@ -20,7 +20,7 @@ SOURCE = REPOSITORY / "src" / "perdure"
 # Importable by all: the taxonomy of errors, what the core needs of the world, and the table of versions.
 COMMON = {"errors", "ports", "versions"}
 # What the processes share.
-SHARED = {"build", "faults", "config", "control", "control_lines", "logs", "slot"}
+SHARED = {"build", "collector", "faults", "config", "control", "control_lines", "logs", "slot"}
 
 # Part of the package -> the parts that it may import, itself aside. A dotted name on the right opens only that
 # module; a dotted row narrows what its part may do.
@@ -41,8 +41,9 @@ WALLS: dict[str, set[str]] = {
     "games": COMMON | {"room", "live", "snapshot", "tomlfile"},
     "store": COMMON | {"snapshot", "faults"},
     "cluster": COMMON | {"snapshot", "faults"},
-    # SHARED: where a test makes a process fail, its settings, its channel, what it executes just now
+    # SHARED: where a test makes a process fail, its settings, its channel, what it executes just now, its garbage
     "build": set(),
+    "collector": set(),
     "faults": {"errors"},
     "config": {"errors", "tomlfile"},
     # (of config and games: what people write in TOML, and how it is refused)

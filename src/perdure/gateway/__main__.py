@@ -7,6 +7,7 @@ for an orderly end (SIGTERM, SIGINT) reach the whole process group and are the s
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ import structlog
 import uvloop
 
 from perdure import config, logs
+from perdure.collector import Collector
 from perdure.control import open_channel_fd
 from perdure.errors import ContractError
 from perdure.faults import Faults
@@ -96,6 +98,8 @@ async def serve(boot: Boot) -> None:
     channel = await open_channel_fd(boot.control_fd, handlers, _ignore)
     serving = asyncio.create_task(channel.serve())
     gateway.start()
+    collector = Collector(loop, lambda: gateway.busy_s)
+    collector.start()
     channel.notify({"kind": "ready"})
     log.info("serving", epoch=boot.epoch)
     order = asyncio.create_task(stopped.wait())
@@ -104,6 +108,7 @@ async def serve(boot: Boot) -> None:
         log.error("control channel broken", error=str(error))
     await channel.drained()  # the answer to `stop` is written already: its task set the event, then answered
     channel.close()
+    collector.close()
     gateway.abort()
 
 
@@ -129,6 +134,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     boot = msgspec.json.decode(os.environ["PERDURE_BOOT"], type=Boot)
     logs.setup("gateway", Path(boot.state), boot.log_level)
+    gc.freeze()
     uvloop.run(serve(boot))
     return 0
 

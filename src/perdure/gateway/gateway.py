@@ -91,6 +91,12 @@ class Gateway:
         emit: Called with each event for the server's event log.
         fault: Called at this package's fault points.
         limits: Deadlines and counts.
+
+    Attributes:
+        sessions: All there are, by id.
+        clients: Connections, with their sessions while they have one.
+        links: To hosts.
+        busy_s: When a client or a host said something last, on `time.perf_counter`.
     """
 
     def __init__(
@@ -126,6 +132,7 @@ class Gateway:
         self.sessions: dict[str, Session] = {}
         self.clients: dict[Client, Session | None] = {}
         self.links: set[HostLink] = set()
+        self.busy_s = 0.0
         self._players: dict[str, Session] = {}  # by the stable identity of who plays
         self._deferred: dict[str, tuple[Session, AccountRow]] = {}
         self._paused: set[Client] = set()
@@ -243,6 +250,7 @@ class Gateway:
 
     def received(self, client: Client) -> None:
         """The client sent something."""
+        self.busy_s = time.perf_counter()
         self._pump(client)
         self._soon(client)  # telnet may have replied
 
@@ -605,6 +613,7 @@ class Gateway:
 
     def arrived(self, link: HostLink, messages: list[Message]) -> None:
         """A host said something; whoever waited for an acknowledgement may go on."""
+        self.busy_s = time.perf_counter()
         try:
             for message in messages:
                 self._end.receive(link, message)

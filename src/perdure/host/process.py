@@ -18,13 +18,13 @@ import structlog
 
 import perdure
 from perdure.build import program_source
+from perdure.collector import Collector
 from perdure.config import Config
 from perdure.control import Handler
 from perdure.errors import PeerError, PerdureError, one_line
 from perdure.games.python.own import COPYOVER_SERVICE
 from perdure.host.arrivals import Arrivals
 from perdure.host.bases import Bases
-from perdure.host.collector import Collector
 from perdure.host.departures import Departures
 from perdure.host.host import Host
 from perdure.host.library import Library
