@@ -132,7 +132,7 @@ class Halls:
         """The next host is of another virtual environment, and another Perdure if it has a version; its interpreter."""
         source = build(self.fresh("build"), version=version) if version else SOURCE.parent
         interpreter = venv(self.fresh("venv"), source)
-        self.configure(command(interpreter))
+        self.configure(command(interpreter, source))
         return interpreter
 
 

@@ -86,7 +86,7 @@ class FakeHost(HostInstance):
             "0.1", source, "3.11.7", "/bin/python", link=[1, 2], snapshot=[1, 1], control=[1, 2],
             generations={"game": f"code-{source}"},
         )  # fmt: skip
-        self.instance = SimpleNamespace(was_ready=True, state=State.RUNNING, kill=self.kill)  # type: ignore[assignment]
+        self.instance = SimpleNamespace(was_ready=True, state=State.RUNNING, last="", kill=self.kill)  # type: ignore[assignment]
         self.incarnation = f"{name}-{next(world.numbers)}"
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.locked: list[str] = []

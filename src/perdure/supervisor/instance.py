@@ -70,6 +70,7 @@ class Instance:
         build: Number of the build that the newest incarnation is; 0 while that is not known.
         was_ready: Whether any incarnation ever got ready.
         how: How the newest incarnation ended, or why there is none; "" while it runs.
+        last: The last line that it had written then.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Instance:
         self.process: Process | None = None
         self.build = 0
         self.was_ready = False
-        self.how = self._killed_for = ""
+        self.how = self.last = self._killed_for = ""
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -194,7 +195,7 @@ class Instance:
         tasks = [asyncio.create_task(work) for work in (self._serve(channel), self._feel_pulse(process, channel))]
         self.how = str(await process.wait())
         ordered = self._ordered.is_set()
-        last = plain(self.output.tail().strip().rpartition("\n")[2])[:300]
+        self.last = last = plain(self.output.tail().strip().rpartition("\n")[2])[:300]
         self._channel = None
         channel.close()
         for task in tasks:

@@ -114,7 +114,8 @@ class Sides:
             self.let_serve(self.successor)
 
     async def _successor_died(self, successor: HostInstance, exit: Exit) -> None:
-        reason = f"the successor {successor.name} {exit}"
+        last = successor.instance.last
+        reason = f"the successor {successor.name} {exit}" + (f": {last}" if last else "")
         self._note_death(successor, reason)
         if not self.moving:
             self.break_off(f"{reason}. Why: logs/{successor.name}.log in the state folder.")
