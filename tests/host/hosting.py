@@ -208,6 +208,11 @@ class Shelf:
     def current(self, game: str) -> Toy:
         return self._games[game]
 
+    def held(self, game: str, generation: str) -> Toy:
+        program = self.at(game, generation)
+        program.hold()
+        return program
+
     def at(self, game: str, generation: str) -> Toy:
         return self._others.get(generation, self._games[game])
 

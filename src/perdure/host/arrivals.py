@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from perdure.control import Channel
-from perdure.errors import ClaimLost, PerdureError, StorageError, one_line
+from perdure.errors import ClaimLost, PerdureError, StorageError, Unavailable, one_line
 from perdure.host.host import Host
 from perdure.host.peers import Peers
 from perdure.host.running import Identity, Running
@@ -31,6 +31,8 @@ from perdure.store.tail import JournalTail
 
 FOLLOW_S = 0.02
 """How often the records of the other host are looked for."""
+HELLO_S = 2.0
+"""How long a gateway that has the players may take to be heard of."""
 FOLLOWED_MAX = 500
 """Records that are booked at a time: about 5 ms."""
 COMPARED = 20
@@ -39,6 +41,43 @@ ROOMS_TOLD = 50
 """After so many copies the progress is told."""
 
 T = TypeVar("T")
+
+
+class Source(msgspec.Struct):
+    """A host whose rooms are to come, as it says itself.
+
+    Attributes:
+        incarnation: Who it is.
+        position: Where its journal stood when it began to write down everything.
+        gateways: Those that have its players.
+    """
+
+    incarnation: str
+    position: tuple[int, int]
+    gateways: list[str]
+
+
+class Described(msgspec.Struct):
+    """A room that is to come, and the code that it runs."""
+
+    room: str
+    game: str
+    generation: str
+
+
+class Taken(msgspec.Struct):
+    """How the room of an offer was taken, in milliseconds for each step; or why it was not.
+
+    Attributes:
+        came_s, ran_s: When the offer came and the room ran, on `time.perf_counter`, which is the machine's.
+        at, refused: At which step it ended, and why.
+    """
+
+    came_s: float = 0.0
+    ran_s: float = 0.0
+    steps: dict[str, float] = {}
+    at: str = ""
+    refused: str = ""
 
 
 class Refused(msgspec.Struct):
@@ -78,7 +117,8 @@ class Arrivals:
         journals: The folder with the journals of all incarnations.
         incarnation: This host's.
         copied: Makes a copy of a room: called with its id, game and generation, in a thread.
-        executor: Where copies are made: the thread that leaves the processor to the players.
+        executor: Where copies are made while nothing runs here: the thread that leaves the processor to the players.
+            It would hold the interpreter and wait for a processor, were there rooms that need both.
         failed: Called with a reason when this host cannot go on.
         notify: Called with events for the event log.
     """
@@ -106,31 +146,28 @@ class Arrivals:
         self._following: asyncio.TimerHandle | None = None
         self._claims: list[Waiting] = []
         self._committing: asyncio.Task[None] | None = None
-        self._deciding: set[asyncio.Task[dict[str, Any]]] = set()
+        self._deciding: set[asyncio.Task[Taken]] = set()
 
     # -- copies ------------------------------------------------------------------------------------
 
-    async def prepare(self, source: str, rooms: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    async def prepare(self, of: Source, rooms: Sequence[Described]) -> dict[str, Any]:
         """Copy these rooms of another host, follow it, and compare every copy with its room.
 
-        Args:
-            source: The other host's incarnation.
-            rooms: room, game and generation of each.
-
         Raises:
-            Unavailable: The other host does not answer.
+            Unavailable: The other host, or a gateway that has its players, does not answer.
             StorageError: Its journal cannot be followed.
         """
         self._fault("copyover:prepare")
         self._rest()  # copies of this source are not to be ahead of what they are compared with
+        source = of.incarnation
         channel = await self._peers.channel(source)
-        segment, end = (await channel.request("follow"))["position"]
-        tail = self._tails[source] = JournalTail(self._journals / source, segment, end)
+        await self._hear(of.gateways)
+        tail = self._tails[source] = JournalTail(self._journals / source, *of.position)
         refused: list[Refused] = []
         for index, each in enumerate(rooms):
-            id = str(each["room"])
+            id = each.room
             try:
-                running = await self._in_thread(self._copied, id, str(each["game"]), str(each["generation"]))
+                running = await self._in_thread(self._copied, id, each.game, each.generation)
             except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
                 reason = str(error) if isinstance(error, PerdureError) else one_line(error)
                 refused.append(Refused(id, reason))
@@ -175,6 +212,18 @@ class Arrivals:
         for tail in self._tails.values():
             tail.close()
         self._tails.clear()
+
+    async def _hear(self, gateways: Sequence[str]) -> None:
+        """Make sure that players can be reached from here: a successor that is deaf must not get a room (FM-9).
+
+        Raises:
+            Unavailable: A gateway has not said hello.
+        """
+        until_s = self._loop.time() + HELLO_S
+        while missing := [name for name in gateways if name not in self._host.gateways]:
+            if self._loop.time() > until_s:
+                raise Unavailable(f"{', '.join(missing)} does not answer the successor", op="copyover:prepare")
+            await asyncio.sleep(FOLLOW_S)
 
     async def _compare(self, source: str, channel: Channel, refused: list[Refused]) -> int:
         """Compare the copies with their rooms, which go on; those that differ are refused. Returns how many did."""
@@ -244,38 +293,35 @@ class Arrivals:
 
     # -- one room ----------------------------------------------------------------------------------
 
-    async def offer(self, params: dict[str, Any]) -> dict[str, Any]:
+    async def offer(self, offer: Offer, source: str) -> Taken:
         """Steps verify, commit and route of the room that another host offers.
 
         They are done to their end even if that host dies, and nobody waits for the answer any more: a room that is
         ours by its row has to run.
-
-        Returns: when it came and when it ran (on `time.perf_counter`), and how long the steps took; or at which
-            step it was refused, and why.
         """
-        deciding = self._loop.create_task(self._decide(msgspec.convert(params, Offer), str(params["peer"])))
+        deciding = self._loop.create_task(self._decide(offer, source))
         self._deciding.add(deciding)
         deciding.add_done_callback(self._deciding.discard)
         return await asyncio.shield(deciding)
 
-    async def _decide(self, offer: Offer, source: str) -> dict[str, Any]:
+    async def _decide(self, offer: Offer, source: str) -> Taken:
         came_s = time.perf_counter()
         copy = self._copies.get(offer.room)
         if copy is None or copy.source != source:
-            return _refusal("verify", f"there is no copy of room {offer.room} here")
+            return Taken(at="verify", refused=f"there is no copy of room {offer.room} here")
         copy.offered = True
         await self._step(source, offer.room, "verify")
         arriving = Arriving(self._incarnation)
         problem = self._verified(copy, arriving, offer)
         if problem:
             self.refuse(offer.room)
-            return _refusal("verify", problem)
+            return Taken(at="verify", refused=problem)
         verified_s = time.perf_counter()
         await self._step(source, offer.room, "commit")
         row = await self._commit(arriving.commit())
         if arriving.committed(row) != "ours" or offer.room in self._host.rooms:  # recovered, its owner being dead
             self.refuse(offer.room)
-            return _refusal("commit", "the owner row changed before the room was taken")
+            return Taken(at="commit", refused="the owner row changed before the room was taken")
         committed_s = time.perf_counter()
         await self._step(source, offer.room, "route")
         assert row is not None
@@ -287,7 +333,7 @@ class Arrivals:
             "commit": (committed_s - verified_s) * 1e3,
             "route": (ran_s - committed_s) * 1e3,
         }
-        return {"came_s": came_s, "ran_s": ran_s, "steps": steps}
+        return Taken(came_s, ran_s, steps)
 
     async def _step(self, source: str, room: str, step: str) -> None:
         """Tell the old owner, if it is still there, which step begins: so it knows where we ended if we do."""
@@ -297,9 +343,11 @@ class Arrivals:
 
     def _take(self, copy: Copy, offer: Offer, row: Owner) -> None:
         running, room = copy.running, copy.running.room
-        del self._copies[room.id]
+        self._copies.pop(room.id, None)
         running.take(row)
         running.paused, running.skip = offer.paused, Identity(*offer.skip) if offer.skip else None
+        running.replayed = dict(offer.replayed)
+        running.asked_at = copy.source
         self._host.arrived(running)
         self._peers.tell({"kind": "came", "room": room.id})
 
@@ -312,12 +360,14 @@ class Arrivals:
         return await waiting.decided
 
     async def _commit_all(self) -> None:
-        while self._claims:
-            group, self._claims = self._claims, []
-            rows = await self._loop.run_in_executor(None, self._claim, [waiting.claim for waiting in group])
-            for waiting, row in zip(group, rows, strict=True):
-                if not waiting.decided.done():
+        try:
+            while self._claims:
+                group, self._claims = self._claims, []
+                rows = await self._loop.run_in_executor(None, self._claim, [waiting.claim for waiting in group])
+                for waiting, row in zip(group, rows, strict=True):
                     waiting.decided.set_result(row)
+        except Exception as error:  # noqa: BLE001  (whose those rooms are is not known here: whoever recovers reads it)
+            self._failed(f"a commit of owner rows broke: {one_line(error)}")
         self._committing = None
 
     def _claim(self, claims: list[Claim]) -> list[Owner | None]:
@@ -339,11 +389,8 @@ class Arrivals:
             return None
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await self._loop.run_in_executor(self._executor, function, *arguments)
-
-
-def _refusal(step: str, reason: str) -> dict[str, Any]:
-    return {"at": step, "refused": reason}
+        executor = None if self._host.rooms else self._executor
+        return await self._loop.run_in_executor(executor, function, *arguments)
 
 
 def _size(tables: Iterable[Cells]) -> int:

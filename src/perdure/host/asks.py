@@ -39,19 +39,25 @@ class Asks:
     ) -> None:
         self._loop, self._answer, self._services, self._released = loop, answer, services, released
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="perdure-ask")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], bool] = {}
         self._closed = False
 
     def ask(self, room: str, id: int, request: Request, program: HostedProgram) -> None:
         """Begin to work on a request. Its function is the one of `program`, whatever code the room runs meanwhile."""
         program.hold()  # from here: the room may go on with other code before the task begins
         task = self._loop.create_task(self._work(room, id, request, program))
-        self._tasks.add(task)
+        self._tasks[task] = request.idempotent
         task.add_done_callback(partial(self._worked, program))
 
     def interrupted(self, room: str, id: int) -> None:
         """Answer a request that was in flight when its host died and may not be asked twice."""
         self._loop.call_soon(self._answer, room, Answered(id, "interrupted"))
+
+    async def settled(self, timeout_s: float) -> None:
+        """Wait until no request that may not be asked twice is being worked on, for at most so long."""
+        working = [task for task, idempotent in self._tasks.items() if not idempotent]
+        if working:
+            await asyncio.wait(working, timeout=timeout_s)
 
     def close(self) -> None:
         """Stop working; what is in flight is asked again, or answered `interrupted`, by the next host."""
@@ -68,7 +74,7 @@ class Asks:
         self._answer(room, await self._answered(id, request, partial(self._call, program, request.function)))
 
     def _worked(self, program: HostedProgram, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         self._let_go(program)
 
     async def _answered(self, id: int, request: Request, call: Callable[..., Awaitable[Any]]) -> Answered:

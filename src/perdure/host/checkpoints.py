@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +21,9 @@ LET_GO_S = 60.0
 DEAD_JOURNALS_MAX = 8
 """With more journals of dead hosts than this, rooms are stored before they serve: a crash loop must not fill a disk."""
 GROUND_S = 10.0
-"""Longest wait for a room's records to become durable, and for bases that are being stored, before its own base."""
+"""Longest wait for a room's records to become durable before its base."""
+PACKERS = 4
+"""Bases that are stored side by side before a move: each of them waits for the disk."""
 QUIESCENT_S = 0.001
 """How often a room is looked at whose records are just becoming durable."""
 FORGET_EVERY_S = 30.0
@@ -48,11 +50,12 @@ class Checkpoints:
         self._loop, self._rooms = loop, rooms
         self._bases, self._journal, self._dead, self._owners = bases, journal, dead, owners
         self._fault, self._notify = fault, notify
-        self._packer = ThreadPoolExecutor(1, thread_name_prefix="perdure-base")
+        self._packer = ThreadPoolExecutor(PACKERS, thread_name_prefix="perdure-base")
         self._timer: asyncio.TimerHandle | None = None
         self._due: deque[Running] = deque()
         self._storing: set[asyncio.Future[tuple[BaseKey, BaseKey]]] = set()
         self._newly_based, self._forgot_s = False, loop.time()
+        self._grounding = 0
 
     def start(self) -> None:
         """Look after the rooms from now on."""
@@ -71,21 +74,35 @@ class Checkpoints:
         """
         self._stored(running, self._bases.store(self._bases.capture(running.room)))
 
-    async def ground(self, running: Running) -> None:
-        """Store a base of the room as it is, unless its newest one is that; whatever its durability.
+    async def ground(self, rooms: Sequence[Running]) -> None:
+        """Store a base of each of these rooms as it is, unless its newest one is that; whatever its durability.
 
         Raises:
-            StorageError: It is not stored.
+            StorageError: One is not stored.
         """
-        until_s = self._loop.time() + GROUND_S
-        while not running.end.quiescent or self._storing:
-            if self._loop.time() > until_s:
-                raise StorageError(f"the records of room {running.room.id} do not become durable", op="host:base")
-            await asyncio.sleep(QUIESCENT_S)
-        if running.newest_c != running.room.c:
-            done = self._begin(running, self._loop.time())
-            await asyncio.wait([done])
-            done.result()
+        self._grounding += 1  # bases that are due for other reasons wait
+        try:
+            await self._stored_all()
+            places = asyncio.Semaphore(PACKERS)
+            async with asyncio.TaskGroup() as tasks:
+                for running in rooms:
+                    tasks.create_task(self._ground(running, places))
+        except* StorageError as failed:
+            raise failed.exceptions[0] from None
+        finally:
+            self._grounding -= 1
+
+    async def _ground(self, running: Running, places: asyncio.Semaphore) -> None:
+        async with places:
+            until_s = self._loop.time() + GROUND_S
+            while not running.end.quiescent:
+                if self._loop.time() > until_s:
+                    raise StorageError(f"the records of room {running.room.id} do not become durable", op="host:base")
+                await asyncio.sleep(QUIESCENT_S)
+            if running.newest_c != running.room.c:
+                done = self._begin(running, self._loop.time())
+                await asyncio.wait([done])
+                done.result()
 
     async def close(self) -> bool:
         """Store a base of every room that changed since its last one, and stop.
@@ -130,7 +147,7 @@ class Checkpoints:
 
     def _begin_next(self) -> None:
         """One room at a time, each in a turn of its own: captured together they would hold up everybody."""
-        while self._due and not self._storing:
+        while self._due and not self._storing and not self._grounding:
             running = self._due.popleft()
             if self._rooms.get(running.room.id) is running and self._may(running):
                 self._begin(running, self._loop.time())

@@ -11,12 +11,75 @@ import msgspec
 from perdure.control import Handler
 from perdure.errors import ContractError
 from perdure.host import surveys
+from perdure.host.arrivals import Described, Source
+from perdure.host.peers import asked
 from perdure.host.process import HostProcess
 from perdure.host.running import HostedProgram
 from perdure.host.weight import AGAIN_S, restore_session
 from perdure.logs import set_level
 from perdure.movement.order import order_of
 from perdure.movement.report import ReloadReport, encode
+
+
+class Opening(msgspec.Struct):
+    """`movement.open`: rooms None = all."""
+
+    id: str
+    rooms: list[str] | None = None
+
+
+class Preparing(msgspec.Struct):
+    """`movement.prepare`: whose rooms are to come, and whether what lies on disk or stored code is tried on them."""
+
+    source: Source
+    rooms: list[Described]
+    target: dict[str, str] | None = None
+    disk: bool = False
+
+
+class Moving(msgspec.Struct):
+    """`movement.move`: rooms None = all; `to` is the other host's incarnation."""
+
+    to: str
+    rooms: list[str] | None = None
+    all_or_nothing: bool = False
+
+
+class Finishing(msgspec.Struct):
+    """`movement.finish`: what becomes of the code; a canary's percent and seconds are those of the reload."""
+
+    reload: bool = False
+    target: dict[str, str] | None = None
+    canary: float | None = None
+    watch_s: float | None = None
+
+
+class Closing(msgspec.Struct):
+    """`movement.close`: gone = the host is to end next; hold = another movement follows, reloads wait on."""
+
+    id: str
+    gone: bool = False
+    hold: bool = False
+
+
+class Chosen(msgspec.Struct):
+    """`movement.vetoes`, `movement.measure`: rooms None = all."""
+
+    rooms: list[str] | None = None
+    clear: bool = False
+
+
+class Locking(msgspec.Struct):
+    """`movement.lock`: no features = all may be used."""
+
+    features: list[str]
+    reason: str = ""
+
+
+class Recovering(msgspec.Struct):
+    """`recover`: incarnations that have ended."""
+
+    dead: list[str] = []
 
 
 def methods(process: HostProcess) -> Mapping[str, Handler]:
@@ -111,30 +174,38 @@ def _movement(process: HostProcess) -> Mapping[str, Handler]:
     departures, arrivals, host = process.departures, process.arrivals, process.host
 
     async def open_(params: dict[str, Any]) -> Any:
-        return await departures.open(str(params["id"]), params.get("rooms"))
+        order = asked(params, Opening)
+        return await departures.open(order.id, order.rooms)
 
     async def vetoes(params: dict[str, Any]) -> Any:
-        return {"vetoes": await surveys.vetoes(host, params.get("rooms"), process.clock, process.notify)}
+        rooms = asked(params, Chosen).rooms
+        return {"vetoes": await surveys.vetoes(host, rooms, process.clock, process.notify)}
 
     async def prepare(params: dict[str, Any]) -> Any:
-        prepared = await arrivals.prepare(str(params["source"]["incarnation"]), params["rooms"])
-        target = params.get("target")
-        reports = await process.rehearse(target) if target or params.get("disk") else []
+        order = asked(params, Preparing)
+        prepared = await arrivals.prepare(order.source, order.rooms)
+        reports = await process.rehearse(order.target) if order.target or order.disk else []
         while not restore_session():  # players wait for the rest
             await asyncio.sleep(AGAIN_S)
         return prepared | _of_the_code(reports, prepared["refused"])
 
     async def move(params: dict[str, Any]) -> Any:
-        all_or_nothing = bool(params.get("all_or_nothing"))
-        return await departures.move(params.get("rooms"), str(params["to"]), all_or_nothing=all_or_nothing)
+        order = asked(params, Moving)
+        return await departures.move(order.rooms, order.to, all_or_nothing=order.all_or_nothing)
 
     async def finish(params: dict[str, Any]) -> Any:
+        order = asked(params, Finishing)
         arrivals.forget()
-        reports = await process.finish(params.get("target")) if params.get("reload") else []
-        return {"reports": [encode(report) for report in reports]}
+        if not order.reload:
+            process.watch_all()
+            return {"reports": []}
+        return {"reports": [encode(r) for r in await process.finish(order.target, order.canary, order.watch_s)]}
 
-    async def close(_: dict[str, Any]) -> Any:
-        departures.close()
+    async def close(params: dict[str, Any]) -> Any:
+        order = asked(params, Closing)
+        if order.gone and not host.rooms:
+            await host.all_answered()
+        departures.close(order.id, hold=order.hold)
         return {"rooms": sorted(host.rooms)}
 
     async def forget(_: dict[str, Any]) -> Any:
@@ -142,14 +213,16 @@ def _movement(process: HostProcess) -> Mapping[str, Handler]:
         return {}
 
     async def measure(params: dict[str, Any]) -> Any:
-        return surveys.measured(host, params.get("rooms"), clear=bool(params.get("clear")))
+        order = asked(params, Chosen)
+        return surveys.measured(host, order.rooms, clear=order.clear)
 
     async def lock(params: dict[str, Any]) -> Any:
-        surveys.lock(host, [str(feature) for feature in params["features"]], str(params.get("reason", "")))
+        order = asked(params, Locking)
+        surveys.lock(host, order.features, order.reason)
         return {}
 
     async def recover(params: dict[str, Any]) -> Any:
-        return process.recover([str(incarnation) for incarnation in params.get("dead", ())])
+        return await process.recover(asked(params, Recovering).dead)
 
     return {
         "movement.open": open_, "movement.vetoes": vetoes, "movement.prepare": prepare, "movement.move": move,

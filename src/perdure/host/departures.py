@@ -16,6 +16,7 @@ import msgspec
 
 from perdure.control import Channel
 from perdure.errors import ClaimLost, ContractError, PerdureError, StorageError, Unavailable
+from perdure.host.arrivals import Taken
 from perdure.host.checkpoints import QUIESCENT_S
 from perdure.host.host import Host
 from perdure.host.peers import Peers
@@ -52,9 +53,6 @@ class Departures:
     Args:
         incarnation: This host's.
         hold_reloads: Called with whether reloads are to wait.
-
-    Attributes:
-        position: Where the journal stood when the movement was opened.
     """
 
     def __init__(
@@ -71,7 +69,6 @@ class Departures:
         self._host, self._stores, self._peers, self._loop = host, stores, peers, loop
         self._incarnation, self._fault, self._hold_reloads = incarnation, fault, hold_reloads
         self._open = ""
-        self.position = (0, 0)
         self._stepped: dict[str, str] = {}
 
     async def open(self, id: str, rooms: Sequence[str] | None) -> dict[str, Any]:
@@ -86,21 +83,31 @@ class Departures:
         leaving = self._named(rooms)
         self._open = id
         self._hold_reloads(True)
-        self.position = self._host.begin_moving()
+        position = self._host.begin_moving()
         try:
-            for running in leaving:
-                await self._host.checkpoints.ground(running)
+            await self._host.checkpoints.ground(leaving)
         except BaseException:
-            self.close()
+            self.close(id)
             raise
-        return {"incarnation": self._incarnation, "socket": "", "rooms": list(map(_described, leaving))}
+        return {
+            "incarnation": self._incarnation, "position": position, "gateways": sorted(self._host.gateways),
+            "rooms": list(map(_described, leaving)),
+        }  # fmt: skip
 
-    def close(self) -> None:
-        """Everything is as before; what was held goes on."""
-        if self._open:
-            self._open = ""
-            self._host.end_moving()
-            self._hold_reloads(False)
+    def close(self, id: str, *, hold: bool = False) -> None:
+        """The movement is over, unless another one is open: everything is as before, and what was held goes on.
+
+        Args:
+            hold: Another one follows: reloads still wait, until this is called again without it.
+        """
+        if self._open not in (id, ""):
+            return
+        was_open, self._open = bool(self._open), ""
+        try:
+            if was_open:
+                self._host.end_moving()
+        finally:
+            self._hold_reloads(hold)
 
     async def peek(self, rooms: Sequence[str]) -> list[Offer]:
         """What would be offered of these rooms now, without stopping them: for a copy that is compared beforehand."""
@@ -162,14 +169,15 @@ class Departures:
             self._fault("copyover:offer")
             left_s = max(0.001, began_s + ANSWER_S - stopped_s)
             answer = await channel.request("offer", msgspec.to_builtins(leaving.offer), timeout_s=left_s)
-            if "refused" in answer:
-                self._stepped[room.id] = answer["at"]
-                raise ContractError(answer["refused"])
-        except (PerdureError, OSError) as error:
+            taken = msgspec.convert(answer, Taken)
+            if taken.refused:
+                self._stepped[room.id] = taken.at
+                raise ContractError(taken.refused)
+        except (PerdureError, OSError, msgspec.ValidationError) as error:
             return await self._aborted(running, leaving, str(error))
         leaving.released()
         self._host.release(running)
-        return _moved(room.id, began_s, stopped_s, answer)
+        return _moved(room.id, began_s, stopped_s, taken)
 
     async def _aborted(self, running: Running, leaving: Leaving, reason: str) -> Moved | Kept:
         """Take the room back, unless the successor has it: the owner row decides."""
@@ -214,7 +222,7 @@ class Departures:
         segment, end = self._stores.journal.position()
         return Offer(
             room.id, owner, room.c, room.branch, room.value_hash(), room.acknowledged(),
-            running.paused, running.skip, segment, end,
+            running.paused, running.skip, running.replayed, segment, end,
         )  # fmt: skip
 
     def _named(self, rooms: Iterable[str] | None) -> list[Running]:
@@ -230,14 +238,15 @@ def _described(running: Running) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _moved(room: str, began_s: float, stopped_s: float, answer: dict[str, Any]) -> Moved:
+def _moved(room: str, began_s: float, stopped_s: float, taken: Taken) -> Moved:
     """The clock of `perf_counter` is the machine's, so the two hosts' times may be compared."""
-    ran_s = float(answer["ran_s"])
-    steps = {name: float(ms) for name, ms in answer["steps"].items()}
-    steps["stop"] = (stopped_s - began_s) * 1e3
-    steps["offer"] = (float(answer["came_s"]) - stopped_s) * 1e3
-    steps["release"] = (time.perf_counter() - ran_s) * 1e3
-    return Moved(room, round((ran_s - began_s) * 1e3, 3), {name: round(ms, 3) for name, ms in steps.items()})
+    steps = {
+        "stop": (stopped_s - began_s) * 1e3,
+        "offer": (taken.came_s - stopped_s) * 1e3,
+        **taken.steps,
+        "release": (time.perf_counter() - taken.ran_s) * 1e3,
+    }
+    return Moved(room, round((taken.ran_s - began_s) * 1e3, 3), {name: round(ms, 3) for name, ms in steps.items()})
 
 
 def _outcome(moved: list[Moved], kept: list[Kept]) -> dict[str, Any]:

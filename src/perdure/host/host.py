@@ -39,6 +39,8 @@ OUTBOX_BYTES_FULL = 64 * 1024
 OUTBOX_BYTES_MAX = 256 * 1024
 """A seat with more unread text than this is ended."""
 TOO_SLOW = "You were disconnected: your connection takes text too slowly for what happens here."
+LINGER_S = 5.0
+"""Longest that a host whose rooms have left waits for answers to what they asked."""
 ROWS_FREED = 5_000
 FREE_EVERY_S = 0.005
 """So many live rows of old code are let go of at a time, and how often."""
@@ -60,9 +62,11 @@ class Host:
         ran_s: When the last callback began, on `time.perf_counter`.
         services: What games may ask of the host itself: name -> async function of the room and the arguments.
         copies: Rooms of another host that are about to move here. They do not run.
+        gateways: Those that said hello, and on which link: name -> (epoch, link).
         moving: Whether rooms are about to leave: no room takes other code meanwhile.
         mail: Carries letters between rooms.
         checkpoints: Stores their bases.
+        forward: Called with answers for rooms that have left.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class Host:
         self._slot, self._fault, self._notify, self._loop = slot, fault, notify, loop
         self._log = structlog.get_logger()
         self._unstored: dict[str, Running] = {}
-        self._gateways: dict[str, tuple[int, object]] = {}
+        self.gateways: dict[str, tuple[int, object]] = {}
         self._proved = False
         self.ran_s = 0.0
         self._taker = Taker(
@@ -107,7 +111,8 @@ class Host:
         self._agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
         self.mail = Mail(loop, self.rooms, self._deliver)
         self.services: dict[str, Callable[..., Awaitable[Any]]] = {}
-        self._asks = Asks(loop, self._answered, self.services, programs.prune)
+        self._asks = Asks(loop, self.answered, self.services, programs.prune)
+        self.forward: Callable[[str, Answered], object] = lambda _room, _answer: None
 
     # -- taking rooms ------------------------------------------------------------------------------
 
@@ -180,13 +185,13 @@ class Host:
         for id, request in list(room.requests.items()):
             if request.idempotent:
                 self._asks.ask(room.id, id, request, running.program)
-            else:
+            elif not running.asked_at:
                 self._asks.interrupted(room.id, id)
         self._agenda.plan(running)
 
     def _announce(self, running: Running) -> None:
         """Tell every gateway that the room runs here, and send what was not acknowledged (H4)."""
-        for gateway, (epoch, link) in self._gateways.items():
+        for gateway, (epoch, link) in self.gateways.items():
             for cause in running.end.gateway_up(gateway, epoch, link):
                 self._offer(running, cause)
 
@@ -388,14 +393,14 @@ class Host:
 
     def gateway_up(self, gateway: str, epoch: int, link: object) -> None:
         """A gateway said hello on this link."""
-        self._gateways[gateway] = (epoch, link)
+        self.gateways[gateway] = (epoch, link)
         for running in list(self.rooms.values()):
             for cause in running.end.gateway_up(gateway, epoch, link):
                 self._offer(running, cause)
 
     def gateway_lost(self, link: object) -> None:
         """The link is gone; the gateway may come back, or a new one with a higher epoch."""
-        self._gateways = {name: known for name, known in self._gateways.items() if known[1] != link}
+        self.gateways = {name: known for name, known in self.gateways.items() if known[1] != link}
         for running in self.rooms.values():
             running.end.gateway_lost(link)
 
@@ -459,10 +464,25 @@ class Host:
 
         self._when_open(running, run)
 
-    def _answered(self, room: str, answer: Answered) -> None:
+    def answered(self, room: str, answer: Answered) -> None:
+        """A question of the room has its answer. A room that has left gets it where it is."""
         running = self.rooms.get(room)
         if running is not None:
             self._when_open(running, lambda: self._answer(running, answer))
+        else:
+            self.forward(room, answer)
+
+    def neighbour_lost(self, incarnation: str) -> None:
+        """No answers come from there any more: what was asked there must not be asked twice."""
+        for id, running in self.rooms.items():
+            if running.asked_at == incarnation:
+                running.asked_at = ""
+                for request in [n for n, request in running.room.requests.items() if not request.idempotent]:
+                    self._asks.interrupted(id, request)
+
+    async def all_answered(self) -> None:
+        """Wait until nothing that may not be asked twice is being worked on any more, at most for `LINGER_S`."""
+        await self._asks.settled(LINGER_S)
 
     def _answer(self, running: Running, answer: Answered) -> None:
         request = running.room.requests.get(answer.id)
@@ -506,6 +526,8 @@ class Host:
 
     def go_on_after_move(self, running: Running, owner: Owner) -> None:
         """The room stays: it goes on under this ownership, of which the gateways are told."""
+        if self.rooms.get(running.room.id) is not running:
+            return  # somebody discarded it meanwhile, and what is there now is another
         running.owner, running.room.epoch, running.stopped = owner, owner.epoch, False
         self._announce(running)
         self._pump(running)

@@ -8,6 +8,7 @@ nothing. What lies on disk comes afterwards, as a reload with a report of its ow
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Library:
     ) -> None:
         self.paths = {game: Path(os.path.abspath(path)) for game, path in games.items()}
         self._blobs, self._list, self._notify = blobs, list, notify
+        self._using = threading.RLock()
         self.retired: Callable[[], object] = int
         self._loaded: dict[str, dict[str, PythonProgram]] = {game: {} for game in games}
         self._current = {game: self._first(game) for game in games}
@@ -59,6 +61,13 @@ class Library:
         """The game in that generation. If it cannot be had any more: the one that serves, and an event says so."""
         known = self._loaded[game].get(generation)
         return known or self._stored(game, generation) or self._current[game]
+
+    def held(self, game: str, generation: str) -> PythonProgram:
+        """As `at`, for any thread: nobody retires it before the caller has released it."""
+        with self._using:
+            program = self.at(game, generation)
+            program.hold()
+            return program
 
     def programs(self) -> Iterator[tuple[str, PythonProgram]]:
         """Every loaded generation, with its game."""
@@ -124,12 +133,13 @@ class Library:
 
     def prune(self) -> None:
         """Retire the generations that nobody uses any more."""
-        for game, loaded in self._loaded.items():
-            for generation, program in list(loaded.items()):
-                if program is not self._current[game] and program.uses == 1:
-                    del loaded[generation]
-                    program.release()
-                    self.retired()
+        with self._using:
+            for game, loaded in self._loaded.items():
+                for generation, program in list(loaded.items()):
+                    if program is not self._current[game] and program.uses == 1:
+                        del loaded[generation]
+                        program.release()
+                        self.retired()
 
     def _first(self, game: str) -> PythonProgram:
         recorded = self._list.generations(game)[:1]

@@ -13,16 +13,44 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import structlog
 
 from perdure.control import Channel, Handler, open_channel_socket
-from perdure.errors import ProtocolError, Unavailable
+from perdure.errors import PerdureError, ProtocolError, Unavailable
+from perdure.versions import CONTROL, Versions, refusal
 
 SOCKET = "peer.sock"
+T = TypeVar("T")
+
 HELLO_S = 5.0
 """A host that lives answers its neighbour within this time."""
+
+
+class Hello(msgspec.Struct):
+    """The first that two hosts say to each other: who it is, and the lowest and highest version of control."""
+
+    incarnation: str
+    control: tuple[int, int]
+
+
+def asked(params: object, kind: type[T]) -> T:
+    """What another process sent, as the struct that it must be.
+
+    Raises:
+        ProtocolError: It is not that.
+    """
+    try:
+        return msgspec.convert(params, kind)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"what was asked does not fit: {error}. Nothing was changed.") from error
+
+
+def _check(hello: Hello) -> None:
+    if why := refusal("control", "a neighbour", Versions(*hello.control), "this host", CONTROL):
+        raise ProtocolError(why)
 
 
 class Peers:
@@ -48,6 +76,7 @@ class Peers:
         found: Callable[[str], None],
     ) -> None:
         self._own, self._handlers = own, handlers
+        self._hello = Hello(own, CONTROL)
         self._told, self._lost, self._found = told, lost, found
         self._folder_fd = os.open(journals, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._channels: dict[str, Channel] = {}
@@ -87,7 +116,12 @@ class Peers:
             sock, self._asked_by(incarnation), lambda event: self._told(incarnation, event)
         )
         self._serve(channel, lambda: incarnation)
-        await channel.request("hello", {"incarnation": self._own}, timeout_s=HELLO_S)
+        try:
+            answer = await channel.request("hello", msgspec.to_builtins(self._hello), timeout_s=HELLO_S)
+            _check(asked(answer, Hello))
+        except BaseException:
+            channel.close()
+            raise
         self._greeted(incarnation, channel)
         return channel
 
@@ -97,6 +131,12 @@ class Peers:
         for channel in told:
             channel.notify(event)
         return bool(told)
+
+    async def ask_all(self, method: str) -> None:
+        """Ask every host that is connected; those that do not answer are passed over."""
+        for channel in list(self._channels.values()):
+            with suppress(PerdureError):
+                await channel.request(method, timeout_s=HELLO_S)
 
     def close(self) -> None:
         """End all channels."""
@@ -117,10 +157,12 @@ class Peers:
 
         async def hello(params: dict[str, Any]) -> Any:
             nonlocal who
-            who = str(params.get("incarnation"))
+            said = asked(params, Hello)
+            _check(said)
+            who = said.incarnation
             handlers.update(self._asked_by(who))
             self._greeted(who, channel)
-            return {"incarnation": self._own}
+            return msgspec.to_builtins(self._hello)
 
         handlers: dict[str, Handler] = {"hello": hello}
         channel = Channel(reader, writer, handlers, lambda event: self._told(who, event))

@@ -21,7 +21,7 @@ from perdure.build import program_source
 from perdure.collector import Collector
 from perdure.config import Config
 from perdure.control import Handler
-from perdure.errors import PeerError, PerdureError, one_line
+from perdure.errors import PeerError, PerdureError, ProtocolError, Unavailable, one_line
 from perdure.games.python.own import COPYOVER_SERVICE
 from perdure.host.arrivals import Arrivals
 from perdure.host.bases import Bases
@@ -30,7 +30,7 @@ from perdure.host.host import Host
 from perdure.host.library import Library
 from perdure.host.links import GatewayLink
 from perdure.host.mail import Letter
-from perdure.host.peers import Peers
+from perdure.host.peers import Peers, asked
 from perdure.host.recovery import DeadHosts
 from perdure.host.reloads import Reloads
 from perdure.host.taking import Stores
@@ -45,10 +45,12 @@ from perdure.link.messages import (
 from perdure.live.compiling import CompileHelper
 from perdure.live.sources import capture
 from perdure.live.watching import changes
+from perdure.movement.move import Offer
 from perdure.movement.order import ReloadOrder
 from perdure.movement.report import ReloadReport
 from perdure.ports import Clock, FaultPoint
 from perdure.room.machine import Guard
+from perdure.room.record import Answered
 from perdure.slot import Slot
 from perdure.store.blobs import FileBlobs
 from perdure.store.files import StateDir
@@ -60,6 +62,12 @@ Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
 GATEWAY_GRACE_S = 60.0
 """A gateway that does not come back within this time has lost its sessions."""
+
+
+class Peeked(msgspec.Struct):
+    """Which rooms a neighbour wants to compare."""
+
+    rooms: list[str]
 
 
 class WallClock:
@@ -152,6 +160,7 @@ class HostProcess:
         self._collector = Collector(loop, lambda: self.host.ran_s)
         library.retired = self._collector.want
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watched: set[str] = set()
         self._link = GatewayLink(link_path, incarnation, loop, self._received, self._lost, build)
         self._gateways: dict[str, asyncio.TimerHandle] = {}
         self._linked: str | None = None
@@ -168,6 +177,9 @@ class HostProcess:
         )  # fmt: skip
         self.host.mail.elsewhere = self._mail_elsewhere
         self.host.mail.tell_applied = lambda *letter: self._peers.tell({"kind": "mailed", "letter": letter})
+        self.host.forward = lambda room, answer: self._peers.tell(
+            {"kind": "answered", "room": room, "answer": msgspec.to_builtins(answer)}
+        )
         self.host.services[COPYOVER_SERVICE] = self._copyover_asked
         self.recovery: dict[str, Any] | None = None
         if serves:
@@ -189,7 +201,7 @@ class HostProcess:
             self.recovery |= {"first_ms": first_ms, "all_ms": all_ms}
             self.notify({"kind": "recovered", **self.recovery})
             self._begin(self._load_what_is_on_disk())
-            self._watch_all()
+            self.watch_all()
 
     async def close(self) -> None:
         """A clean stop: bases are stored, the journal is closed, nothing needs recovery."""
@@ -221,9 +233,11 @@ class HostProcess:
         for game in self.host.config.games:
             await self.reloads.reload(ReloadOrder(game), "start")
 
-    def _watch_all(self) -> None:
+    def watch_all(self) -> None:
+        """Look for saved files of the games that want it, from now on; once."""
         for game, settings in self.host.config.games.items():
-            if settings.watch:
+            if settings.watch and game not in self._watched:
+                self._watched.add(game)
                 self._begin(self._watch(game, poll=settings.watch == "poll"))
 
     def _hold_reloads(self, hold: bool) -> None:
@@ -241,68 +255,101 @@ class HostProcess:
     # -- other hosts -----------------------------------------------------------------------------------
 
     async def rehearse(self, target: Mapping[str, str] | None) -> list[ReloadReport]:
-        """What would come of the code that is to be loaded, stored code or what lies on disk: nothing is changed."""
+        """What would come of the code that is to be loaded: nothing is changed."""
         orders = [msgspec.structs.replace(order, dry_run=True) for order in self._orders(target)]
         return [await self.reloads.reload(order, "copyover") for order in orders]
 
-    def _orders(self, target: Mapping[str, str] | None) -> list[ReloadOrder]:
-        return [ReloadOrder(game, generation=(target or {}).get(game, "")) for game in self.host.config.games]
+    def _orders(
+        self, target: Mapping[str, str] | None, canary: float | None = None, watch_s: float | None = None
+    ) -> list[ReloadOrder]:
+        """One for each game: what lies on disk, or, where a target is named, stored code for the games in it."""
+        games = dict.fromkeys(self.host.config.games, "") if target is None else target
+        return [ReloadOrder(game, generation=id, canary=canary, watch_s=watch_s) for game, id in games.items()]
 
-    async def finish(self, target: Mapping[str, str] | None) -> list[ReloadReport]:
-        """The rooms have come: take what nobody ever had, load the code that is to come, and watch for more."""
-        self._serves = True
+    async def finish(
+        self, target: Mapping[str, str] | None, canary: float | None, watch_s: float | None
+    ) -> list[ReloadReport]:
+        """The rooms have come: watch, take what nobody ever had, and load the code that is to come.
+
+        Args:
+            target: Stored code of each game to go back to; None: what lies on disk. What is gone back from is on
+                trial from then on: it is not loaded because it happens to lie there.
+        """
+        self.watch_all()
         self.owners.upgrade()
-        self.host.take_dead()
-        reports = [await self.reloads.reload(order, "copyover") for order in self._orders(target)]
-        self._watch_all()
+        await self._peers.ask_all("leave-the-dead")  # this host serves from now on
+        await self.recover([])
+        reports = [await self.reloads.reload(order, "copyover") for order in self._orders(target, canary, watch_s)]
+        for game, generation in (target or {}).items():
+            await self.reloads.leave_alone(game, generation)
         return reports
 
-    def recover(self, dead: list[str]) -> dict[str, Any]:
-        """Take the rooms of hosts that have ended; if all of one came here, only its journal is left to be deleted."""
+    async def recover(self, dead: list[str]) -> dict[str, Any]:
+        """Take the rooms of hosts that have ended; if all of one came here, only its journal is left to be deleted.
+
+        Raises:
+            Unavailable: One of them still counts as alive; the rooms of the others are taken.
+        """
         owners = {owner.host for owner in self.owners.rooms().values()}
         for incarnation in dead:
             if incarnation not in owners:
                 self._dead.adopt(incarnation, self.owners.owned(incarnation))
         began_s = time.perf_counter()
+        await self._loop.run_in_executor(None, self._dead.look_again)  # reading takes long; here it is only booked
         taken = self.host.take_dead()
         ms = round((time.perf_counter() - began_s) * 1e3, 1)
         taken |= {"first_ms": ms, "all_ms": ms}
         if taken["rooms"]:
             self.recovery = taken
             self.notify({"kind": "recovered", **taken})
+        if alive := [incarnation for incarnation in dead if self._dead.alive(incarnation)]:
+            raise Unavailable(f"{', '.join(alive)} still holds its journal", op="host:recover", retry=True)
         return taken
 
     def _peer_methods(self) -> dict[str, Handler]:
         """What other hosts may ask."""
 
-        async def follow(_: dict[str, Any]) -> Any:
-            return {"position": self.departures.position}
-
         async def peek(params: dict[str, Any]) -> Any:
-            return msgspec.to_builtins(await self.departures.peek(params["rooms"]))
+            return msgspec.to_builtins(await self.departures.peek(asked(params, Peeked).rooms))
 
         async def offer(params: dict[str, Any]) -> Any:
-            return await self.arrivals.offer(params)
+            return msgspec.to_builtins(await self.arrivals.offer(asked(params, Offer), str(params["peer"])))
 
-        return {"follow": follow, "peek": peek, "offer": offer}
+        async def leave_the_dead(_: dict[str, Any]) -> Any:
+            self._dead.let_go()
+            return {}
+
+        return {"peek": peek, "offer": offer, "leave-the-dead": leave_the_dead}
 
     def _peer_told(self, incarnation: str, event: dict[str, Any]) -> None:
+        """Raises ProtocolError for what is no event of hosts."""
+        try:
+            self._tell(incarnation, event)
+        except msgspec.ValidationError as error:
+            raise ProtocolError(f"a neighbour's event {event.get('kind')} does not fit: {error}") from error
+
+    def _tell(self, incarnation: str, event: dict[str, Any]) -> None:
+        mail = self.host.mail
         match event:
-            case {"kind": "step", "room": room, "step": step}:
+            case {"kind": "step", "room": str(room), "step": str(step)}:
                 self.departures.stepped(room, step)
             case {"kind": "mail", "letters": letters}:
-                self.host.mail.take_in(msgspec.convert(letters, list[Letter]))
-            case {"kind": "mailed", "letter": [source, target, number]}:
+                mail.take_in(msgspec.convert(letters, list[Letter]))
+            case {"kind": "mailed", "letter": [str(source), str(target), int(number)]}:
                 if source in self.host.rooms:
-                    self.host.mail.applied(source, target, number)
-            case {"kind": "came", "room": room}:
-                self.host.mail.moved(room)
-                self.host.mail.post_again()
+                    mail.applied(source, target, number)
+            case {"kind": "came", "room": str(room)}:
+                mail.moved(room)
+                mail.post_again()
+            case {"kind": "answered", "room": str(room), "answer": answer}:
+                if room in self.host.rooms:
+                    self.host.answered(room, msgspec.convert(answer, Answered))
             case _:
-                structlog.get_logger().error("peer", incarnation=incarnation, unknown=str(event.get("kind")))
+                structlog.get_logger().warning("peer", incarnation=incarnation, unknown=str(event.get("kind")))
 
     def _peer_lost(self, incarnation: str) -> None:
         self.arrivals.lost(incarnation)
+        self.host.neighbour_lost(incarnation)
 
     def _peer_found(self, incarnation: str) -> None:
         """What was sent to it before may be lost."""

@@ -130,6 +130,14 @@ class DeadHosts:
         for journal in self._held().values():
             journal.close()
 
+    def let_go(self) -> None:
+        """Leave the dead to another host, who takes what they have left."""
+        self.close()
+        self.living |= self._held().keys()
+        self.journals.clear()
+        self._adopted.clear()
+        self._lines.clear()
+
     def let_go_of_living(self) -> None:
         """Forget what was read of journals that we do not hold: they may have more by now."""
         self._beside.clear()

@@ -119,6 +119,13 @@ class Reloads:
         # a task of its own: whoever asked may go away, and half of a reload is none
         return await asyncio.shield(self._loop.create_task(self._in_turn(order, trigger, by)))
 
+    async def leave_alone(self, game: str, generation: str) -> None:
+        """Somebody went back to this code: what lies on disk instead is loaded only when that is asked for."""
+        disk = await self._in_thread(partial(capture, self._library.paths[game]))
+        if disk.generation != generation:
+            await self._in_thread(partial(self._library.store, disk))
+            await self._in_thread(partial(self._library.try_out, game, disk.generation))
+
     async def get_ready(self, game: str) -> None:
         """Begin what the first reload would otherwise wait for: the process that compiles."""
         sources = self._library.current(game).sources
@@ -192,7 +199,9 @@ class Reloads:
         if report.trigger == "watch" and self._tried.get(order.game) == wanted.generation:
             return False
         if unasked and wanted.generation == self._library.trial(order.game):
-            report.aborted = f"this code was on trial in some rooms, and did not pass. perdure reload {order.game}"
+            report.aborted = (
+                f"this code was on trial, and the server went back from it. To have it: perdure reload {order.game}"
+            )
             return True
         if not order.dry_run:
             self._tried[order.game] = wanted.generation

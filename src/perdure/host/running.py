@@ -64,6 +64,10 @@ class Programs(Protocol):
         """The generation that a room's history names, or the one that serves if it cannot be had any more."""
         ...
 
+    def held(self, game: str, generation: str) -> HostedProgram:
+        """As `at`, for any thread, with a use of it that the caller releases."""
+        ...
+
     def prune(self) -> None:
         """Retire what nobody uses any more."""
         ...
@@ -132,6 +136,7 @@ class Running:
         replayed: Session -> text in its outbox as this host took it over. Most of it was read long ago, which is not
             recorded; the seat's first acknowledgement tells, and until then it does not count against the player.
         skip: The input that an operator lets it step over.
+        asked_at: The host that it came from and that may still have answers to its questions, "" for none.
         due_s: What the agenda has down for it -> when (monotonic).
         based_s: When its last base was begun (monotonic).
         records: Callbacks recorded since then.
@@ -153,6 +158,7 @@ class Running:
         self.held: deque[Callable[[], None]] = deque()
         self.waiting: dict[str, deque[tuple[object, EventSent]]] = {}
         self.skip: Identity | None = None
+        self.asked_at = ""
         self.due_s: dict[str, float] = {}
         self.based_s = 0.0
         self.records = 0

@@ -11,7 +11,7 @@ from perdure.config import Config
 from perdure.errors import ClaimLost, ContractError, Unavailable
 from perdure.host.bases import Bases
 from perdure.host.recovery import Damaged, DeadHosts, Recovered, recover
-from perdure.host.running import Programs, Running
+from perdure.host.running import HostedProgram, Programs, Running
 from perdure.link.host import HostEnd
 from perdure.link.messages import Message
 from perdure.ports import AsideList, Claim, Clock, FaultPoint, Journal, Owner, Owners
@@ -195,7 +195,13 @@ class Taker:
         """
         if self._config.rooms.get(id) != game:
             raise ContractError(f"perdure.toml has no room {id} of game {game} any more. Put it back.")
-        program = self._programs.at(game, generation)
+        program = self._programs.held(game, generation)
+        try:
+            return self._copy(id, game, generation, program)
+        finally:
+            program.release()
+
+    def _copy(self, id: str, game: str, generation: str, program: HostedProgram) -> Running:
         if program.generation != generation:
             raise ContractError(f"the code {generation} that room {id} runs does not load in this program.")
         history = self._stores.owners.history(id)

@@ -36,6 +36,7 @@ class Offer(msgspec.Struct, frozen=True):
         acknowledged: What no record says: which outputs and effects need not be sent again.
         paused: Whether an operator holds it.
         skip: The input that an operator lets it step over: (c, session, j, n); None for none.
+        replayed: Session -> text in its outbox that counts against nobody, for its owner took it over unread.
         segment, end: Up to where the owner's journal has its records.
     """
 
@@ -47,6 +48,7 @@ class Offer(msgspec.Struct, frozen=True):
     acknowledged: Acknowledged
     paused: bool = False
     skip: tuple[int, str, int, int] | None = None
+    replayed: dict[str, int] = {}
     segment: int = 0
     end: int = 0
 
