@@ -20,6 +20,7 @@ import msgspec
 from perdure.config import Config, Game, Login, Server
 from perdure.host.bases import Bases
 from perdure.host.host import Host
+from perdure.host.operators import Operators
 from perdure.host.recovery import DeadHosts
 from perdure.host.running import Programs, Running
 from perdure.host.taking import Stores, Taker
@@ -373,6 +374,7 @@ class Life:
             clock=self.clock, entropy=os.urandom, guard=guard, slot=self.slot, fault=self.faults, send=self._send,
             notify=self.events.append, stop=self.failed.append,
         )  # fmt: skip
+        self.operators = Operators(self.host)
         try:
             self.report = self.host.take_rooms()
             if start:

@@ -71,7 +71,7 @@ def test_a_room_that_left_is_due_for_nothing(tmp_path: Path) -> None:
     with life:
         gateway.type("timer 1")
         old = life.running()
-        life.call(life.host.discard, "hall")
+        life.call(life.operators.discard, "hall")
         c = old.room.c
         life.advance(3, 0.05)
         assert old.room.c == c

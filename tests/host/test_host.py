@@ -29,7 +29,7 @@ def put_aside(world: World, *, c: int, n: int, session: str = ANN) -> None:
 
 
 def resume(life: Life, *, skip_input: bool = False) -> None:
-    life.host.resume("hall", skip_input=skip_input)
+    life.operators.resume("hall", skip_input=skip_input)
     life.settle()
 
 
@@ -118,11 +118,11 @@ def test_a_seat_that_ends_twice_while_its_room_is_held_ends_once(tmp_path: Path)
     """What had to wait is looked at again before it runs."""
     life, _ = began(World(tmp_path))
     with life:
-        life.call(life.host.pause, "hall")
+        life.call(life.operators.pause, "hall")
         life.call(life.host.gateway_dead, "g")
         life.call(life.host.gateway_dead, "g")
         c = life.running().room.c
-        life.call(life.host.go_on, "hall")
+        life.call(life.operators.go_on, "hall")
         assert (life.running().room.c, life.running().room.seats) == (c + 1, {})
 
 
@@ -151,12 +151,12 @@ def test_events_that_waited_keep_their_order_through_a_pause(tmp_path: Path) -> 
     with life:
         gateway.slow.add(ANN)
         gateway.type(f"text {OUTBOX_BYTES_FULL + 1}", "one", "two")
-        life.call(life.host.pause, "hall")
+        life.call(life.operators.pause, "hall")
         gateway.type("three")
         gateway.catch_up()
         gateway.type("four")
         assert "one" not in life.diary()
-        life.call(life.host.go_on, "hall")
+        life.call(life.operators.go_on, "hall")
         assert life.diary()[-4:] == ["one", "two", "three", "four"]
 
 
@@ -209,17 +209,17 @@ def test_a_paused_room_holds_everything_steps_once_and_goes_on_in_order(tmp_path
     life, gateway = began(world)
     with life:
         gateway.type("timer 1")
-        life.call(life.host.pause, "hall")
+        life.call(life.operators.pause, "hall")
         gateway.type("one", "two", "three")
         life.advance(2)
         assert life.diary()[-1] == "timer 1"
         assert len(life.diary()) == 3
-        assert life.call(life.host.step, "hall") is True
+        assert life.call(life.operators.step, "hall") is True
         assert life.diary()[3:] == ["one"]
         gateway.type("four")
-        assert life.call(life.host.step, "hall") is True
+        assert life.call(life.operators.step, "hall") is True
         assert life.diary()[3:] == ["one", "two"]
-        life.call(life.host.go_on, "hall")
+        life.call(life.operators.go_on, "hall")
         assert life.diary()[3:] == ["one", "two", "three", "timer 1", "four"]
         assert gateway.read[ANN][-1] == "four"
         assert gateway.unacknowledged == 0
@@ -236,18 +236,18 @@ def test_a_disk_that_fills_in_the_middle_of_what_was_held_keeps_its_order(tmp_pa
         if kind == "ephemeral":
             gateway.leave()
             life.advance(3)
-            life.call(life.host.pause, "hall")
+            life.call(life.operators.pause, "hall")
             gateway.join(BOB)
             gateway.type("behind", session=BOB)
             expected = ["start", f"join {BOB}", "behind"]
         else:
             gateway.type("timer 1", "timer 1.5")
-            life.call(life.host.pause, "hall")
+            life.call(life.operators.pause, "hall")
             life.advance(2)
             gateway.type("behind")
             expected = ["timer 1", "timer 1.5", "behind"]
         faults.failing["store:append"] = errno.ENOSPC
-        life.call(life.host.go_on, "hall")
+        life.call(life.operators.go_on, "hall")
         faults.failing.clear()
         life.advance(3)
         assert life.diary()[-3:] == expected
@@ -259,9 +259,9 @@ def test_a_paused_room_without_anything_to_do_steps_nothing(tmp_path: Path) -> N
     life, _ = began(World(tmp_path))
     with life:
         with pytest.raises(ContractError, match="perdure room pause hall"):
-            life.host.step("hall")
-        life.call(life.host.pause, "hall")
-        assert life.call(life.host.step, "hall") is False
+            life.operators.step("hall")
+        life.call(life.operators.pause, "hall")
+        assert life.call(life.operators.step, "hall") is False
 
 
 def test_a_poisoned_input_is_skipped_and_the_next_is_applied_once(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_a_damaged_room_goes_on_where_it_is_good_and_players_are_told(tmp_path: 
     with world.life() as life:
         gateway.connect(life)
         with pytest.raises(ContractError, match="is put aside"):
-            life.host.pause("hall")
+            life.operators.pause("hall")
         resume(life)
         assert life.diary()[2:] == ["kept", f"join {ANN}"]
         assert gateway.notices == [(ANN, HISTORY_LOST)]
@@ -330,7 +330,7 @@ def test_a_room_that_stays_damaged_stays_aside(tmp_path: Path) -> None:
         with pytest.raises(ContractError, match="still aside: no base of room hall"):
             resume(life)
         assert "hall" in life.owners.all()
-        life.call(life.host.discard, "hall")
+        life.call(life.operators.discard, "hall")
         assert life.owners.all() == {}
         assert life.diary() == ["start", f"join {ANN}"]
     assert issubclass(Damaged, Exception)
@@ -341,17 +341,17 @@ def test_a_discarded_room_begins_anew_with_its_players(tmp_path: Path) -> None:
     life, gateway = began(World(tmp_path))
     with life:
         gateway.type("old")
-        life.call(life.host.pause, "hall")
+        life.call(life.operators.pause, "hall")
         gateway.type("typed ahead")
-        life.call(life.host.discard, "hall")
+        life.call(life.operators.discard, "hall")
         assert life.diary() == ["start", f"join {ANN}", "typed ahead"]
         assert gateway.notices == [(ANN, HISTORY_LOST)]
         with pytest.raises(ContractError, match="There is no room attic"):
-            life.host.discard("attic")
+            life.operators.discard("attic")
         with pytest.raises(ContractError, match="There is no room attic"):
-            life.host.pause("attic")
+            life.operators.pause("attic")
         with pytest.raises(ContractError, match="not put aside"):
-            life.host.resume("hall", skip_input=False)
+            life.operators.resume("hall", skip_input=False)
 
 
 # -- faults of the game --------------------------------------------------------------------------------
@@ -434,7 +434,7 @@ def test_what_a_room_held_when_it_left_is_not_run_in_it(tmp_path: Path) -> None:
         gateway.connect(life)
         gateway.join()
         gateway.type("one")
-        life.call(life.host.go_on, "hall")
+        life.call(life.operators.go_on, "hall")
         assert life.host.rooms == {}
         assert gateway.unacknowledged == 2
         world.toy.broken = False
@@ -474,4 +474,4 @@ def test_a_game_that_cannot_be_bound_costs_only_its_own_rooms(tmp_path: Path) ->
         assert set(life.host.rooms) == {"hall"}
         assert life.report["aside"] == ["yard"]
         world.games["other"].bind = good  # type: ignore[method-assign]
-        assert life.host.resume("yard", skip_input=False).room.started
+        assert life.operators.resume("yard", skip_input=False).room.started

@@ -64,13 +64,13 @@ def test_mail_to_a_paused_room_waits_in_order(tmp_path: Path, durability: str) -
     """It is the source's until the target has it; a crash meanwhile changes nothing."""
     world = World(tmp_path, ROOMS, durability=durability)
     life, gateway = begun(world)
-    life.call(life.host.pause, "yard")
+    life.call(life.operators.pause, "yard")
     gateway.type("mail yard 1", "mail yard 2")
     life.until(lambda: gateway.unacknowledged == 0)
     assert (letters(life), pending(life)) == ([], 2)
-    life.call(life.host.go_on, "yard")
+    life.call(life.operators.go_on, "yard")
     life.until(lambda: pending(life) == 0)
-    life.call(life.host.pause, "yard")
+    life.call(life.operators.pause, "yard")
     gateway.type("mail yard 3")
     life.until(lambda: gateway.unacknowledged == 0)
     life.crash()
@@ -87,7 +87,7 @@ def test_mail_is_not_carried_before_its_record_is_durable(tmp_path: Path) -> Non
     with life:
         faults.gates["store:sync"] = gate.wait
         gateway.type("mail yard 1")
-        life.call(life.host.discard, "void")
+        life.call(life.operators.discard, "void")
         assert letters(life) == []
         gate.set()
         life.until(lambda: pending(life) == 0)
@@ -106,7 +106,7 @@ def test_mail_to_a_room_aside_waits_until_it_is_taken_back(tmp_path: Path) -> No
         gateway.connect(life)
         gateway.type("mail yard 1", "mail yard 2")
         assert pending(life) == 2
-        life.call(lambda: life.host.resume("yard", skip_input=True))
+        life.call(lambda: life.operators.resume("yard", skip_input=True))
         gateway.type("mail yard 3")
         assert letters(life) == ["mail hall 1", "mail hall 2", "mail hall 3"]
         assert pending(life) == 0
@@ -126,7 +126,7 @@ def test_what_its_target_missed_is_not_overtaken_by_a_newer_letter(tmp_path: Pat
 
         def at_once() -> None:
             life.host.receive(wire, EventSent("hall", 2, ANN, 1, 2, Input("mail yard 2")))
-            life.host.resume("yard", skip_input=True)
+            life.operators.resume("yard", skip_input=True)
 
         life.call(at_once)
         assert letters(life) == ["mail hall 1", "mail hall 2"]
@@ -138,7 +138,7 @@ def test_mail_goes_on_after_its_target_was_discarded(tmp_path: Path) -> None:
     life, gateway = begun(world)
     with life:
         gateway.type("mail yard 1", "mail yard 2")
-        life.call(life.host.discard, "yard")
+        life.call(life.operators.discard, "yard")
         gateway.type("mail yard 3")
         assert letters(life) == ["mail hall 3"]
         assert pending(life) == 0
@@ -149,11 +149,11 @@ def test_mail_goes_on_after_its_source_was_discarded(tmp_path: Path) -> None:
     world = World(tmp_path, ROOMS)
     life, gateway = begun(world)
     gateway.type("mail yard old")
-    life.call(life.host.pause, "yard")
+    life.call(life.operators.pause, "yard")
     gateway.type("mail yard old, still held")
-    life.call(life.host.discard, "hall")
+    life.call(life.operators.discard, "hall")
     gateway.type("mail yard new")
-    life.call(life.host.go_on, "yard")
+    life.call(life.operators.go_on, "yard")
     expected = ["mail hall old", "mail hall old, still held", "mail hall new"]
     assert letters(life) == expected
     assert pending(life) == 0

@@ -153,7 +153,7 @@ def test_damage_that_an_operator_accepted_is_not_held_against_the_room_again(tmp
     overwrite(segment(world), places(world)[lost][0], b"\xff" * FRAME_HEADER_BYTES)
     with world.life() as life:
         assert life.report["aside"] == ["hall"]
-        life.call(lambda: life.host.resume("hall", skip_input=False))
+        life.call(lambda: life.operators.resume("hall", skip_input=False))
         life.crash()
     with world.life() as life:
         assert life.report["aside"] == []
@@ -307,7 +307,7 @@ def test_a_living_host_is_not_robbed(tmp_path: Path) -> None:
         with pytest.raises(Unavailable, match="belongs to the host host-1, which is alive"):
             other.taker().take("hall")
         with pytest.raises(Unavailable):
-            other.host.discard("hall")
+            other.operators.discard("hall")
         gateway.type("one")
         assert (life.diary()[-1], life.running().room.epoch) == ("one", 1)
 
@@ -517,7 +517,7 @@ def test_journals_of_rooms_aside_are_kept(tmp_path: Path, durability: str) -> No
         life.until(lambda: life.running("yard").based)
         life.settle()
         assert "host-1" in [path.name for path in world.journals()]
-        life.call(lambda: life.host.resume("hall", skip_input=True))
+        life.call(lambda: life.operators.resume("hall", skip_input=True))
         assert life.running().room.branch == (durability == "checkpoint")
         assert ("one" in life.diary()) == (durability == "process")
 

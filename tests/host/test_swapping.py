@@ -61,11 +61,11 @@ def test_a_paused_room_takes_the_code_when_it_goes_on(tmp_path: Path) -> None:
     """An operator's pause holds everything; what is typed meanwhile is for the old code or the new, once."""
     world = World(tmp_path)
     life, gateway = began(world)
-    life.host.pause("hall")
+    life.operators.pause("hall")
     gateway.type("held")
     assert offer(life, other(world)) is None
     assert life.running().listing()["update_waits"]
-    life.call(life.host.go_on, "hall")
+    life.call(life.operators.go_on, "hall")
     life.until(lambda: not gateway.unacknowledged)
     assert life.running().program.generation == "2"
     assert life.diary().count("held") == 1
@@ -204,6 +204,6 @@ def test_a_room_that_ends_lets_go_of_its_code(tmp_path: Path) -> None:
     assert world.toy.uses == 2
     second = other(world)
     offer(life, second)
-    life.host.discard("hall")
+    life.operators.discard("hall")
     assert (world.toy.uses, second.uses) == (2, 0), "it begins anew with what serves"
     life.crash()

@@ -157,7 +157,7 @@ def test_rows_that_the_code_cannot_read_put_the_room_aside_until_it_can(tmp_path
         assert life.owners.read("hall") == Owner(1, "host-1", 0, 0)
     world.toy.tables = known
     with world.life() as life:
-        life.call(lambda: life.host.resume("hall", skip_input=False))
+        life.call(lambda: life.operators.resume("hall", skip_input=False))
         assert (life.diary(), life.running().room.branch) == (diary, 0)
         assert life.owners.all() == {}
 
@@ -168,7 +168,7 @@ def test_a_discarded_room_begins_anew_where_its_history_was(tmp_path: Path) -> N
     life, gateway = began(world)
     gateway.type("one")
     c = life.running().room.c
-    life.call(life.host.discard, "hall")
+    life.call(life.operators.discard, "hall")
     room = life.running().room
     assert (life.diary()[0], room.epoch, room.branch, room.c > c) == ("start", 2, 1, True)
     assert "one" not in life.diary()

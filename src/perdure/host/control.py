@@ -12,6 +12,7 @@ from perdure.control import Handler
 from perdure.errors import ContractError
 from perdure.host import surveys
 from perdure.host.arrivals import Described, Source
+from perdure.host.operators import Operators
 from perdure.host.peers import asked
 from perdure.host.process import HostProcess
 from perdure.host.running import HostedProgram
@@ -84,7 +85,7 @@ class Recovering(msgspec.Struct):
 
 def methods(process: HostProcess) -> Mapping[str, Handler]:
     """The control methods of a host, by name."""
-    host, library = process.host, process.library
+    host, library, operators = process.host, process.library, Operators(process.host)
 
     async def status(_: dict[str, Any]) -> Any:
         return {"last_recovery": process.recovery, "rooms": len(host.rooms), "aside": _asides(process)}
@@ -108,21 +109,21 @@ def methods(process: HostProcess) -> Mapping[str, Handler]:
         }
 
     async def pause(params: dict[str, Any]) -> Any:
-        host.pause(_room(params))
+        operators.pause(_room(params))
         return host.running(_room(params)).listing()
 
     async def step(params: dict[str, Any]) -> Any:
-        return {"ran": host.step(_room(params)), **host.running(_room(params)).listing()}
+        return {"ran": operators.step(_room(params)), **host.running(_room(params)).listing()}
 
     async def go_on(params: dict[str, Any]) -> Any:
-        host.go_on(_room(params))
+        operators.go_on(_room(params))
         return host.running(_room(params)).listing()
 
     async def resume(params: dict[str, Any]) -> Any:
-        return host.resume(_room(params), skip_input=bool(params.get("skip_input"))).listing()
+        return operators.resume(_room(params), skip_input=bool(params.get("skip_input"))).listing()
 
     async def discard(params: dict[str, Any]) -> Any:
-        return host.discard(_room(params)).listing()
+        return operators.discard(_room(params)).listing()
 
     async def modules(_: dict[str, Any]) -> Any:
         served = {game: library.current(game) for game in host.config.games}

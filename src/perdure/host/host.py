@@ -65,6 +65,8 @@ class Host:
         gateways: Those that said hello, and on which link: name -> (epoch, link).
         moving: Whether rooms are about to leave: no room takes other code meanwhile.
         mail: Carries letters between rooms.
+        agenda: When which room is due.
+        unstored: Rooms that are aside and whose last state is here and not on the disk.
         checkpoints: Stores their bases.
         forward: Called with answers for rooms that have left.
     """
@@ -91,14 +93,14 @@ class Host:
         self.rooms: dict[str, Running] = {}
         self.copies: dict[str, Running] = {}
         self.moving = False
-        self._stores, self._clock = stores, clock
-        self._slot, self._fault, self._notify, self._loop = slot, fault, notify, loop
+        self.stores, self._clock = stores, clock
+        self._slot, self._fault, self.notify, self._loop = slot, fault, notify, loop
         self._log = structlog.get_logger()
-        self._unstored: dict[str, Running] = {}
+        self.unstored: dict[str, Running] = {}
         self.gateways: dict[str, tuple[int, object]] = {}
         self._proved = False
         self.ran_s = 0.0
-        self._taker = Taker(
+        self.taker = Taker(
             config, programs, stores, incarnation=incarnation, boot_id=boot_id, clock=clock, entropy=entropy,
             guard=guard, fault=fault, send=send, notify=notify,
         )  # fmt: skip
@@ -108,7 +110,7 @@ class Host:
         self.checkpoints = Checkpoints(
             loop, self.rooms, stores.bases, stores.journal, stores.dead, stores.owners, fault=fault, notify=notify
         )
-        self._agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
+        self.agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
         self.mail = Mail(loop, self.rooms, self._deliver)
         self.services: dict[str, Callable[..., Awaitable[Any]]] = {}
         self._asks = Asks(loop, self.answered, self.services, programs.prune)
@@ -122,25 +124,25 @@ class Host:
         Returns:
             What the report says of it.
         """
-        asides = self._stores.asides.all()
-        taken = self._taker.take_all([id for id in self.config.rooms if id not in asides], self._look)
+        asides = self.stores.asides.all()
+        taken = self.taker.take_all([id for id in self.config.rooms if id not in asides], self.look)
         self.rooms.update({each.running.room.id: each.running for each in taken})
         self.programs.prune()
         return {
             "rooms": len(taken),
-            "aside": sorted(self._stores.asides.all()),
+            "aside": sorted(self.stores.asides.all()),
             "records": sum(each.records for each in taken),
             "rolled_back": sum(each.rolled_back for each in taken),
         }
 
     def take_dead(self) -> dict[str, Any]:
         """Beside the rooms that run here: as `take_rooms`, of hosts that have died by now, and let them run."""
-        self._stores.dead.look_again()
+        self.stores.dead.look_again()
         before = set(self.rooms)
         report = self.take_rooms()
         for id in self.rooms.keys() - before:
-            self._start(self.rooms[id])
-            self._catch_up(self.rooms[id])
+            self.begin(self.rooms[id])
+            self.catch_up(self.rooms[id])
         self.mail.post_again()
         self.checkpoints.forget_dead()
         return report
@@ -148,7 +150,7 @@ class Host:
     def start_rooms(self) -> None:
         """Let all rooms that were taken run: call once, when the loop runs."""
         for running in list(self.rooms.values()):
-            self._start(running)
+            self.begin(running)
         self.mail.post_again()
         self.checkpoints.start()
 
@@ -161,20 +163,20 @@ class Host:
         await self._ledger.settled()
         self._ledger.close(based=await self.checkpoints.close())
 
-    def _look(self, id: str, *, accept_damage: bool = False) -> Ready | None:
+    def look(self, id: str, *, accept_damage: bool = False) -> Ready | None:
         """A room that can be claimed; one that cannot be recovered is put aside. Raises Unavailable as `Taker.look`."""
         try:
-            return self._taker.look(id, accept_damage=accept_damage)
+            return self.taker.look(id, accept_damage=accept_damage)
         except Unavailable:
             raise
         except (Damaged, SchemaError) as error:
-            self._put_aside(Aside(id, str(error)))
+            self.put_aside(Aside(id, str(error)))
         except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
             self._log.error("not-recovered", room=id, error=one_line(error), exc_info=error)
-            self._put_aside(Aside(id, f"It could not be recovered: {one_line(error)}"))
+            self.put_aside(Aside(id, f"It could not be recovered: {one_line(error)}"))
         return None
 
-    def _start(self, running: Running) -> None:
+    def begin(self, running: Running) -> None:
         """The room is ours: announce it, and take up what was in flight."""
         room = running.room
         self._announce(running)
@@ -187,7 +189,7 @@ class Host:
                 self._asks.ask(room.id, id, request, running.program)
             elif not running.asked_at:
                 self._asks.interrupted(room.id, id)
-        self._agenda.plan(running)
+        self.agenda.plan(running)
 
     def _announce(self, running: Running) -> None:
         """Tell every gateway that the room runs here, and send what was not acknowledged (H4)."""
@@ -195,7 +197,7 @@ class Host:
             for cause in running.end.gateway_up(gateway, epoch, link):
                 self._offer(running, cause)
 
-    def _put_aside(self, aside: Aside) -> None:
+    def put_aside(self, aside: Aside) -> None:
         """Until an operator decides. A room that ran leaves a base, for its records are in this host's own journal."""
         running = self.rooms.get(aside.room)
         if running is not None:
@@ -203,21 +205,21 @@ class Host:
                 self.checkpoints.store_now(running)
                 running.let_go()
             except StorageError:  # its last base and this journal hold it; here it goes on when it can be stored
-                self._unstored[aside.room] = running
+                self.unstored[aside.room] = running
             del self.rooms[aside.room]
             running.due_s.clear()
         since_us = self._clock.now_us()
         try:
-            self._stores.asides.put(Aside(aside.room, aside.reason, aside.c, aside.session, aside.j, aside.n, since_us))
+            self.stores.asides.put(Aside(aside.room, aside.reason, aside.c, aside.session, aside.j, aside.n, since_us))
         except StorageError as error:  # it stays out of the way of the others, and is tried again by the next host
             self._log.error("aside-failed", room=aside.room, error=str(error))
-        self._notify({"kind": "aside", "room": aside.room, "reason": aside.reason})
+        self.notify({"kind": "aside", "room": aside.room, "reason": aside.reason})
 
     # -- callbacks ---------------------------------------------------------------------------------
 
     def _may_run(self, running: Running) -> bool:
         ours = self.rooms.get(running.room.id) is running
-        return ours and not (running.paused or running.stopped or self._ledger.stalled)
+        return ours and not (running.paused or running.stopped or self.stalled)
 
     def _when_open(self, running: Running, action: Callable[[], None]) -> None:
         """Do `action` now, or when the room may run and what is held before it was done."""
@@ -230,14 +232,14 @@ class Host:
         """Run `cause`, now or when the room runs on, if it is still due then."""
         self._when_open(running, lambda: self._run(running, cause) if running.end.still_due(cause) else None)
 
-    def _pump(self, running: Running) -> None:
+    def pump(self, running: Running) -> None:
         while running.held and self._may_run(running):
             running.held.popleft()()
         self._swap_waiting(running, match_over=False)
 
     def _pump_all(self) -> None:
         for running in list(self.rooms.values()):
-            self._pump(running)
+            self.pump(running)
 
     def _run(self, running: Running, cause: Cause) -> None:
         """One callback, from the slot to the ledger."""
@@ -275,12 +277,12 @@ class Host:
         self._fault("host:after-release")
         if not self._proved:
             self._proved = True
-            self._notify({"kind": "durable"})
+            self.notify({"kind": "durable"})
         self._end_slow_readers(running, ran)
         if ran.error is not None:
             self._faulted(running, record.cause, ran.error)
         if self.rooms.get(room.id) is running:
-            self._agenda.plan(running)
+            self.agenda.plan(running)
             self._swap_waiting(running, match_over=ran.match_over or isinstance(record.cause, Closed))
 
     def _fault_of(self, ran: Ran) -> None:
@@ -300,9 +302,9 @@ class Host:
         room, what = running.room, one_line(error)
         traceback = running.program.traceback(error)
         self._log.error("fault", room=room.id, cause=repr(cause), error=what, traceback=traceback)
-        self._notify({"kind": "fault", "room": room.id, "callback": room.c, "error": what})
+        self.notify({"kind": "fault", "room": room.id, "callback": room.c, "error": what})
         if isinstance(cause, Started) and not room.started:
-            self._put_aside(Aside(room.id, f"Its start callback faulted: {what}", room.c))
+            self.put_aside(Aside(room.id, f"Its start callback faulted: {what}", room.c))
 
     def _end_slow_readers(self, running: Running, ran: Ran) -> None:
         for _, numbered in ran.sent:
@@ -348,9 +350,9 @@ class Host:
         running.next = None
         try:
             self._swap(running, code)
-            self._notify({"kind": "room-reloaded", "room": running.room.id, "generation": code.program.generation})
+            self.notify({"kind": "room-reloaded", "room": running.room.id, "generation": code.program.generation})
         except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
-            self._notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": one_line(error)})
+            self.notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": one_line(error)})
         code.program.release()
         self._loop.call_soon(self.programs.prune)
 
@@ -373,7 +375,7 @@ class Host:
         running.due_s.clear()
         if wake_s is not None and old.lifecycle.wake_hz == code.program.lifecycle.wake_hz:
             running.due_s["wake"] = wake_s  # begun anew, each swap would cost half a beat
-        self._agenda.plan(running)
+        self.agenda.plan(running)
         if room.started and room.handler.wants_start():
             self._offer(running, Started())
         answers, running.unanswered = list(running.unanswered.values()), {}
@@ -504,7 +506,7 @@ class Host:
                 running.held.appendleft(lambda: self._timers(running))
                 return
             self._run(running, TimerFired(due[1]))
-        self._agenda.plan(running)
+        self.agenda.plan(running)
 
     def _wake_due(self, running: Running) -> None:
         """A room that may not run now misses this beat."""
@@ -530,8 +532,8 @@ class Host:
             return  # somebody discarded it meanwhile, and what is there now is another
         running.owner, running.room.epoch, running.stopped = owner, owner.epoch, False
         self._announce(running)
-        self._pump(running)
-        self._agenda.plan(running)
+        self.pump(running)
+        self.agenda.plan(running)
 
     def release(self, running: Running) -> None:
         """The room is another host's: the copy here is dropped. Its records are kept for whoever recovers it."""
@@ -547,13 +549,13 @@ class Host:
         """A copy is ours now: it runs from the callback after its last."""
         self.copies.pop(running.room.id, None)
         self.rooms[running.room.id] = running
-        self._start(running)
+        self.begin(running)
         self.mail.moved(running.room.id)
         self.mail.post_again()
 
     def copy(self, id: str, game: str, generation: str) -> Running:
         """A copy of another host's room, as `Taker.copy`."""
-        return self._taker.copy(id, game, generation)
+        return self.taker.copy(id, game, generation)
 
     def begin_moving(self) -> tuple[int, int]:
         """From here every record is in the journal and stays there, and no room takes other code.
@@ -563,17 +565,17 @@ class Host:
         """
         self.moving = True
         self._ledger.write_all(True)
-        self._stores.journal.keep(True)
-        return self._stores.journal.position()
+        self.stores.journal.keep(True)
+        return self.stores.journal.position()
 
     def end_moving(self) -> None:
         """No room is about to leave any more."""
         self.moving = False
         self._ledger.write_all(False)
-        self._stores.journal.keep(False)
+        self.stores.journal.keep(False)
         self._pump_all()
 
-    # -- operators -----------------------------------------------------------------------------------
+    # -- single rooms --------------------------------------------------------------------------------
 
     def running(self, id: str) -> Running:
         """The running room of that id.
@@ -583,127 +585,28 @@ class Host:
         """
         if id in self.rooms:
             return self.rooms[id]
-        if id in self._stores.asides.all():
-            how = " --skip-input" if self._stores.asides.all()[id].n >= 0 else ""
+        if id in self.stores.asides.all():
+            how = " --skip-input" if self.stores.asides.all()[id].n >= 0 else ""
             raise ContractError(
                 f"Room {id} is put aside. See why with `perdure rooms --aside`, then mend that and use "
                 f"`perdure room resume {id}{how}`, or give its state up: `perdure room discard {id}`."
             )
         raise ContractError(f"There is no room {id}. There are: {', '.join(sorted(self.rooms))}.")
 
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing may run, because a record waits for space on the disk."""
+        return self._ledger.stalled
+
     def aside(self, game: str) -> bool:
         """Whether a room of the game is put aside."""
-        return any(self.config.rooms.get(id) == game for id in self._stores.asides.all())
+        return any(self.config.rooms.get(id) == game for id in self.stores.asides.all())
 
-    def pause(self, id: str) -> None:
-        """Hold the room: events, timers and answers wait, nothing is lost."""
-        self.running(id).paused = True
-
-    def step(self, id: str) -> bool:
-        """Do one thing that the paused room holds. Returns whether there was one.
-
-        Raises:
-            ContractError: The room is not paused.
-        """
-        running = self.running(id)
-        if not running.paused:
-            raise ContractError(f"Room {id} is not paused. Pause it first: perdure room pause {id}")
-        if not running.held or self._ledger.stalled:
-            return False
-        step = running.held.popleft()
-        rest, running.held = running.held, deque()
-        running.paused = False
-        step()
-        running.paused = True
-        running.held.extend(rest)
-        return True
-
-    def go_on(self, id: str) -> None:
-        """Let a paused room run on."""
-        running = self.running(id)
-        running.paused = False
-        self._pump(running)
-        self._agenda.plan(running)
-
-    def resume(self, id: str, *, skip_input: bool) -> Running:
-        """Take a room back that was put aside.
-
-        A room whose history has a hole goes on from the last good callback, on a new branch: the players read that.
-
-        Raises:
-            ContractError: It is not aside, or the same input would stop the server again, or it is aside at once.
-            Unavailable: It is another living host's.
-            StorageError: It ran here, and its last state still cannot be stored; it stays aside.
-        """
-        aside = self._stores.asides.all().get(id)
-        if aside is None:
-            raise ContractError(f"Room {id} is not put aside.")
-        by_input = aside.n >= 0
-        if by_input and not skip_input:
-            raise ContractError(
-                f"Room {id} was put aside because of an input: {aside.reason}. That input is still first in line. "
-                f"Mend the game if you like, then: perdure room resume {id} --skip-input"
-            )
-        if id in self._unstored:
-            self.checkpoints.store_now(self._unstored[id])
-            self._unstored.pop(id).let_go()
-        ready = self._look(id, accept_damage=not by_input and not skip_input)
-        if ready is None:
-            raise ContractError(f"Room {id} is still aside: {self._stores.asides.all()[id].reason}")
-        running = self.rooms[id] = self._taker.claim([ready])[0].running
-        self._stores.asides.remove(id)
-        if skip_input:
-            running.skip = Identity(aside.c, aside.session, aside.j, aside.n)
-        self._start(running)
-        self.mail.post_again()
-        self._notify({"kind": "resumed", "room": id, "skipped": skip_input})
-        self._catch_up(running)
-        return running
-
-    def _catch_up(self, running: Running) -> None:
+    def catch_up(self, running: Running) -> None:
         """A room that was away while its game was reloaded takes the code that serves."""
         current = self.programs.current(self.config.rooms[running.room.id])
         if running.program is not current:
             try:
                 self.offer_code(running, Next(current, drop_orphans=False, may_lose=False))
             except Exception as error:  # noqa: BLE001  (as `_swap_waiting`)
-                self._notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": one_line(error)})
-
-    def discard(self, id: str) -> Running:
-        """Give up the room's state: it begins anew, on a new branch of its history.
-
-        Raises:
-            ContractError: There is no such room.
-        """
-        if id not in self.config.rooms:
-            raise ContractError(f"There is no room {id}. There are: {', '.join(sorted(self.config.rooms))}.")
-        old = self.rooms.pop(id, None) or self._unstored.pop(id, None)
-        owner = self._stores.owners.read(id)
-        if old is not None:
-            old.due_s.clear()
-            old.let_go()
-        try:
-            running = self._taker.take_anew(id, old.room.c if old else owner.from_c if owner else 0)
-        except StorageError as error:
-            self._put_aside(Aside(id, f"Its new state could not be stored: {error}"))
-            raise
-        self.rooms[id] = running
-        aside = self._stores.asides.all().get(id)
-        if aside is not None:
-            running.skip = _first_on_new_branch(aside)
-        self._stores.asides.remove(id)
-        self._start(running)
-        self.mail.post_again()
-        self._notify({"kind": "discarded", "room": id})
-        return running
-
-
-def _first_on_new_branch(aside: Aside) -> Identity | None:
-    """The input that put a room aside, as its player's gateway sends it to the room that begins anew.
-
-    It is the first that the room had not applied, so it is event 1 of the player's next seat (G4); a join is sent
-    as it was.
-    """
-    if aside.n < 0:
-        return None
-    return Identity(0, aside.session, aside.j, 0) if aside.n == 0 else Identity(0, aside.session, aside.j + 1, 1)
+                self.notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": one_line(error)})
