@@ -56,6 +56,11 @@ class Copyover(NamedTuple):
         """While the successor boots and copies, and nothing moves."""
         return self.phases["boot"], self.phases["stop"]
 
+    @property
+    def after_ms(self) -> float:
+        """From when the first room may stop until the report."""
+        return (self.ended_s - self.phases["stop"]) * 1e3
+
     def step_ms(self, name: str) -> float:
         """How long a step took, by the report; those of a move are added up over all rooms."""
         return float(next((step["ms"] for step in self.report["steps"] if step["name"] == name), 0.0))

@@ -103,9 +103,13 @@ class Tail(NamedTuple):
         ordered = sorted(values)
         return Tail(ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], ordered[-1])
 
+    def scaled(self, scale: float) -> Tail:
+        """In another unit."""
+        return Tail(*(value * scale for value in self))
+
     def cells(self, scale: float = 1.0) -> list[str]:
         """Each of the three, multiplied by `scale`."""
-        return [number(value * scale) for value in self]
+        return [number(value) for value in self.scaled(scale)]
 
 
 def at_most(id: str, what: str, limit: float, value: float, unit: str) -> Goal:
