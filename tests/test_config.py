@@ -169,6 +169,8 @@ def test_a_link_to_an_interpreter_is_not_followed(project: Path) -> None:
 def test_what_a_copyover_does_and_says_is_configured(project: Path) -> None:
     """Nothing is built, locked or kept quiet unless the file says so; texts replace the usual ones."""
     assert config.load(write(project, WORLD)).copyover == config.Copyover()
+    said = config.load(write(project, f"[host]\ncommand = []\n[copyover]\nbuild = []\n{WORLD}"))
+    assert (said.host, said.copyover) == (config.Host(), config.Copyover())
     text = (
         '[copyover]\nbuild = ["make", "-C", "native"]\nquiet = true\nlocks = {auctions = 120}\n'
         '[copyover.messages]\nminute = "{yellow}{server} {{new}} in {seconds} s.{reset}"\nbuilding = ""\n'
@@ -184,8 +186,11 @@ def test_what_a_copyover_does_and_says_is_configured(project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[host]\ncommand = []", "2: host.command: there is no program in it; expected"),
-        ('[host]\ncommand = [""]', "2: host.command: there is no program in it; expected"),
+        (
+            '[host]\ncommand = [""]',
+            '2: host.command: there is no program in it; expected, for example, ["venv/bin/python", "-P", "-m", "perd',
+        ),
+        ('[copyover]\nbuild = [""]', '2: copyover.build: there is no program in it; expected, for example, ["make"'),
         ('[host]\ncommand = "python"', "2: host.command: 'python' does not fit; expected a list in brackets."),
         ('[host]\ncomand = ["python"]', "2: host.comand: no such key; did you mean command?"),
         ("[copyover]\nbuild = [1]", "2: copyover.build[0]: 1 does not fit; expected a text in quotes."),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from perdure.tomlfile import Path, TomlFile
+from perdure.tomlfile import Path, TomlFile, nearest
 
 
 class Refused(Exception):
@@ -220,6 +220,13 @@ walks-like = "a wolf"
 class Place(NamedTuple):
     name: str
     exits: dict[int, str] | None = None
+
+
+def test_a_list_of_names_that_is_cut_says_so() -> None:
+    """Nobody takes the first dozen for all that there are."""
+    names = [f"room-{number:02}" for number in range(13)]
+    assert nearest("a room", "room-0x", names).endswith("room-10, room-11, …)")
+    assert nearest("a room", "room-0x", names[:12]).endswith("room-10, room-11)")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,10 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Word = Annotated[str, Meta(pattern=r"^[^\0]*\Z")]
 Argv = Annotated[list[Word], Meta(max_length=256)]
 """A program and its arguments, started without a shell."""
+EXAMPLES = {
+    ("host", "command"): '["venv/bin/python", "-P", "-m", "perdure.host"]',
+    ("copyover", "build"): '["make", "-C", "native"]',
+}
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -271,11 +275,11 @@ class _Reader:
             raise self.error(("games", id, "path"), f"there is no {config.game_path(id)}", hint)
 
     def argv(self, key: tuple[str, str], argv: list[str]) -> list[str]:
-        """A command whose program can be started from anywhere; [] where the file has none."""
-        if not argv and key[1] not in self.toml.tables.get(key[0], {}):
+        """A command whose program can be started from anywhere; [] where there is none."""
+        if not argv:
             return []
-        if not argv or not argv[0]:
-            raise self.error(key, "there is no program in it", 'expected, for example, ["…/bin/python", "-m", "…"]')
+        if not argv[0]:
+            raise self.error(key, "there is no program in it", f"expected, for example, {EXAMPLES[key]}")
         program = argv[0]
         if "/" in program and not program.startswith("/"):
             program = str(self.file.parent / program)

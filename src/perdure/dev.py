@@ -94,6 +94,7 @@ class Dev:
         loop = asyncio.get_running_loop()
         for order in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(order, self._stopping.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._refuse_copyover)
         faults = Faults(os.environ.get("PERDURE_FAULT", ""))
         link, control = folder.listen(LINK_SOCKET), folder.listen(CONTROL_SOCKET)
         host = HostProcess(
@@ -177,6 +178,9 @@ class Dev:
         own = {"status": report, "version": version, "stop": stop, "log-level": log_level}
         refused = dict.fromkeys(NEED_A_SUPERVISOR, alone)
         return {**host_methods(host), **gateway_methods(gateway), **own, **refused}
+
+    def _refuse_copyover(self) -> None:
+        self._notify({"kind": "copyover-refused", "by": "SIGUSR1", "reason": ALONE})
 
     def _notify(self, event: Event) -> None:
         kind = str(event.get("kind", "unnamed"))

@@ -218,7 +218,7 @@ def nearest(kind: str | None, given: str, known: Iterable[Any]) -> str:
     names = sorted(str(name) for name in known)
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""
-    among = ", ".join(names[:NAMES_SHOWN])
+    among = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
     return f"{hint}expected {kind} ({among})" if kind else f"{hint}expected one of {among}"
 
 

@@ -318,6 +318,18 @@ def test_history_is_a_table_for_people_and_all_reports_for_programs(fake: Any) -
     assert server.run("copyover", "history", "--json").json == reports
 
 
+def test_the_history_needs_no_server(tmp_path: Path) -> None:
+    """What nobody ended was interrupted; looking writes nothing."""
+    lines = [{"kind": "ended", "report": encode(DONE)}, {"kind": "begun", "report": encode(FAILED)}]
+    file = tmp_path / "copyovers.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    before = file.read_bytes()
+    found = perdure("copyover", "history", "--json", "--state", tmp_path).json
+    assert [(report["id"], report["outcome"]) for report in found] == [(7, "committed"), (8, "interrupted")]
+    assert "committed" in perdure("copyover", "history", "--state", tmp_path).out
+    assert file.read_bytes() == before
+
+
 def test_an_empty_history_says_what_to_try(fake: Any) -> None:
     """A table without rows helps nobody."""
     assert "perdure copyover test" in fake(copyover_history=[]).run("copyover", "history").out

@@ -155,6 +155,15 @@ def test_dev_prints_in_the_terminal_and_breakpoint_stops_there(dev: Terminal) ->
         guest.sees("Guest1 hums louder.")
 
 
+def test_dev_survives_the_order_for_a_copyover(dev_without_pause: Terminal) -> None:
+    """SIGUSR1 is answered as the command is, and its players stay."""
+    with Guest(dev_without_pause.port) as guest:
+        dev_without_pause.child.kill(signal.SIGUSR1)
+        dev_without_pause.child.expect(r"a copyover was not begun: This server is one process")
+        guest.types("hum")
+        guest.sees("Guest1 hums")
+
+
 def test_dev_shows_the_traceback_of_a_fault(dev: Terminal) -> None:
     """With the author's line, and without the escapes of the message (FM-83)."""
     with Guest(dev.port) as guest:

@@ -169,6 +169,16 @@ def test_logs_follow_what_processes_write(server: Server) -> None:
         following.communicate()
 
 
+def test_what_a_build_said_is_shown_to_who_asks_for_it(tmp_path: Path) -> None:
+    """A thousand lines of a compiler do not bury what the processes log."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "build.log").write_text("cc -c reticulate.c\n")
+    (logs / "host-1.log").write_text("hello\n")
+    assert perdure("logs", "--state", tmp_path).out == "host-1   hello\n"
+    assert perdure("logs", "build", "--state", tmp_path).out == "build    cc -c reticulate.c\n"
+
+
 def test_stop_waits_until_the_server_has_ended(server: Server) -> None:
     """When the command returns, the processes are gone."""
     server.start(READY, READY)

@@ -131,6 +131,13 @@ def test_faults_names_the_points_of_the_installed_program() -> None:
     assert "host:after-append" in perdure("faults").out
 
 
+def test_faults_says_how_a_successor_is_meant() -> None:
+    """An item without a name is for the processes of the start; a host that comes later would never get it."""
+    help = " ".join(perdure("faults", "--help").out.split())
+    assert "a host that is started later, like the successor of a copyover, has to be named" in help
+    assert "host-2/copyover:verify=kill" in help
+
+
 def test_version_has_a_build(tmp_path: Path) -> None:
     """The source's hash is the same from everywhere; without a server there is no number."""
     first = perdure("version", "--json", cwd=tmp_path).json

@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 """Ctrl-C in a command, as shells say it."""
 
 EPILOG = """Exit codes: 0 done, 1 internal error, 2 usage, 3 aborted and the old side serves, 4 refused, 5 partly done,
-6 no server running, 7 configuration or game does not load, 8 something is taken (port, state folder)."""
+6 no server running, 7 configuration or game does not load, 8 something is taken (port, state folder), 130 Ctrl-C."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EPILOG)

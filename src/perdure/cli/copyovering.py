@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +13,18 @@ import click
 from perdure.cli.client import Client
 from perdure.cli.show import copyover_state, print_json, print_table
 from perdure.control_lines import EXIT_OK
-from perdure.errors import ContractError
+from perdure.errors import ContractError, Unavailable
 from perdure.movement.copyover_order import Action, CopyoverOrder, asked, check, params_of
-from perdure.movement.copyover_report import CopyoverReport, decode, exit_code, lines
+from perdure.movement.copyover_report import CopyoverReport, decode, encode, exit_code, lines
 from perdure.supervisor.events import sentence
+from perdure.supervisor.history import FILE_NAME as HISTORY
+from perdure.supervisor.history import read_history
 from perdure.supervisor.plain import plain
 
 COPYOVER_TIMEOUT_S = 3600.0
 """Longest silence of a server in a copyover, its build command included; countdown and watch come on top."""
 EXIT_INTERRUPTED = 130
+"""Ctrl-C while the copyover goes on, as shells say it."""
 REPORTS = ("copyover", "copyover-failed")
 """Events that have the whole report, which the answer has as well."""
 PROGRESS = "copyover-"
@@ -137,9 +141,14 @@ HEADINGS = ["NR", "WHEN", "BY", "BUILD", "OUTCOME", "ROOMS", "PAUSE MS", "FREEZE
 
 
 def show_history(state: Path, _: CopyoverOrder, as_json: bool) -> int:
-    """What came of the earlier ones, the oldest first."""
-    with Client(state) as client:
-        found = client.request("copyover.history")
+    """What came of the earlier ones, the oldest first; needs no server."""
+    try:
+        with Client(state) as client:
+            found = client.request("copyover.history")
+    except Unavailable:
+        if not os.access(state / HISTORY, os.R_OK):
+            raise
+        found = [encode(report) for report in read_history(state)]
     if as_json:
         print_json(found)
         return EXIT_OK

@@ -13,6 +13,7 @@ from perdure.cli.client import Client
 from perdure.cli.options import server_options, state_folder
 from perdure.cli.show import copyover_state, duration, print_fields, print_json, print_table, size
 from perdure.errors import Unavailable
+from perdure.movement.wording import counted
 from perdure.supervisor.plain import plain
 
 STOP_TIMEOUT_S = 60.0
@@ -69,7 +70,8 @@ def _print_recovery(last: dict[str, Any] | None) -> None:
     if not last:
         return
     aside = last.get("aside") or []
-    text = f"\nlast recovery: {last['rooms']} rooms, {last['records']} records, {last['all_ms']:.0f} ms"
+    rooms, records = counted(last["rooms"], "room"), counted(last["records"], "record")
+    text = f"\nlast recovery: {rooms}, {records}, {last['all_ms']:.0f} ms"
     click.echo(text + (f"; aside: {plain(', '.join(aside))} (perdure rooms --aside)" if aside else ""))
 
 

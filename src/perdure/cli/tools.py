@@ -28,6 +28,8 @@ ROLES = click.Choice(["player", "builder", "admin"])
 BODY_BYTES_MAX = 4 * 1024**3
 """The largest body that `snapshot` unpacks: more than any room may have, less than any disk."""
 POLL_S = 0.2
+BUILD = "build"
+"""Name of the log that has what build commands say."""
 
 
 # --- accounts ---
@@ -222,7 +224,10 @@ def verify(file: Path, key: Path | None, state: Path | None, as_json: bool) -> N
 )
 @server_options
 def logs(process: str, follow: bool, lines: int, state: Path | None, as_json: bool) -> None:
-    """What the processes log, and what games print. PROCESS: gateway, host-1."""
+    """What the processes log, and what games print.
+
+    PROCESS: gateway, host-1, host-2, … or build, for what build commands of copyovers said.
+    """
     folder = state_folder(state) / "logs"
     tails = {path: _Tail(path) for path in _log_files(folder, process)}
     if not tails and not follow:
@@ -240,9 +245,9 @@ def logs(process: str, follow: bool, lines: int, state: Path | None, as_json: bo
 
 
 def _log_files(folder: Path, process: str) -> list[Path]:
-    return [
-        path for path in sorted(folder.glob("*.*")) if path.suffix in (".log", ".jsonl") and process in ("", path.stem)
-    ]
+    """The files of a process; without one of all, but for the output of builds, which would bury the others."""
+    files = [path for path in sorted(folder.glob("*.*")) if path.suffix in (".log", ".jsonl")]
+    return [path for path in files if (path.stem == process if process else path.stem != BUILD)]
 
 
 class _Tail:
@@ -296,7 +301,9 @@ def _print_log(path: Path, line: bytes, as_json: bool) -> None:
 def faults(as_json: bool) -> None:
     """The fault points of this program, for tests.
 
-    PERDURE_FAULT='POINT=exit|hang|raise|kill[@N]' provokes a failure there, the Nth time.
+    PERDURE_FAULT='[PROCESS/]POINT=exit|hang|raise|kill[@N]' provokes a failure there, the Nth time. Without PROCESS it
+    is for the processes that the server starts with; a host that is started later, like the successor of a copyover,
+    has to be named: 'host-2/copyover:verify=kill'.
     """
     from perdure.faults import POINTS
 

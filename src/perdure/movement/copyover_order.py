@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from perdure.errors import ContractError
-from perdure.movement.order import LIKE_MIN, check_canary
+from perdure.movement.order import check_canary
+from perdure.movement.wording import LIKE_MIN
 
 IN_S_MAX = 24 * 3600.0
 """A copyover that is scheduled for later than a day is better asked for on that day."""

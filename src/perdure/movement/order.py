@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
 from perdure.errors import ContractError
+from perdure.movement.wording import unknown
 
 WATCH_S_MAX = 3600.0
 """A canary that watches for longer would not be remembered by whoever asked for it."""
-
-LIKE_MIN = 0.5
-"""Names that are less alike are no typing error."""
-NAMED_MAX = 12
 
 
 class ReloadOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,7 +102,7 @@ def split_target(target: str, games: Collection[str]) -> tuple[str, str]:
     for game in beginnings:
         if game in games:
             return game, target[len(game) + 1 :]
-    raise ContractError(_unknown("game", target, games, beginnings))
+    raise ContractError(unknown("game", target, games, beginnings))
 
 
 def check_game(game: str, known: Collection[str]) -> None:
@@ -118,7 +114,7 @@ def check_game(game: str, known: Collection[str]) -> None:
     if not game:
         raise ContractError(f"which game? There are {', '.join(sorted(known))}. Nothing was changed.")
     if game not in known:
-        raise ContractError(_unknown("game", game, known, [game]))
+        raise ContractError(unknown("game", game, known, [game]))
 
 
 def check_module(module: str, game: str, known: Collection[str]) -> None:
@@ -131,15 +127,4 @@ def check_module(module: str, game: str, known: Collection[str]) -> None:
         ContractError: It has not; the message has the nearest name.
     """
     if module and module not in known:
-        raise ContractError(_unknown(f"module of {game}", module, known, [module]))
-
-
-def _unknown(kind: str, given: str, known: Collection[str], meant: Collection[str]) -> str:
-    """That there is no such thing, the name that is nearest to one of `meant`, and the first of all names."""
-    names = sorted(name for name in known if name)
-    alike = [(difflib.SequenceMatcher(None, word, name).ratio(), name) for word in meant for name in names]
-    likeness, near = max(alike, default=(0.0, ""))
-    hint = f" Did you mean {near}?" if likeness >= LIKE_MIN else ""
-    more = ", …" if len(names) > NAMED_MAX else ""
-    among = f" There are {', '.join(names[:NAMED_MAX])}{more}." if names else " There is none."
-    return f"no {kind} {given!r}.{hint}{among} Nothing was changed."
+        raise ContractError(unknown(f"module of {game}", module, known, [module]))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 
 NAMED_MAX = 8
 """Names in one line for people; of further ones only the number is told."""
+LIKE_MIN = 0.5
+"""Names that are less alike are no typing error."""
+CHOICES_MAX = 12
+"""Names from which somebody may choose the one that was meant."""
 
 
 def listed(names: Sequence[str]) -> str:
@@ -50,3 +55,20 @@ def place(module: str, file: str, line: int) -> str:
     parts = file.split("/")
     depth = 1 + module.count("/" if module.endswith(".toml") else ".") + (parts[-1] == "__init__.py")
     return "/".join(parts[-depth:]) + (f":{line}" if line else "")
+
+
+def unknown(kind: str, given: str, known: Collection[str], meant: Collection[str] = ()) -> str:
+    """That there is no such thing, the nearest name that there is, and the first of all.
+
+    Args:
+        meant: What the name may have been meant to be like; `given` itself where this is empty.
+    """
+    names = sorted(name for name in known if name)
+    words = meant or [given]
+    alike = [(difflib.SequenceMatcher(None, word, name).ratio(), name) for word in words for name in names]
+    likeness, near = max(alike, default=(0.0, ""))
+    hint = f" Did you mean {near}?" if likeness >= LIKE_MIN else ""
+    more = ", …" if len(names) > CHOICES_MAX else ""
+    there = "is" if len(names) == 1 else "are"
+    among = f" There {there} {', '.join(names[:CHOICES_MAX])}{more}." if names else " There is none."
+    return f"no {kind} {given!r}.{hint}{among} Nothing was changed."

@@ -28,6 +28,12 @@ class _Line(msgspec.Struct):
     report: CopyoverReport
 
 
+def read_history(folder: Path) -> list[CopyoverReport]:
+    """The reports of a state folder, the oldest first, without a server; nothing is written."""
+    ended, interrupted = _told(_stored(folder / FILE_NAME))
+    return sorted([*ended, *interrupted], key=lambda report: report.id)[-REPORTS_MAX:]
+
+
 class History:
     """The reports of one state folder, the oldest first.
 
@@ -68,33 +74,11 @@ class History:
         return next((report for report in reversed(self.reports) if report.key == key), None)
 
     def _read(self) -> None:
-        begun: dict[int, CopyoverReport] = {}
-        for line in self._stored():
-            self._lines += 1
-            report = line.report
-            self._last = max(self._last, report.id)
-            begun.pop(report.id, None)
-            if line.kind == "begun":
-                begun[report.id] = report
-            else:
-                self.reports.append(report)
-        self.reports = self.reports[-REPORTS_MAX:]
-        for report in begun.values():
-            report.outcome, report.reason = "interrupted", "the supervisor ended before it was over"
-            self.interrupted.append(report)
-
-    def _stored(self) -> list[_Line]:
-        try:
-            data = self._path.read_bytes()
-        except FileNotFoundError:
-            return []
-        lines = []
-        for text in data.splitlines():
-            try:
-                lines.append(msgspec.json.decode(text, type=_Line))
-            except (msgspec.DecodeError, msgspec.ValidationError):
-                continue  # a line that was torn by a full disk, or is another version's, costs only itself
-        return lines
+        lines = _stored(self._path)
+        self._lines = len(lines)
+        self._last = max((line.report.id for line in lines), default=0)
+        ended, self.interrupted = _told(lines)
+        self.reports = ended[-REPORTS_MAX:]
 
     def _append(self, line: _Line) -> None:
         new = not self._path.exists()
@@ -127,3 +111,32 @@ class History:
             self._lost(f"the history of copyovers could not be shortened: {error.strerror or error}")
             return
         self._lines = len(lines)
+
+
+def _stored(path: Path) -> list[_Line]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    lines = []
+    for text in data.splitlines():
+        try:
+            lines.append(msgspec.json.decode(text, type=_Line))
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            continue  # a line that was torn by a full disk, or is another version's, costs only itself
+    return lines
+
+
+def _told(lines: list[_Line]) -> tuple[list[CopyoverReport], list[CopyoverReport]]:
+    """Reports that have ended, and those whose end nobody wrote down."""
+    ended: list[CopyoverReport] = []
+    begun: dict[int, CopyoverReport] = {}
+    for line in lines:
+        begun.pop(line.report.id, None)
+        if line.kind == "begun":
+            begun[line.report.id] = line.report
+        else:
+            ended.append(line.report)
+    for report in begun.values():
+        report.outcome, report.reason = "interrupted", "the supervisor ended before it was over"
+    return ended, list(begun.values())

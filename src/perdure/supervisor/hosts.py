@@ -21,6 +21,7 @@ from perdure.config import load
 from perdure.control import Handler
 from perdure.control_lines import EXIT_TAKEN
 from perdure.errors import ContractError, PerdureError, RemoteError, StorageError, Unavailable
+from perdure.movement.wording import unknown
 from perdure.ports import FaultPoint
 from perdure.supervisor.backoff import Backoff
 from perdure.supervisor.build import UNSAID, Build, newest, number_of
@@ -35,7 +36,6 @@ from perdure.supervisor.processes import Exit, Processes
 from perdure.supervisor.programs import Program, configured, environment
 from perdure.supervisor.settings import Keeper, Settings
 from perdure.supervisor.sockets import SocketFolder
-from perdure.tomlfile import nearest
 
 BOOT_S = 300.0
 """Longest boot of a host that the server was not started with: one with a low weight takes its time."""
@@ -106,7 +106,7 @@ class Hosts:
             ContractError: There is none.
         """
         if name not in self._hosts:
-            raise ContractError(f"There is no host {name!r}. {nearest('a host', name, self._hosts)}")
+            raise ContractError(f"There is {unknown('host', name, self._hosts)}")
         return self._hosts[name]
 
     async def of_room(self, room: str) -> HostInstance:

@@ -14,6 +14,7 @@ import msgspec
 import perdure
 from perdure.control import Handler
 from perdure.errors import ContractError, PerdureError
+from perdure.movement.wording import counted, listed
 from perdure.supervisor.control_socket import GATEWAY_METHODS, MERGED_METHODS, PATIENCE_S, ROOM_METHODS
 from perdure.supervisor.copyover import Copyovers
 from perdure.supervisor.hosts import ANSWER_S, Hosts
@@ -23,8 +24,6 @@ from perdure.supervisor.sockets import Listeners
 from perdure.supervisor.status import NOT_RUNNING, measured, status
 
 STATUS_TIMEOUT_S = 1.0
-ROOMS_NAMED = 10
-"""Rooms that a refusal names; `perdure rooms` lists them all."""
 
 
 class Methods:
@@ -121,8 +120,8 @@ class Methods:
         rooms = [str(room.get("id")) for room in await host.ask("rooms")]
         if rooms:
             raise ContractError(
-                f"{host.name} has {len(rooms)} rooms: {', '.join(rooms[:ROOMS_NAMED])}. It was not stopped. "
-                f"Move them first: perdure room move ROOM {self._hosts.serving.name}"
+                f"{host.name} has {counted(len(rooms), 'room')}: {listed(rooms)}. It was not stopped. "
+                f"Move first what is in it: perdure room move ROOM {self._hosts.serving.name}"
             )
         await self._hosts.end(host)
         return {"stopped": host.name}
