@@ -75,17 +75,16 @@ def fail(project: Project, operator: Operator, count: int) -> list[list[Copyover
 def measure(short: bool) -> Report:
     """One room, probes in it, and a successor that never gets it."""
     count = 2 if short else 25
-    with game() as project:
-        with arranged(count), server(project.folder) as running:
-            pid = running.pids()["host"]
-            with PlayersProcess(running.port, PROBES) as probes, Operator(running) as operator:
-                probes.speak(SAY, PROBE_EVERY_S)
-                time.sleep(SETTLE_S)
-                failed = fail(project, operator, count)
-                probes.stop()
-                seen = [noticed(probes, copyovers) for copyovers in failed]
-            if running.pids()["host"] != pid:
-                raise RuntimeError("the old host is not the one that serves")
+    with game() as project, arranged(count), server(project.folder) as running:
+        pid = running.pids()["host"]
+        with PlayersProcess(running.port, PROBES) as probes, Operator(running) as operator:
+            probes.speak(SAY, PROBE_EVERY_S)
+            time.sleep(SETTLE_S)
+            failed = fail(project, operator, count)
+            probes.stop()
+            seen = [noticed(probes, copyovers) for copyovers in failed]
+        if running.pids()["host"] != pid:
+            raise RuntimeError("the old host is not the one that serves")
     rows, goals = [], []
     figures: dict[str, float] = {}
     for failure, each in zip(FAILURES, seen, strict=True):
@@ -109,9 +108,9 @@ def measure(short: bool) -> Report:
         goals,
         [
             f"{PROBES} probes in one room, each with a line every {PROBE_EVERY_S * 1e3:.0f} ms. The span is the whole",
-            "copyover, so the boot and the preparation of the successor are in it; nobody was disconnected, and every line",
-            "was answered once, by the process that had served before.",
-            f"A successor that hangs is detected when it has not answered for T = {ANSWER_S * 1e3:.0f} ms; that is taken off.",
+            "copyover, with boot and preparation. Nobody was disconnected, every line was answered once, and the same",
+            "process serves as before.",
+            f"A successor that hangs is noticed when it has not answered for T = {ANSWER_S * 1e3:.0f} ms: taken off.",
         ],
         figures,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How long a room stands still when its host is replaced: one, many, and a large one; and whether others wait for it."""
+"""How long a room stands still when its host is replaced: one, many, a large one; and whether others wait for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.copyover.games import LARGE, game
 from bench.copyover.players import PlayersProcess
 from bench.processes import server
 from bench.reload.edits import Tail, at_most
-from bench.report import Report, main, number
+from bench.report import Report, main
 
 GOAL_PAUSE_MS = 10.0
 GOAL_LARGE_MS = 25.0
@@ -23,7 +23,7 @@ class World(NamedTuple):
     Attributes:
         rooms, kib: So many of so many KiB.
         large_kib: One more of so many; 0 for none.
-        count: How many copyovers.
+        copyovers: How many.
         settle_s: How long a new server stores bases.
         rest_s: How long a successor does after it has all rooms.
     """
@@ -32,7 +32,7 @@ class World(NamedTuple):
     rooms: int
     kib: int
     large_kib: int
-    count: int
+    copyovers: int
     settle_s: float
     rest_s: float
 
@@ -66,7 +66,7 @@ def copied_over(world: World) -> Measured:
         with PlayersProcess(running.port, PROBES, spread) as probes, Operator(running) as operator:
             probes.speak(SAY, PROBE_EVERY_S)
             copyovers = []
-            for _ in range(world.count + 1):
+            for _ in range(world.copyovers + 1):
                 project.edit()
                 copyovers.append(operator.copy_over(rest_s=world.rest_s))
             probes.stop()
@@ -115,7 +115,7 @@ def measure(short: bool) -> Report:
         key = each.world.name.replace(" ", "_").replace(",", "").lower()
         figures |= {f"{key}_pause_p50_ms": each.median.p50, f"{key}_pause_max_ms": each.slowest.max,
                     f"{key}_longest_wait_ms": each.longest.max, f"{key}_idle_ms": each.idle.max}  # fmt: skip
-    counts = ", ".join(f"{each.world.name} {each.world.count}" for each in all_measured)
+    counts = ", ".join(f"{each.world.name} {each.world.copyovers}" for each in all_measured)
     return Report(
         "copyover.rooms",
         "Rooms whose host is replaced, in ms",
@@ -130,8 +130,7 @@ def measure(short: bool) -> Report:
         [
             f"Copyovers of each: {counts}. The one room has 1 MiB, the others have 64 KiB each, in rows of a kilobyte;",
             "50 MiB: a room of that size, and a small one beside it. Each copyover is to an edited game.",
-            f"{PROBES} probes are spread over at most as many rooms. Each says a line every "
-            f"{number(PROBE_EVERY_S * 1e3)} ms, which changes a row.",
+            f"{PROBES} probes are spread over the rooms, each says a line every {PROBE_EVERY_S * 1e3:.0f} ms.",
             "Until the report all rooms move, the new code is loaded, and the old host ends.",
             "Eight rooms are on their way at a time, and share a commit: that is what most of a room's pause is.",
         ],
