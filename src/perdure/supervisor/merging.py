@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from perdure.errors import ProtocolError
+from perdure.movement.report import Migration, PauseMs, ReloadReport, Rooms, Step
 
 Answers = Mapping[str, Any]
 """Host name -> what it answered."""
@@ -58,3 +61,48 @@ def _listed(answers: Answers, part: str = "") -> list[dict[str, Any]]:
             raise ProtocolError(f"{host} answered what no host answers. Its log: perdure logs {host}")
         entries += [{**entry, "host": host} for entry in listed]
     return entries
+
+
+def added_up(reports: Sequence[ReloadReport]) -> ReloadReport:
+    """One reload of one game, out of what came of it in each host; the serving host's report comes first.
+
+    Which code it is, and how it was asked for, the first one says; of pauses the longest count.
+    """
+    first = reports[0]
+    return msgspec.structs.replace(
+        first,
+        **{name: _all(reports, name) for name in ("refreshed", "added", "removed", "failed", "held")},
+        **{name: _all(reports, name) for name in ("waiting", "warnings", "orphans", "needs_copyover")},
+        rooms=Rooms(
+            sum(report.rooms.swapped for report in reports),
+            [refused for report in reports for refused in report.rooms.refused],
+        ),
+        pause_ms=PauseMs(max(r.pause_ms.p50 for r in reports), max(r.pause_ms.max for r in reports)),
+        migrations=_added_migrations(migration for report in reports for migration in report.migrations),
+        steps=_added_steps(step for report in reports for step in report.steps),
+    )
+
+
+def _all(reports: Sequence[ReloadReport], name: str) -> list[Any]:
+    """What stands in this list of any report, once."""
+    found: list[Any] = []
+    for report in reports:
+        found += [entry for entry in getattr(report, name) if entry not in found]
+    return found
+
+
+def _added_migrations(migrations: Iterable[Migration]) -> list[Migration]:
+    found: dict[tuple[str, int, int], Migration] = {}
+    for one in migrations:
+        known = found.get(key := (one.table, one.from_, one.to))
+        found[key] = one if known is None else msgspec.structs.replace(
+            known, rows=known.rows + one.rows, failed=known.failed + one.failed, error=known.error or one.error
+        )  # fmt: skip
+    return list(found.values())
+
+
+def _added_steps(steps: Iterable[Step]) -> list[Step]:
+    found: dict[str, float] = {}
+    for step in steps:
+        found[step.name] = found.get(step.name, 0.0) + step.ms
+    return [Step(name, ms) for name, ms in found.items()]

@@ -15,10 +15,11 @@ import perdure
 from perdure.control import Handler
 from perdure.errors import ContractError, PerdureError
 from perdure.movement.wording import counted, listed
-from perdure.supervisor.control_socket import GATEWAY_METHODS, MERGED_METHODS, PATIENCE_S, ROOM_METHODS
+from perdure.supervisor.control_socket import GATEWAY_METHODS, MERGED_METHODS, ROOM_METHODS
 from perdure.supervisor.copyover import Copyovers
 from perdure.supervisor.hosts import ANSWER_S, Hosts
 from perdure.supervisor.instance import Instance
+from perdure.supervisor.reload_everywhere import reload_everywhere
 from perdure.supervisor.settings import Settings
 from perdure.supervisor.sockets import Listeners
 from perdure.supervisor.status import NOT_RUNNING, measured, status
@@ -76,7 +77,7 @@ class Methods:
 
     async def _reload(self, params: dict[str, Any]) -> Any:
         self._refuse_while_moving("Nothing was reloaded")
-        return await self._hosts.serving.ask("reload", params, timeout_s=PATIENCE_S["reload"])
+        return await reload_everywhere(self._hosts, params)
 
     async def _version(self, _: dict[str, Any]) -> Any:
         return {"version": perdure.__version__, "build": msgspec.structs.asdict(self._hosts.build)}
