@@ -83,7 +83,7 @@ class HostEnd:
         theirs, of_now = f"{gateway}.", f"{gateway}.{epoch}."  # with ten thousand seats, names are not taken apart
         seats = {s: seat for s, seat in self.room.seats.items() if s.startswith(theirs)}
         ended: list[Cause] = []
-        for session, seat in [item for item in seats.items() if not item[0].startswith(of_now)]:
+        for session, seat in [(s, seats[s]) for s in seats if not s.startswith(of_now)]:
             if gateway_of(session)[1] < epoch:
                 del seats[session]
                 ended += self._forgotten(session, seat.j)

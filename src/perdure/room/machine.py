@@ -49,7 +49,7 @@ from perdure.room.record import (
     digest,
     encode_record,
 )
-from perdure.room.seats import Seat
+from perdure.room.seats import Seat, Stage
 from perdure.room.tables import Cells, Change, Table
 from perdure.snapshot.body import Body, Meta, TableSchema
 
@@ -483,15 +483,15 @@ class Room:
 
     def acknowledged(self) -> Acknowledged:
         """What acknowledgements, which no record holds, have taken from the value."""
-        waiting = ((session, seat) for session, seat in self.seats.items() if seat.outbox or seat.closed)
+        unsettled = self._unsettled()
         return Acknowledged(
-            {session: (seat.j, seat.outbox[0][0] if seat.outbox else seat.next_m) for session, seat in waiting},
+            {session: (seat.j, seat.outbox[0][0] if seat.outbox else seat.next_m) for session, seat in unsettled},
             {name: e.pending[0][0] if e.pending else e.next_number for name, e in self.effects.items()},
         )
 
     def forget(self, acknowledged: Acknowledged) -> None:
         """Take the same from a copy that was brought to the same callback by records."""
-        for session, seat in list(self.seats.items()):
+        for session, seat in self._unsettled():
             j, oldest = acknowledged.seats.get(session, (0, seat.next_m))
             if j != seat.j and seat.closed:
                 self.forget_seat(session)
@@ -499,6 +499,11 @@ class Room:
                 seat.acknowledge(oldest - 1)
         for service, oldest in acknowledged.effects.items():
             self.acknowledge_effect(service, oldest - 1)
+
+    def _unsettled(self) -> list[tuple[str, Seat]]:
+        """Seats that are closed or have an outbox: few of ten thousand, who are all looked at in a pause."""
+        seats = self.seats.items()
+        return [(session, seat) for session, seat in seats if seat.outbox or seat.stage is not Stage.OPEN]
 
     def value_hash(self) -> str:
         """Hash of the value and its place in history, as 32 hex digits.
