@@ -166,7 +166,7 @@ class Channel:
             return Line(id=line.id, error=AnswerError(f"internal error in {message}", EXIT_INTERNAL))
 
     def _send(self, line: Line) -> None:
-        if self._over:
+        if self._over or self._writer.is_closing():  # it broke, which `serve` is about to notice
             return
         self._writer.write(encode_line(line))
         if self._writer.transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:

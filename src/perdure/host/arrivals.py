@@ -301,8 +301,14 @@ class Arrivals:
         """
         deciding = self._loop.create_task(self._decide(offer, source))
         self._deciding.add(deciding)
-        deciding.add_done_callback(self._deciding.discard)
+        deciding.add_done_callback(self._decided)
         return await asyncio.shield(deciding)
+
+    def _decided(self, deciding: asyncio.Task[dict[str, Any]]) -> None:
+        self._deciding.discard(deciding)
+        error = None if deciding.cancelled() else deciding.exception()
+        if error is not None:  # the room may be ours by its row, and does not run: this host cannot go on
+            self._loop.call_exception_handler({"message": "offer", "exception": error})
 
     async def _decide(self, offer: Offer, source: str) -> Taken:
         came_s = time.perf_counter()
