@@ -55,7 +55,7 @@ def test_each_room_has_one_owner_and_the_outcome_is_that_of_the_table(
         case "partial":
             committed = room + (step in ("route", "release"))
             stays = each.refuses
-            assert reported == "partial"
+            assert reported == ("partial" if OLD in owners else "committed")
             assert list(owners[:committed]) == [NEW if stays else FRESH] * committed
             assert owners[committed] == OLD if committed < ROOMS else True
         case "recovered":

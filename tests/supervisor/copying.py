@@ -83,7 +83,7 @@ class FakeHost(HostInstance):
         self.niced, self.draining, self.on_death = False, False, None
         self.build = world.numbered(source)
         self.ready = Ready(
-            "0.1", source, "3.11.7", "/bin/python", link=[1, 2], snapshot=[1, 1], control=[1, 2],
+            "0.1", source, world.same_program.get(source, f"program-{source}"), "3.11.7", "/bin/python", link=[1, 2], snapshot=[1, 1], control=[1, 2],
             generations={"game": f"code-{source}"},
         )  # fmt: skip
         self.instance = SimpleNamespace(was_ready=True, state=State.RUNNING, last="", kill=self.kill)  # type: ignore[assignment]
@@ -91,6 +91,8 @@ class FakeHost(HostInstance):
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.locked: list[str] = []
         self.open: dict[str, bool] = {}
+        self.held = False
+        self.serves_code = f"code-{source}"
 
     def kill(self, reason: str) -> None:
         self.world.die(self, Exit(-1, 9))
@@ -103,7 +105,8 @@ class FakeHost(HostInstance):
         if self.instance.state is not State.RUNNING:
             raise no_server(f"{self.name} is being restarted")
         self.asked.append((method, params or {}))
-        how = self.world.fails.get((self.world.kind(self), method), "")
+        fails = self.world.fails
+        how = fails.get((self.name, method), "") or fails.get((self.world.kind(self), method), "")
         if self.world.reached is not None:
             await self.world.reached(self, method)
         await asyncio.sleep(0.001)
@@ -124,10 +127,15 @@ class FakeHost(HostInstance):
         self.open[params["id"]] = True
         rooms = params["rooms"] if params["rooms"] is not None else self.rooms
         told = [{"room": r, "game": "game", "generation": "code-old", "epoch": 1, "c": 5, "bytes": 10} for r in rooms]
-        return {"incarnation": self.incarnation, "socket": "x.sock", "rooms": told}
+        self.held = True
+        return {"incarnation": self.incarnation, "position": [3, 4096], "gateways": ["g"], "rooms": told}
+
+    async def on_games(self, _: dict[str, Any]) -> Any:
+        return [{"game": "game", "generation": self.serves_code, "rooms": len(self.rooms)}]
 
     async def on_prepare(self, params: dict[str, Any]) -> Any:
         rooms = [room["room"] for room in params["rooms"]]
+        assert set(params["source"]) == {"incarnation", "position", "gateways"}
         return {
             "rooms": len(rooms), "bytes": 10 * len(rooms), "code": params["target"] or {"game": "code-disk"},
             "refused": [{"room": r, "reason": "no migration"} for r in rooms if r in self.world.refused],
@@ -138,16 +146,22 @@ class FakeHost(HostInstance):
         return await self.world.move(self, params)
 
     async def on_finish(self, params: dict[str, Any]) -> Any:
+        if params.get("canary"):
+            await asyncio.sleep(params["watch_s"])
         return {"reports": [{"game": "game", "refreshed": ["inn"]}] if params["reload"] else []}
 
     async def on_forget(self, _: dict[str, Any]) -> Any:
         return {}
 
     async def on_close(self, params: dict[str, Any]) -> Any:
-        self.open[params["id"]] = False
+        if not any(is_open for id, is_open in self.open.items() if id != params["id"]):
+            self.open[params["id"]], self.held = False, params["hold"]
         return {"rooms": self.rooms}
 
     async def on_recover(self, params: dict[str, Any]) -> Any:
+        if self.world.recovers_after:
+            self.world.recovers_after -= 1
+            raise RemoteError(f"{params['dead']} still counts as alive", exit=6)
         self.world.take(self, params["dead"])
         return {}
 
@@ -236,6 +250,9 @@ class World:
         fails: ("old" or "new", method or "boot") -> exit, refuse, hang, kill, nonsense.
         move_dies: (who, after how many rooms): dies in the middle of the move.
         kept_rooms: Whose own move fails.
+        same_program: Source -> what hosts with it say of their program alone.
+        recovers_after: How often a host takes the dead for living ones.
+        dies_after_move: The host that dies when the last room has come to it.
     """
 
     def __init__(self, folder: Path, rooms: int = 10) -> None:
@@ -254,6 +271,9 @@ class World:
         self.locks: list[tuple[str, list[str]]] = []
         self.reached: Callable[[FakeHost, str], Awaitable[None]] | None = None
         self.built: list[list[str]] = []
+        self.same_program: dict[str, str] = {}
+        self.recovers_after = 0
+        self.dies_after_move = ""
         self.build_fails = ""
         self.owners: dict[str, Owner] = {}
         self.hosts = FakeHosts(self)
@@ -322,7 +342,7 @@ class World:
             if self.hosts.serving.instance.state is State.RUNNING:
                 self.take(self.hosts.serving, [dead])  # type: ignore[arg-type]
             return
-        self.fails = {key: how for key, how in self.fails.items() if key[0] != self.kind(host)}
+        self.fails = {key: how for key, how in self.fails.items() if key[0] not in (self.kind(host), host.name)}
         await asyncio.sleep(BOOT_S)
         host.incarnation = f"{host.name}-{next(self.numbers)}"
         living = {one.incarnation for one in self.hosts._hosts.values() if one is not host}
@@ -354,6 +374,8 @@ class World:
                 continue
             self.owners[room] = Owner(self.owners[room].epoch + 1, target.incarnation, 5, 0)
             moved.append({"room": room, "pause_ms": 2.0, "steps": {"stop": 0.5, "commit": 1.0}})
+        if self.dies_after_move == target.name:
+            self.die(target, Exit(-1, 9))  # type: ignore[arg-type]
         return {"moved": moved, "kept": kept}
 
     # --- what must be true at the end ---
@@ -368,6 +390,7 @@ class World:
             assert isinstance(host, FakeHost)
             assert host.on_death is None
             assert not any(host.open.values()), f"{host.name} still holds {host.open}"
+            assert not host.held, f"{host.name} still holds its reloads"
             assert host.locked == []
         assert not self.gateway.watched
         assert self.copyovers.status()["state"] == "idle"

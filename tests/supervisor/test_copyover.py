@@ -45,7 +45,8 @@ def test_a_copyover_moves_every_room_and_ends_the_old_host(tmp_path: Path) -> No
     assert [host.name for host in world.hosts.all] == ["host-2"]
     assert [report.game for report in report.reloads] == ["game"]
     asked = [method for method, _ in world.old.asked]  # type: ignore[attr-defined]
-    assert asked == ["movement.vetoes", "movement.open", "movement.vetoes", "movement.move", "movement.close"]
+    open_ = ["movement.vetoes", "movement.open", "games", "movement.vetoes"]
+    assert asked == [*open_, "movement.move", "movement.close"]
 
 
 FAILURES = [
@@ -54,7 +55,7 @@ FAILURES = [
     *((("new", "movement.prepare"), how, "aborted", "prepare", "host-1") for how in ("refuse", "exit", "kill", "hang")),
     *((("old", "movement.vetoes"), how, "aborted", "boot", "host-1") for how in ("refuse", "exit", "kill", "hang")),
     *((("old", "movement.open"), how, "aborted", "prepare", "host-1") for how in ("refuse", "exit", "kill", "hang")),
-    (("old", "movement.move"), "refuse", "aborted", "commit", "host-1"),
+    (("old", "movement.move"), "refuse", "aborted", "stop", "host-1"),
     *((("old", "movement.move"), how, "committed", None, "host-2") for how in ("exit", "kill", "hang")),
     *((("new", "movement.finish"), how, "committed", None, "host-2") for how in ("refuse", "exit", "kill", "hang")),
     *((("old", "movement.close"), how, "committed", None, "host-2") for how in ("exit", "kill")),
@@ -415,6 +416,123 @@ def test_a_canary_that_passes_is_followed(tmp_path: Path) -> None:
     assert [host.name for host in world.hosts.all] == ["host-2"]
 
 
+def test_what_a_canary_tries_is_the_program_and_no_code_is_loaded_before_all_rooms_have_moved(tmp_path: Path) -> None:
+    """Then the code that is to come is loaded once, with a canary of its own; what is on disk is tried out twice."""
+    world, _ = copyover(tmp_path, CANARY)
+    successor: Any = world.hosts.named("host-2")
+    asked = [method for method, _ in successor.asked if method.startswith("movement.")]
+    assert asked == [
+        *("movement.prepare", "movement.forget", "movement.measure", "movement.measure", "movement.prepare"),
+        "movement.finish",
+    ]
+    tried = [params["disk"] for method, params in successor.asked if method == "movement.prepare"]
+    (finished,) = [params for method, params in successor.asked if method == "movement.finish"]
+    assert (tried, finished["reload"], finished["canary"], finished["watch_s"]) == ([True, True], True, 20, 60)
+    closed = [(p["gone"], p["hold"]) for method, p in world.old.asked if method == "movement.close"]  # type: ignore[attr-defined]
+    assert (closed[0], closed[-1]) == ((False, True), (True, False))
+
+
+def test_features_are_not_locked_while_a_canary_is_watched(tmp_path: Path) -> None:
+    """A watch may last an hour; the locks are there again when the other rooms move."""
+    (tmp_path / "perdure.toml").write_text(TOML + "[copyover]\nlocks = {auctions = 30}\n")
+
+    async def main() -> None:
+        world = World(tmp_path)
+        seen: list[list[str]] = []
+        watching(world, lambda: seen.append(list(world.old.locked)))  # type: ignore[attr-defined]
+
+        async def reached(host: FakeHost, method: str) -> None:
+            if method == "movement.move":
+                seen.append(list(host.locked))
+
+        world.reached = reached
+        assert (await world.copyovers.request(CANARY)).outcome == "committed"
+        assert seen == [["auctions"], [], ["auctions"]]
+        world.check()
+
+    run(main)
+
+
+def test_a_canary_goes_back_with_the_code_that_all_rooms_ran_all_the_time(tmp_path: Path) -> None:
+    """Nothing is loaded in either host (FM-90)."""
+    world, _ = copyover(tmp_path, CANARY, faults_when_new=50)
+    asked = world.old.asked  # type: ignore[attr-defined]
+    (prepared,) = [params for method, params in asked if method == "movement.prepare"]
+    assert (prepared["target"], prepared["disk"]) == (None, False)
+    (finished,) = [params for method, params in asked if method == "movement.finish"]
+    assert not finished["reload"]
+
+
+def test_a_veto_before_the_other_rooms_move_lets_the_canary_go_back(tmp_path: Path) -> None:
+    """No room moves against its game's wish."""
+    veto = {"room": "r1", "module": "ah", "reason": "an auction ends", "for_s": 40}
+    _, report = copyover(tmp_path, CANARY, vetoes=[[], [], [veto]])
+    assert (report.outcome, report.serving) == ("aborted", "host-1")
+    assert "an auction ends" in report.reason
+
+
+@pytest.mark.parametrize(
+    ("where", "how"),
+    [
+        *((("new", "movement.forget"), how) for how in ("refuse", "kill")),
+        *((("new", "movement.measure"), how) for how in ("refuse", "kill", "hang")),
+    ],
+)
+def test_a_canary_that_cannot_be_watched_goes_back(tmp_path: Path, where: tuple[str, str], how: str) -> None:
+    """Whatever fails between the halves, one program has all rooms in the end."""
+    world, report = copyover(tmp_path, CANARY, fails={where: how})
+    assert (report.outcome, report.serving, len(world.old.rooms)) == ("aborted", "host-1", 10)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("step", ["movement.open", "movement.prepare", "movement.move", "movement.finish"])
+def test_a_canary_whose_watch_is_over_is_not_said_to_be_cancelled(tmp_path: Path, step: str) -> None:
+    """In its second half it is too late, and it goes on (FM-38)."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        judged: list[bool] = []
+        refused: list[str] = []
+
+        async def reached(host: FakeHost, method: str) -> None:
+            if method == "movement.measure" and host is world.old:
+                judged.append(True)
+            if method == step and len(judged) == 2:
+                with pytest.raises(ContractError, match="too late") as why:
+                    world.copyovers.cancel("ada")
+                refused.append(str(why.value))
+
+        world.reached = reached
+        report = await world.copyovers.request(CANARY)
+        assert (report.outcome, len(refused)) == ("committed", 1)
+        world.check()
+
+    run(main)
+
+
+def test_a_server_that_stops_does_not_wait_for_new_code_that_is_watched(tmp_path: Path) -> None:
+    """All rooms are where they should be by then (FM-41)."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        reached_it = asyncio.Event()
+
+        async def reached(_: FakeHost, method: str) -> None:
+            if method == "movement.finish":
+                reached_it.set()
+
+        world.reached = reached
+        task = asyncio.create_task(world.copyovers.request(CopyoverOrder(canary=20, watch_s=3600)))
+        await reached_it.wait()
+        began_s = asyncio.get_running_loop().time()
+        await world.copyovers.close()
+        assert asyncio.get_running_loop().time() - began_s < 60
+        report = await task
+        assert report.outcome == "committed"
+        assert any("being stopped" in warning for warning in report.warnings)
+
+    run(main)
+
+
 def test_a_canary_that_faults_goes_back_as_a_second_copyover(tmp_path: Path) -> None:
     """With a report of its own, and the old program serves all rooms."""
     world, report = copyover(tmp_path, CANARY, faults_when_new=50)
@@ -481,6 +599,76 @@ def test_going_back_starts_the_program_that_was(tmp_path: Path) -> None:
         unknown = await world.copyovers.request(CopyoverOrder(to="99"))
         assert "not kept" in unknown.reason
         world.check()
+
+    run(main)
+
+
+def test_going_back_brings_the_code_that_ran_last_and_not_what_ran_at_the_start(tmp_path: Path) -> None:
+    """Reloads since the host was started count; whether the program is the same does not hang on them (FM-90)."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        world.old.serves_code = "code-of-today"  # type: ignore[attr-defined]
+        await world.copyovers.request(NOW)
+        world.program_sources["old"] = "old, with the code of today"
+        world.same_program["old, with the code of today"] = "program-old"
+        report = await world.copyovers.request(CopyoverOrder(to="previous"))
+        assert report.outcome == "committed", report.reason
+        serving: Any = world.hosts.serving
+        assert serving.target == {"game": "code-of-today"}
+        (finished,) = [params for method, params in serving.asked if method == "movement.finish"]
+        assert finished["target"] == {"game": "code-of-today"}
+
+    run(main)
+
+
+@pytest.mark.parametrize("at", ["movement.finish", "movement.move"])
+def test_a_successor_that_dies_after_the_commit_still_gets_the_code_that_was_asked_for(tmp_path: Path, at: str) -> None:
+    """Its next incarnation is told; what lies on disk may be newer (FM-90)."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        await world.copyovers.request(NOW)
+        if at == "movement.finish":
+            world.fails = {("host-3", at): "kill"}
+        else:
+            world.dies_after_move = "host-3"
+        report = await world.copyovers.request(CopyoverOrder(to="previous"))
+        assert (report.outcome, report.serving, report.rooms.moved) == ("committed", "host-3", 10)
+        assert any("when all had moved" in warning for warning in report.warnings)
+        serving: Any = world.hosts.serving
+        finished = [params["target"] for method, params in serving.asked if method == "movement.finish"]
+        assert finished[-1] == {"game": "code-old"}
+        assert len(report.reloads) == 1
+        world.check()
+
+    run(main)
+
+
+def test_a_host_that_takes_a_dead_one_for_alive_is_asked_again(tmp_path: Path) -> None:
+    """Until it has taken the rooms: none of them is said to be nobody's."""
+    world, report = copyover(tmp_path, move_dies=("old", 5), recovers_after=4)
+    assert (report.outcome, report.rooms.moved, report.rooms.recovered) == ("committed", 10, 10)
+    assert world.recovers_after == 0
+
+
+def test_a_bug_around_a_copyover_ends_this_one_alone(tmp_path: Path) -> None:
+    """The next one may begin."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        whole = world.gateway.ask
+
+        async def broken(*_: Any, **__: Any) -> Any:
+            raise ZeroDivisionError("of the announcer")
+
+        world.gateway.ask = broken  # type: ignore[method-assign]
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        report = await world.copyovers.request(NOW)
+        assert any("That is a bug" in warning for warning in report.warnings)
+        assert world.copyovers.status()["state"] == "idle"
+        world.gateway.ask = whole  # type: ignore[method-assign]
+        assert (await world.copyovers.request(NOW)).outcome == "committed"
 
     run(main)
 

@@ -32,9 +32,10 @@ class Program(msgspec.Struct):
         version: Perdure's.
         python: "3.11.7".
         exe: The interpreter's file, links resolved.
-        source: Hash over the program: Perdure, Python, libraries, the games' code.
+        source: Hash over all that decides how it behaves: Perdure, Python, libraries, the games' code at its start.
         command: How it was started.
-        generations: Game -> id of the code that it runs.
+        generations: Game -> id of the code that it ran when it was replaced, or that it is to run.
+        program: Hash as `source`, without the games' code; "" for a host that does not say it.
     """
 
     version: str = ""
@@ -43,6 +44,7 @@ class Program(msgspec.Struct):
     source: str = ""
     command: list[str] = []
     generations: dict[str, str] = {}
+    program: str = ""
 
 
 class Programs(msgspec.Struct, rename={"from_": "from"}):
@@ -71,7 +73,7 @@ class KeptRoom(msgspec.Struct):
 
     Attributes:
         room: Which.
-        at: The step at which it was kept.
+        at: The step at which it was kept; "" when its host did not say.
         reason: One line.
         host: Where it is now.
     """

@@ -15,6 +15,8 @@ from perdure.movement.report import Migration, PauseMs, Step
 from perdure.movement.wording import counted, listed, sentence
 
 MOVE_STEPS = ("stop", "offer", "verify", "commit", "route", "release")
+UNKNOWN_STEP = ""
+"""At which step a room was kept when its host did not say."""
 
 State = Literal["idle", "scheduled", "preparing", "moving", "recovering"]
 
@@ -31,6 +33,8 @@ class Speaks(Protocol):
     @property
     def source(self) -> str: ...
     @property
+    def program(self) -> str: ...
+    @property
     def python(self) -> str: ...
     @property
     def exe(self) -> str: ...
@@ -41,16 +45,36 @@ class Speaks(Protocol):
 
 
 class Opened(msgspec.Struct):
-    """A host's answer to `movement.open`: its rooms, as the successor has to be told of them."""
+    """A host's answer to `movement.open`: what the successor has to be told of it and of its rooms.
+
+    Attributes:
+        incarnation: The host's.
+        position: Segment and end of its journal when it was opened: whoever follows begins there.
+        gateways: Those that the successor must know before it can take a room.
+        rooms: Those that are to move.
+    """
 
     incarnation: str
-    socket: str
+    position: list[int]
+    gateways: list[str]
     rooms: list[dict[str, Any]] = []
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """What the successor is told of the host."""
+        return {"incarnation": self.incarnation, "position": self.position, "gateways": self.gateways}
 
     @property
     def ids(self) -> list[str]:
         """Of its rooms."""
         return [str(room["room"]) for room in self.rooms]
+
+
+class Game(msgspec.Struct):
+    """A game in a host's answer to `games`, with the code that its new rooms get."""
+
+    game: str
+    generation: str
 
 
 class Refused(msgspec.Struct):
@@ -92,7 +116,7 @@ class Stored(msgspec.Struct):
 
     Attributes:
         build: Its number.
-        program: Its command, source and generations.
+        program: Its command, what it must be when it is started again, and the code that it ran last.
     """
 
     build: int
@@ -108,7 +132,9 @@ class Chosen(NamedTuple):
 
 def program_of(ready: Speaks, command: Sequence[str]) -> Program:
     """The program of a host that was started with this command."""
-    return Program(ready.version, ready.python, ready.exe, ready.source, list(command), dict(ready.generations))
+    return Program(
+        ready.version, ready.python, ready.exe, ready.source, list(command), dict(ready.generations), ready.program
+    )
 
 
 def check_vetoes(vetoes: Sequence[Veto]) -> str:
@@ -183,11 +209,11 @@ def outcome(committed: int, failed: Collection[KeptRoom], *, died: bool) -> Outc
     Args:
         committed: Rooms that left the old hosts, or 1 if the successor serves for another reason.
         failed: Rooms that were to move and did not.
-        died: Whether the successor was lost on the way.
+        died: Whether the successor was lost on the way. One that has all rooms is started again, and recovers them.
     """
     if not committed and (failed or died):
         return "aborted"
-    return "partial" if died or failed else "committed"
+    return "partial" if failed else "committed"
 
 
 def pauses(moved: Iterable[MovedRoom]) -> PauseMs:
@@ -223,13 +249,13 @@ def find_stored(to: str, stored: Sequence[Stored], history: Iterable[CopyoverRep
     known = {one.build: one for one in stored}
     if not wanted:
         raise aborted(
-            "boot", "no earlier program is known. Say which: --to BUILD, a number in perdure copyover history."
+            "build", "no earlier program is known. Say which: --to BUILD, a number in perdure copyover history."
         )
     if wanted == serving:
-        raise aborted("boot", f"build {wanted} serves already.")
+        raise aborted("build", f"build {wanted} serves already.")
     if wanted not in known:
         numbers = ", ".join(map(str, sorted(known))) or "none"
-        raise aborted("boot", f"the program of build {wanted} is not kept any more; kept are: {numbers}.")
+        raise aborted("build", f"the program of build {wanted} is not kept; kept are: {numbers}.")
     return known[wanted]
 
 
@@ -244,10 +270,11 @@ def _before(history: Iterable[CopyoverReport], serving: int) -> int:
 
 def check_source(wanted: Stored, ready: Speaks) -> str:
     """Why a program that was started again is not the one of its build, "" if it is."""
-    if ready.source == wanted.program.source:
+    if ready.program == wanted.program.program:
         return ""
     return (
-        f"the program of build {wanted.build} is not what it was: its source was {wanted.program.source}, and what its "
-        f"command starts now is {ready.source} (Perdure {ready.version}, Python {ready.python}). Something of it was "
-        "updated in place. Bring the earlier files back, or copy over to what is there: perdure copyover"
+        f"the program of build {wanted.build} is not what it was: its hash was {wanted.program.program or 'unknown'}, "
+        f"and what its command starts now has {ready.program or 'none'} (Perdure {ready.version}, Python "
+        f"{ready.python}). Something of it was updated in place. Bring the earlier files back, or copy over to what is "
+        "there: perdure copyover"
     )

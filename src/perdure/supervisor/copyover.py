@@ -20,7 +20,7 @@ from perdure.control import Handler
 from perdure.errors import ContractError, PerdureError
 from perdure.movement.copyover_order import Asked, CopyoverOrder, asked, check, order_of
 from perdure.movement.copyover_report import CopyoverReport, Trigger, encode, event, lines, told
-from perdure.movement.copyover_rules import State, closing
+from perdure.movement.copyover_rules import State, Stored, closing, find_stored
 from perdure.movement.room_move_report import RoomMoveReport
 from perdure.movement.room_move_report import encode as encode_move
 from perdure.supervisor.announcer import Announcer
@@ -29,7 +29,7 @@ from perdure.supervisor.instance import State as InstanceState
 from perdure.supervisor.instance import first_of
 from perdure.supervisor.locks import Locks
 from perdure.supervisor.room_moves import move_room
-from perdure.supervisor.succession import Means, Succession
+from perdure.supervisor.succession import Means, Succession, told_of_bug
 
 ADMINS_ONLY = "Only admins may do that."
 TOLD_MAX = 10
@@ -84,9 +84,8 @@ class Under:
         """End it, if that is still possible: before it moves, or while a canary is watched."""
         if self.state == "moving":
             assert self.succession is not None
-            if self.succession.trial is None:
+            if self.succession.trial is None or not self.succession.trial.cut(reason):
                 return False
-            self.succession.trial.cut(reason)
         elif self.succession is not None:
             self.succession.sides.break_off(reason)
         self.cancelled = self.cancelled or reason
@@ -185,10 +184,11 @@ class Copyovers:
 
     async def close(self) -> None:
         """The server stops: end what can be ended, and wait for what moves, which takes seconds."""
-        self._closing = True
-        if self._under is not None:
-            self._under.cancel("the server is being stopped")
-            await asyncio.wait([self._under.task])
+        self._closing, reason = True, "the server is being stopped"
+        if (under := self._under) is not None:
+            if not under.cancel(reason) and under.succession is not None:
+                under.succession.sides.break_off(reason)  # new code may be watched for an hour
+            await asyncio.wait([under.task])
 
     async def _by_signal(self) -> None:
         try:
@@ -200,18 +200,35 @@ class Copyovers:
 
     async def _run(self, under: Under) -> CopyoverReport:
         report, means = under.report, self._means
-        self._history.begin(report)
-        means.events.emit("copyover-begun", id=report.id, by=report.by, trigger=report.trigger, in_s=under.order.in_s)
         try:
-            config = means.load()
-        except PerdureError as error:
-            report.aborted_at, report.reason, report.serving = "build", str(error), means.hosts.serving.name
-        else:
-            await self._carry_out(under, config)
-        self._end(under)
+            self._history.begin(report)
+            means.events.emit(
+                "copyover-begun", id=report.id, by=report.by, trigger=report.trigger, in_s=under.order.in_s
+            )
+            await self._decide(under)
+        except Exception as error:  # noqa: BLE001  (the edge: a bug in what is said and locked ends this one alone)
+            asyncio.get_running_loop().call_exception_handler({"message": "copyover", "exception": error})
+            report.warnings.append(told_of_bug(error))
+            report.serving = means.hosts.serving.name
+        finally:
+            self._end(under)
         return report
 
-    async def _carry_out(self, under: Under, config: Config) -> None:
+    async def _decide(self, under: Under) -> None:
+        """Refuse what cannot be, before anybody is told that it begins; else carry it out."""
+        order, report, means = under.order, under.report, self._means
+        serving = means.hosts.serving
+        try:
+            config, stored = means.load(), None
+            if order.to:
+                stored = find_stored(order.to, means.programs.all(), self._history.reports, serving.build.number)
+        except PerdureError as error:
+            report.aborted_at, report.reason, report.serving = "build", str(error), serving.name
+            report.build.from_ = serving.build.number
+        else:
+            await self._carry_out(under, config, stored)
+
+    async def _carry_out(self, under: Under, config: Config, stored: Stored | None) -> None:
         order, report, hosts = under.order, under.report, self._means.hosts
         report.quiet = order.action == "test" or (config.copyover.quiet if order.quiet is None else order.quiet)
         texts = {str(phase): text for phase, text in config.copyover.messages.items()}
@@ -224,7 +241,7 @@ class Copyovers:
             if order.in_s:
                 countdown = announcer.count_down(order.in_s, self._means.clock_s, locks.passing)
                 await first_of(countdown, under.cancelling.wait())
-            await self._succeed(under, locks)
+            await self._succeed(under, stored, locks)
         finally:
             await locks.lift()
         died = under.succession is not None and under.succession.sides.any_died
@@ -232,18 +249,19 @@ class Copyovers:
         reason = report.vetoes[0].reason if report.vetoes else report.reason
         await announcer.say(phase, reason=reason, build=report.build.to)
 
-    async def _succeed(self, under: Under, locks: Locks) -> None:
+    async def _succeed(self, under: Under, stored: Stored | None, locks: Locks) -> None:
         report, hosts = under.report, self._means.hosts
         if under.cancelled:
             report.aborted_at, report.reason, report.serving = "build", under.cancelled, hosts.serving.name
             report.build.from_ = hosts.serving.build.number
             return
-        under.succession = Succession(self._means, under.order, report, self._history.reports, locks.lock_in)
+        under.succession = Succession(self._means, under.order, report, stored, locks)
         await locks.passing(0.0)
         await under.succession.run()
 
     def _end(self, under: Under) -> None:
         report = under.report
+        self._under = None
         back = report.canary.back if report.canary is not None else None
         self._history.end(report)
         self._means.events.tell(event(report))
@@ -252,7 +270,6 @@ class Copyovers:
             self._history.begin(back)
             self._history.end(back)
             self._means.events.tell(event(back))
-        self._under = None
 
     # --- the control socket ---
 
@@ -276,7 +293,7 @@ class Copyovers:
             raise ContractError("No copyover is under way, so there is none to cancel.")
         if not under.cancel(f"cancelled by {by}" if by else "cancelled"):
             raise ContractError(
-                f"It is too late: {under}, and rooms move to the successor. That takes seconds. To go back "
+                f"It is too late: {under}, and its rooms are with the successor, or on their way. To go back "
                 "afterwards: perdure copyover --to previous"
             )
         return under.report.id

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-
-import msgspec
+from typing import Any
 
 from perdure.control_lines import NO_SERVER
 from perdure.errors import PerdureError, Unavailable
 from perdure.movement.copyover_report import CopyoverReport, KeptRoom
-from perdure.movement.copyover_rules import MovedRoom, aborted, outcome, pauses
-from perdure.movement.wording import listed
+from perdure.movement.copyover_rules import MOVE_STEPS, MovedRoom, aborted, outcome, pauses
+from perdure.movement.report import ReloadReport
+from perdure.movement.wording import listed, sentence
 from perdure.supervisor.host_instance import HostInstance
 from perdure.supervisor.hosts import Hosts
-from perdure.supervisor.legs import Leg
+from perdure.supervisor.legs import CodeCanary, Leg
 from perdure.supervisor.sides import Sides
 
-RECOVER_S = 120.0
+FINISH_TRIES = 3
+"""A successor that dies whenever it loads the code that is to come is left with the code that it has."""
 
 
 class Crossing:
@@ -62,32 +63,20 @@ class Crossing:
         try:
             await leg.move(rooms, all_or_nothing=not self.moved)
         except PerdureError as error:
-            await self.read_rows(leg, rooms, error)
+            await self.settle_lost(leg, rooms, error)
 
-    async def read_rows(self, leg: Leg, rooms: Sequence[str], error: PerdureError) -> None:
+    async def settle_lost(self, leg: Leg, rooms: Sequence[str], error: PerdureError) -> None:
         """The old host did not say what became of these rooms: deal with its death, and look whose they are."""
         if isinstance(error, Unavailable):
             if error.op != NO_SERVER:
                 leg.source.instance.kill("it did not say how the move ended")
             await self.sides.wait_death(leg.source)
-        died = bool(self.sides.died(leg.source))
+        before = len(leg.moved)
+        if died := self.sides.died(leg.source):
+            await self.sides.recovered(leg.incarnation)
+        leg.settle(rooms, self.sides.host_of, str(error))
         if died:
-            await self._recover(leg.incarnation)
-        for room in rooms:
-            host = self.sides.host_of(room)
-            if host is self.successor:
-                leg.moved.append(MovedRoom(room))
-                leg.recovered += died
-            else:
-                leg.kept.append(KeptRoom(room, "commit", str(error), (host or leg.source).name))
-
-    async def _recover(self, dead: str) -> None:
-        heir = self._hosts.serving
-        try:
-            if await self.sides.wait_running(heir):
-                await heir.ask("recover", {"dead": [dead]}, timeout_s=RECOVER_S)
-        except PerdureError as error:
-            self.report.warnings.append(f"{heir.name} could not take the rooms of a dead host at once: {error}")
+            leg.recovered += len(leg.moved) - before
 
     async def settle(self, refused: Sequence[KeptRoom]) -> None:
         """Say what came of it, when it is known for every room.
@@ -103,35 +92,59 @@ class Crossing:
         died, forward = self.sides.died(self.successor), self._hosts.serving is self.successor
         report.outcome = outcome(len(self.moved) + forward, failed, died=bool(died))
         if report.outcome == "aborted":
-            at, reason = (failed[0].at, f"room {failed[0].room}: {failed[0].reason}") if failed else ("stop", "")
-            raise aborted(at, died or reason)
+            reason = f"room {failed[0].room}: {failed[0].reason}" if failed else ""
+            raise aborted(failed[0].at or MOVE_STEPS[0] if failed else MOVE_STEPS[0], died or reason)
         self.sides.let_serve(self.successor)
         report.rooms.moved, report.rooms.kept = len(self.moved), [*refused, *failed]
         report.rooms.recovered = len(self.moved) if died else sum(leg.recovered for leg in legs)
         report.pause_ms = pauses(self.moved)
         if report.outcome == "partial":
             report.reason = died or f"room {failed[0].room} was kept: {failed[0].reason}"
+        self._warn_of_death()
         if died and not await self.sides.wait_running(self.successor):
             report.warnings.append(f"{self.successor.name} does not run again yet. Why: perdure events")
 
-    async def finish(self, legs: Sequence[Leg], target: Mapping[str, str] | None) -> None:
-        """The successor drops what did not move, and loads the code that is to come."""
-        if self.sides.died(self.successor):
-            return  # its next incarnation loads what lies on disk when it starts
-        for leg in legs:
+    def _warn_of_death(self) -> None:
+        """What is committed all the same says it once, beside its reason."""
+        died = self.sides.died(self.successor)
+        warning = f"{died} when all had moved; its program is started again, and recovers."
+        if died and self.report.outcome == "committed" and warning not in self.report.warnings:
+            self.report.warnings.append(warning)
+
+    async def finish(self, leg: Leg, target: Mapping[str, str] | None, tried: CodeCanary | None = None) -> None:
+        """The successor drops what did not move, and loads the code that is to come.
+
+        If it dies meanwhile, its next incarnation is told the same: what lies on disk may be something else.
+        """
+        problem = ""
+        for _ in range(FINISH_TRIES):
             try:
-                self.report.reloads += await leg.finish(reload=leg is legs[-1], target=target)
+                self.report.reloads += await self._finished(leg, target, tried)
+                return
             except PerdureError as error:
-                if isinstance(error, Unavailable) and error.op == NO_SERVER:
-                    await self.sides.wait_death(self.successor)
-                if died := self.sides.died(self.successor):
-                    self.report.warnings.append(
-                        f"{died} when all had moved; its program is started again, and recovers."
-                    )
-                    await self.sides.wait_running(self.successor)
-                    return
-                what = "could not load the code that is to come"
-                self.report.warnings.append(f"{self.successor.name} {what}: {error} Try: perdure reload")
+                problem = str(error)
+                if not isinstance(error, Unavailable) or error.op != NO_SERVER:
+                    break
+            await self.sides.wait_death(self.successor)
+            self._warn_of_death()
+            await self.sides.wait_running(self.successor)
+        self.report.warnings.append(
+            f"{self.successor.name} could not load the code that is to come: {sentence(problem)} "
+            "Which code runs: perdure modules"
+        )
+
+    async def _finished(
+        self, leg: Leg, target: Mapping[str, str] | None, tried: CodeCanary | None
+    ) -> list[ReloadReport]:
+        finishing = asyncio.ensure_future(leg.finish(reload=True, target=target, tried=tried))
+        either: list[asyncio.Future[Any]] = [finishing, self.sides.broken]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not finishing.done():
+                raise aborted("release", self.sides.broken.result())
+            return finishing.result()
+        finally:
+            finishing.cancel()
 
     async def close(self) -> None:
         """The old hosts end; those that kept rooms stay."""
@@ -166,13 +179,3 @@ class Crossing:
         host.on_death = None
         if host in self._hosts.all and host is not self._hosts.serving:
             await self._hosts.end(host, hurry=asyncio.Event())
-
-
-def host_generations(legs: Sequence[Leg], rooms: Collection[str]) -> dict[str, str]:
-    """Which code these rooms ran before they moved, by game."""
-    found: dict[str, str] = {}
-    for leg in legs:
-        for room in leg.opened.rooms if leg.opened is not None else []:
-            if room["room"] in rooms and msgspec.convert(room.get("generation", ""), str):
-                found.setdefault(str(room["game"]), str(room["generation"]))
-    return found

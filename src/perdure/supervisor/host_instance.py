@@ -25,12 +25,14 @@ class Ready(msgspec.Struct, frozen=True):
     Attributes:
         version, python, exe: Perdure's version, Python's, and the real path of the interpreter.
         source: Hash of everything that decides how it behaves (`perdure.build`).
+        program: The same without the games' code, which may change while it runs.
         link, snapshot, journal, control: Lowest and highest version of each that it speaks (`perdure.versions`).
         generations: Game -> id of the code that it was to run.
     """
 
     version: str = ""
     source: str = ""
+    program: str = ""
     python: str = ""
     exe: str = ""
     link: list[int] = []

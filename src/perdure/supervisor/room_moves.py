@@ -27,16 +27,19 @@ async def move_room(means: Means, id: str, room: str, to: str) -> RoomMoveReport
         raise ContractError(f"Room {room} is in {to} already. Nothing was changed.")
     report = RoomMoveReport(room, source.name, target.name)
     leg = Leg(id, source, target)
-    warnings: list[str] = []
-    sides = Sides(hosts, means.owner, means.clock_s, warnings)
+    sides = Sides(hosts, means.owner, means.clock_s, report.warnings)
     sides.moving = True  # a death decides nothing here: the serving host takes what a dead one had
     try:
         await _move(leg, report)
     except PerdureError as error:
         report.reason = sides.died(source) or sides.died(target) or str(error)
-    if not leg.moved and leg.opened is not None and sides.host_of(room) is target:
-        report.outcome, report.reason, report.aborted_at = "moved", "", None  # the answer was lost, the room was not
-    await _end(leg, report, sides, warnings)
+        leg.settle(leg.rooms, sides.host_of, report.reason)
+    _tell(leg, report)
+    report.warnings += [
+        f"{host.name} was not told that it is over: {error}"
+        for host, error in await leg.let_go(gone=False)
+        if not sides.died(host)
+    ]
     sides.let_go()
     owner = sides.host_of(room)
     report.serving = owner.name if owner is not None else hosts.serving.name
@@ -54,25 +57,11 @@ async def _move(leg: Leg, report: RoomMoveReport) -> None:
         return
     report.aborted_at = "stop"
     await leg.move([report.room], all_or_nothing=True)
-    if leg.moved:
-        report.outcome, report.aborted_at = "moved", None
-        report.pause_ms = leg.moved[0].pause_ms
-        report.steps = [Step(name, ms) for name, ms in leg.moved[0].steps.items()]
-    elif leg.kept:
-        report.aborted_at, report.reason = leg.kept[0].at, leg.kept[0].reason
 
 
-async def _end(leg: Leg, report: RoomMoveReport, sides: Sides, warnings: list[str]) -> None:
-    """Both hosts let go of the movement; one that is gone has nothing to let go of."""
-    if leg.opened is None:
-        return
-    for told, host in (
-        (leg.finish(reload=False) if report.outcome == "moved" else leg.forget(), leg.target),
-        (leg.close(gone=False), leg.source),
-    ):
-        try:
-            await told
-        except PerdureError as error:
-            if not sides.died(host):
-                warnings.append(f"{host.name} was not told that it is over: {error}")
-    report.warnings = warnings
+def _tell(leg: Leg, report: RoomMoveReport) -> None:
+    for room in leg.moved:
+        report.outcome, report.aborted_at, report.reason, report.pause_ms = "moved", None, "", room.pause_ms
+        report.steps = [Step(name, ms) for name, ms in room.steps.items()]
+    for kept in leg.kept:
+        report.aborted_at, report.reason = kept.at or report.aborted_at, kept.reason

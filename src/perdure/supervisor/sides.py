@@ -12,12 +12,14 @@ from perdure.control_lines import NO_SERVER
 from perdure.errors import MovementAborted, PerdureError, StorageError, Unavailable
 from perdure.movement.copyover_rules import aborted
 from perdure.ports import Owner
+from perdure.supervisor.backoff import Backoff
 from perdure.supervisor.host_instance import HostInstance
 from perdure.supervisor.hosts import Hosts
 from perdure.supervisor.legs import Leg
 from perdure.supervisor.processes import Exit
 
 RUNNING_S = 120.0
+RECOVER_S = 120.0
 STATUS_S = 5.0
 DEATH_S = 10.0
 """A host whose channel is closed is seen to be dead, or killed, within this."""
@@ -41,7 +43,8 @@ class Sides:
         olds: The hosts that were there before, the serving one first.
         successor: Once there is one.
         legs: The movements between them.
-        moving: Whether rooms may move: from here on it is not broken off.
+        moving: Whether rooms may move: from here on no death breaks it off.
+        broken: Ends with why it is not to be waited for any more.
     """
 
     def __init__(
@@ -56,8 +59,8 @@ class Sides:
         self.successor: HostInstance | None = None
         self.legs: list[Leg] = []
         self.moving = False
-        self._broken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._died: dict[str, str] = {}
+        self.broken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._deaths: dict[str, str] = {}
         self._death = asyncio.Event()
         for old in self.olds:
             old.on_death = partial(self._old_died, old)
@@ -77,23 +80,23 @@ class Sides:
     # --- deaths ---
 
     def break_off(self, reason: str) -> None:
-        """End it before anything moves; the first reason counts."""
-        if not self._broken.done():
-            self._broken.set_result(reason)
+        """End it before anything moves, or what it only waits for afterwards; the first reason counts."""
+        if not self.broken.done():
+            self.broken.set_result(reason)
 
     def died(self, host: HostInstance | None) -> str:
         """How it died during this copyover, "" if it did not."""
-        return self._died.get(host.name, "") if host is not None else ""
+        return self._deaths.get(host.name, "") if host is not None else ""
 
     @property
     def any_died(self) -> bool:
         """Whether any of them did."""
-        return bool(self._died)
+        return bool(self._deaths)
 
     async def wait_any_death(self) -> None:
         """Until a host dies that had not died before."""
-        known = len(self._died)
-        while len(self._died) == known:
+        known = len(self._deaths)
+        while len(self._deaths) == known:
             self._death.clear()
             await self._death.wait()
 
@@ -123,7 +126,7 @@ class Sides:
             self.let_serve(successor)  # so it is started again
 
     def _note_death(self, host: HostInstance, reason: str) -> None:
-        self._died[host.name] = reason
+        self._deaths[host.name] = reason
         self._death.set()
 
     def _may_have_rooms(self, incarnation: str) -> bool:
@@ -165,6 +168,24 @@ class Sides:
                 return True
         return False
 
+    async def recovered(self, dead: str) -> None:
+        """Wait until the serving host has taken what this incarnation left, or nobody can say when it will.
+
+        A host may take an incarnation that has ended for alive a moment longer; it is asked again then.
+        """
+        until_s, backoff = self._clock_s() + RECOVER_S, Backoff()
+        while True:
+            heir = self._hosts.serving
+            try:
+                if await self.wait_running(heir):
+                    await heir.ask("recover", {"dead": [dead]}, timeout_s=RECOVER_S)
+                return
+            except PerdureError as error:
+                if self._clock_s() > until_s:
+                    self._warnings.append(f"{heir.name} could not take the rooms of a dead host at once: {error}")
+                    return
+            await asyncio.sleep(backoff.next_delay_s())
+
     # --- waiting ---
 
     async def unbroken(self, work: Coroutine[Any, Any, T], step: str) -> T:
@@ -174,13 +195,13 @@ class Sides:
             MovementAborted: That, or the work failed.
         """
         task = asyncio.ensure_future(work)
-        broken: asyncio.Future[Any] = self._broken
+        broken: asyncio.Future[Any] = self.broken
         try:
             await asyncio.wait([task, broken], return_when=asyncio.FIRST_COMPLETED)
             if task.done() and not broken.done() and _lost_channel(task):
                 await asyncio.wait([broken], timeout=DEATH_S)  # the death, noticed a moment later, says more
             if broken.done():
-                raise aborted(step, self._broken.result())
+                raise aborted(step, self.broken.result())
             return task.result()
         except MovementAborted:
             raise

@@ -8,7 +8,7 @@ successor's program serving. There is no third end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,18 +16,18 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from perdure.config import Config
-from perdure.errors import ContractError, MovementAborted, PerdureError
+from perdure.errors import ContractError, MovementAborted, PerdureError, ProtocolError
 from perdure.movement import canary
 from perdure.movement.copyover_order import CopyoverOrder
 from perdure.movement.copyover_report import Builds, CopyoverReport, Programs, Sessions, Veto
 from perdure.movement.copyover_rules import (
     Chosen,
+    Game,
     Stored,
     aborted,
     check_source,
     check_vetoes,
     choose,
-    find_stored,
     move_steps,
     program_of,
 )
@@ -40,6 +40,7 @@ from perdure.supervisor.events import EventLog
 from perdure.supervisor.host_instance import HostInstance
 from perdure.supervisor.hosts import Hosts
 from perdure.supervisor.legs import Leg
+from perdure.supervisor.locks import Locks
 from perdure.supervisor.program_store import ProgramStore
 from perdure.supervisor.programs import Program
 from perdure.supervisor.sides import Sides
@@ -54,6 +55,11 @@ OWN_POINTS = ("copyover:build", "copyover:boot")
 """The fault points of the supervisor's own steps; the others are the hosts'."""
 
 T = TypeVar("T")
+
+
+def told_of_bug(error: Exception) -> str:
+    """An error that is nobody's but ours, for a report."""
+    return f"{type(error).__name__}: {error}. That is a bug: keep the event log."
 
 
 class Means(NamedTuple):
@@ -82,8 +88,8 @@ class Succession:
 
     Args:
         report: Is filled in on the way.
-        history: The reports before this one.
-        lock: Awaited with the successor once it is there: locks features in it, too.
+        stored: The program that is gone back to; None for what is configured now.
+        locks: Features that are locked until it is over.
 
     Attributes:
         phase: The step that it is at, None before the first.
@@ -96,15 +102,14 @@ class Succession:
         means: Means,
         order: CopyoverOrder,
         report: CopyoverReport,
-        history: Sequence[CopyoverReport],
-        lock: Callable[[HostInstance], Awaitable[None]],
+        stored: Stored | None,
+        locks: Locks,
     ) -> None:
         self._means, self._hosts, self._order, self._report = means, means.hosts, order, report
-        self._history, self._lock = history, lock
+        self._stored, self._locks = stored, locks
         self.phase: str | None = None
         self.sides = Sides(means.hosts, means.owner, means.clock_s, report.warnings)
         self.trial: Trial | None = None
-        self._stored: Stored | None = None
         self._course = Course(COPYOVER, self._fault, means.clock_s)
         self._watching = False
         serving = self._hosts.serving
@@ -120,15 +125,12 @@ class Succession:
             await self._abort(stop.step, str(stop))
         except Exception as error:  # noqa: BLE001  (the edge: a bug in here must not leave two hosts, or none)
             asyncio.get_running_loop().call_exception_handler({"message": "copyover", "exception": error})
-            await self._after_bug(f"{type(error).__name__}: {error}. That is a bug: keep the event log.")
+            await self._after_bug(told_of_bug(error))
         finally:
             await self._tidy()
 
     async def _carry_out(self) -> None:
         config = self._config()
-        if self._order.to:
-            build = self._hosts.serving.build.number
-            self._stored = find_stored(self._order.to, self._means.programs.all(), self._history, build)
         await self._build(config)
         await self._ask_vetoes("boot")
         successor = await self._boot()
@@ -164,6 +166,8 @@ class Succession:
         """
         vetoes: list[Veto] = []
         for old in self.sides.olds:
+            if self.sides.died(old):
+                continue
             answer = await self.sides.unbroken(old.ask("movement.vetoes", {"rooms": None}, timeout_s=VETO_S), step)
             try:
                 vetoes += msgspec.convert(answer, dict[str, list[Veto]]).get("vetoes", [])
@@ -183,7 +187,7 @@ class Succession:
             self._report.build.to = successor.build.number
             self._report.program.to = program_of(successor.ready, successor.program.command)
             await self._check(successor)
-            await self._lock(successor)
+            await self._locks.lock_in(successor)
         return successor
 
     async def _start(self, program: Program) -> HostInstance:
@@ -216,6 +220,7 @@ class Succession:
                 self.sides.legs.append(leg)
                 await self._unbroken(leg.open())
                 answers.append(await self._unbroken(leg.prepare(target=self._target, disk=self._stored is None)))
+            self._report.program.from_.generations |= await self._unbroken(self._running_code())
             self._report.bytes = sum(answer.bytes for answer in answers)
             self._report.hash_mismatches = sum(answer.hash_mismatches for answer in answers)
             self._report.migrations = [migration for answer in answers for migration in answer.migrations]
@@ -228,6 +233,15 @@ class Succession:
         hosts = {room: leg.source.name for leg in self.sides.legs for room in leg.rooms}
         kept = [msgspec.structs.replace(room, host=hosts.get(room.room, "")) for room in chosen.kept]
         return Chosen(chosen.rooms, kept)
+
+    async def _running_code(self) -> dict[str, str]:
+        """Game -> id of the code that serves; nothing changes that while a movement is open."""
+        serving = self.sides.olds[0]
+        games = await serving.ask("games", timeout_s=ASK_S)
+        try:
+            return {game.game: game.generation for game in msgspec.convert(games, list[Game])}
+        except msgspec.ValidationError as error:
+            raise ProtocolError(f"{serving.name} answered games with what cannot be understood: {error}") from error
 
     def _check_canary(self, chosen: Chosen) -> None:
         if self._order.canary is not None and not canary.choose(chosen.rooms, self._order.canary, ""):
@@ -249,20 +263,23 @@ class Succession:
         self._say_phase()
         crossing = Crossing(self._hosts, self.sides, self._report, successor)
         if self._order.canary is not None:
-            self.trial = Trial(crossing, self._hosts, self._means.events, self._order, chosen.rooms, self._target)
-            if await self.trial.run():
+            self.trial = Trial(
+                crossing, self._hosts, self._means.events, self._order, chosen.rooms, self._target,
+                self._locks, self._ask_vetoes,
+            )  # fmt: skip
+            if not await self.trial.run():
                 return
         else:
             await crossing.move(self.sides.legs, chosen.rooms, serve=True)
         await crossing.settle(chosen.kept)
         self.phase = "release"
-        if self.trial is None:
-            await crossing.finish(self.sides.legs, self._target)
+        of_code = self.trial.of_code if self.trial is not None else None
+        await crossing.finish(self.sides.legs[-1], self._target, of_code)
         await crossing.close()
         self._keep_programs(successor)
 
     def _keep_programs(self, successor: HostInstance) -> None:
-        """Remember both, each with the code that its source was made of, so that somebody can go back."""
+        """Remember both, each with the code that it ran last, so that somebody can go back."""
         report = self._report
         old, new = report.program.from_, report.program.to
         for stored in (Stored(report.build.from_, old), Stored(successor.build.number, new)):

@@ -1,6 +1,8 @@
-"""A copyover's canary: some rooms move first and are watched; then the others follow, or these go back.
+"""A copyover's canary: the new program has some rooms first and is watched; then the others follow, or these go back.
 
-Both halves are movements of their own, with copies of their own: a watch may last an hour. Going back is a second
+What is tried is the program: Perdure, Python, libraries. All rooms run the code that they ran, in both hosts, so no
+code has to be gone back from; the code that is to come is tried afterwards, by the reload that loads it. The two
+halves are movements of their own, each with copies of its own: a watch may last an hour. Going back is a second
 copyover, with a report of its own. An old host that dies meanwhile decides for it: its rooms follow, because what
 recovers them is the newest program that has rooms.
 """
@@ -8,22 +10,24 @@ recovers them is the newest program that has rooms.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import msgspec
 
-from perdure.errors import MovementAborted, PerdureError, ProtocolError
+from perdure.errors import PerdureError, ProtocolError
 from perdure.movement import canary
+from perdure.movement.canary import Verdict
 from perdure.movement.copyover_order import CopyoverOrder
-from perdure.movement.copyover_report import Builds, CopyoverCanary, CopyoverReport, Programs
-from perdure.movement.copyover_rules import choose, move_steps, pauses
+from perdure.movement.copyover_report import Builds, CopyoverCanary, CopyoverReport, KeptRoom, Programs
+from perdure.movement.copyover_rules import MOVE_STEPS, Prepared, choose, move_steps, pauses
 from perdure.movement.report import Measured
-from perdure.supervisor.crossing import Crossing, host_generations
+from perdure.supervisor.crossing import Crossing
 from perdure.supervisor.events import EventLog
 from perdure.supervisor.host_instance import HostInstance
 from perdure.supervisor.hosts import Hosts
 from perdure.supervisor.instance import first_of
-from perdure.supervisor.legs import Leg
+from perdure.supervisor.legs import CodeCanary, Leg
+from perdure.supervisor.locks import Locks
 
 MEASURE_S = 10.0
 
@@ -34,6 +38,8 @@ class Trial:
     Args:
         rooms: All that are to move in the end.
         target: The code that the rooms get in the successor; None for what lies on disk.
+        locks: Are lifted while it is watched.
+        ask_vetoes: Awaited with a step before the other rooms move; raises MovementAborted if a game objects.
     """
 
     def __init__(
@@ -44,66 +50,88 @@ class Trial:
         order: CopyoverOrder,
         rooms: Collection[str],
         target: Mapping[str, str] | None,
+        locks: Locks,
+        ask_vetoes: Callable[[str], Awaitable[None]],
     ) -> None:
         assert order.canary is not None
         assert order.watch_s is not None
         self._crossing, self._hosts, self._events, self._rooms, self._target = crossing, hosts, events, rooms, target
+        self._locks, self._ask_vetoes = locks, ask_vetoes
         self._sides, self._report, self._successor = crossing.sides, crossing.report, crossing.successor
         self._old = self._sides.olds[0]
         self._first = list(self._sides.legs)
         self._cut = asyncio.Event()
         self._why_cut = ""
+        self._judged = False
+        self.of_code = CodeCanary(order.canary, order.watch_s)
         picked = canary.choose(rooms, order.canary, self._successor.ready.source)
         self.seen = CopyoverCanary(order.canary, order.watch_s, picked)
         self._report.canary = self.seen
 
-    def cut(self, reason: str) -> None:
-        """End the watch: the rooms go back."""
+    def cut(self, reason: str) -> bool:
+        """End the watch: the rooms go back. False when it is too late, because the watch is over."""
+        if self._judged:
+            return False
         self._why_cut = self._why_cut or reason
         self._cut.set()
+        return True
 
     async def run(self) -> bool:
-        """Try it. Returns whether it is over, because the rooms went back or should have; else it is to be settled."""
+        """Try it. Returns whether the copyover is to be settled; else its rooms went back, or should have."""
         await self._crossing.move(self._first, self.seen.rooms, serve=False)
         if not self._crossing.moved:
-            return False
-        failed = [room for leg in self._first for room in leg.kept]
-        verdict = canary.Verdict(False, f"room {failed[0].room}: {failed[0].reason}") if failed else None
-        if verdict is None:
-            await self._crossing.finish(self._first, self._target)
-            verdict = await self._watch()
-        if self._forward:
-            verdict = canary.Verdict(True, f"{self._sides.died(self._old)}, so its rooms follow.")
-        self.seen.went_on, self.seen.reason = verdict
-        if verdict.go_on and not (problem := await self._follow()):
-            return False
-        if self._forward:
-            return False
+            self._judged = True
+            return True
+        verdict = await self._part()
         if verdict.go_on:
-            self.seen.went_on, self.seen.reason = False, problem
-        return await self._go_back()
+            verdict = await self._watch()
+        self._judged = True
+        verdict = self._unless_lost(Verdict(False, self._why_cut) if self._why_cut else verdict)
+        if verdict.go_on:
+            verdict = self._unless_lost(await self._follow(verdict))
+        self.seen.went_on, self.seen.reason = verdict
+        if self._is_lost:
+            await self._settle_lost()
+        if not verdict.go_on:
+            await self._go_back()
+        return verdict.go_on
 
     @property
-    def _forward(self) -> bool:
-        """Whether the old host is lost, so that nothing can go back to it."""
+    def _is_lost(self) -> bool:
+        """Whether the old host is, so that nothing can go back to it."""
         return bool(self._sides.died(self._old))
+
+    def _unless_lost(self, verdict: Verdict) -> Verdict:
+        return Verdict(True, f"{self._sides.died(self._old)}, so its rooms follow.") if self._is_lost else verdict
 
     # --- watching ---
 
-    async def _watch(self) -> canary.Verdict:
-        of = len(self._rooms)
-        self._events.emit(
-            "copyover-canary", id=self._report.id, moved=len(self.seen.rooms), of=of, watch_s=self.seen.watch_s
-        )
+    async def _part(self) -> Verdict:
+        """Both programs serve side by side: neither follows the other, and games may begin what they like."""
+        try:
+            await self._first[-1].forget()
+            for leg in self._first:
+                if not self._sides.died(leg.source):
+                    await leg.close(gone=False, hold=True)
+        except PerdureError as error:
+            return Verdict(False, self._sides.died(self._successor) or str(error))
+        finally:
+            await self._locks.lift()
+        failed = [room for leg in self._first for room in leg.kept]
+        return Verdict(False, f"room {failed[0].room}: {failed[0].reason}") if failed else Verdict(True, "")
+
+    async def _watch(self) -> Verdict:
+        of, seen = len(self._rooms), self.seen
+        self._events.emit("copyover-canary", id=self._report.id, moved=len(seen.rooms), of=of, watch_s=seen.watch_s)
         try:
             await self._measure(clear=True)
-            await first_of(self._cut.wait(), self._sides.wait_any_death(), timeout_s=self.seen.watch_s)
-            if reason := self._sides.died(self._successor) or self._why_cut:
-                return canary.Verdict(False, reason)
+            await first_of(self._cut.wait(), self._sides.wait_any_death(), timeout_s=seen.watch_s)
+            if died := self._sides.died(self._successor):
+                return Verdict(False, died)
             await self._measure(clear=False)
         except PerdureError as error:
-            return canary.Verdict(False, self._sides.died(self._successor) or str(error))
-        return canary.judge(self.seen.moved, self.seen.unmoved)
+            return Verdict(False, self._sides.died(self._successor) or str(error))
+        return canary.judge(seen.moved, seen.unmoved)
 
     async def _measure(self, *, clear: bool) -> None:
         self.seen.moved = await self._measured(self._successor, clear)
@@ -124,93 +152,105 @@ class Trial:
 
     # --- going on ---
 
-    async def _follow(self) -> str:
-        """The other rooms follow, proved anew; returns why they cannot, "" if they did or nothing is left to decide."""
-        arrived = {room.room for room in self._crossing.moved}
-        code = self._report.program.to.generations or None
-        legs, answers = [], []
-        for first in self._first:
-            rest = [room for room in first.rooms if room in self._rooms and room not in arrived]
-            if not rest:
-                continue
-            leg = Leg(f"{first.id}.rest", first.source, self._successor)
-            self._sides.legs.append(leg)
-            try:
-                await first.close(gone=False)  # a host has one movement open at a time
-                await leg.open(rest)
-                answers.append(await leg.prepare(target=code, disk=code is None))
-            except PerdureError as error:
-                await self._sides.wait_death(first.source) if self._successor is self._hosts.serving else None
-                if not self._sides.died(first.source):
-                    return self._sides.died(self._successor) or str(error)
-                await self._crossing.read_rows(leg, rest, error)
-                continue
-            legs.append(leg)
+    async def _follow(self, verdict: Verdict) -> Verdict:
+        """The other rooms follow, proved anew; those too that are new since."""
+        legs: list[Leg] = []
+        answers: list[Prepared] = []
         try:
+            await self._locks.passing(0.0)
+            for number, old in enumerate(self._sides.olds, 1):
+                if self._sides.died(old):
+                    continue
+                leg = Leg(f"{self._report.id}.{number}.rest", old, self._successor)
+                self._sides.legs.append(leg)
+                legs.append(leg)
+                await leg.open()
+                answers.append(await leg.prepare(target=self._target, disk=self._target is None))
             chosen = choose([room for leg in legs for room in leg.rooms], answers, partial=False)
-        except MovementAborted as refused:
-            return str(refused)
+            await self._ask_vetoes("prepare")
+        except PerdureError as error:
+            if self._successor is self._hosts.serving:  # the old host is being lost, and it is not noticed yet
+                await self._sides.wait_death(self._old)
+            return Verdict(False, self._sides.died(self._successor) or str(error))
         await self._crossing.move(legs, chosen.rooms, serve=True)
-        await self._crossing.finish(legs, code)
-        return ""
+        return verdict
+
+    async def _settle_lost(self) -> None:
+        """Rooms of which nobody said what became of them, because an old host died: their owner rows say it."""
+        told = {room.room for leg in self._sides.legs for room in leg.moved}
+        told |= {room.room for leg in self._sides.legs for room in leg.kept}
+        for leg in self._sides.legs:
+            if died := self._sides.died(leg.source):
+                await self._sides.recovered(leg.incarnation)
+            before, rest = len(leg.moved), [room for room in leg.rooms if room not in told]
+            leg.settle(rest, self._sides.host_of, died or "it did not follow")
+            leg.recovered += len(leg.moved) - before if died else 0
+            told.update(rest)
 
     # --- going back ---
 
-    async def _go_back(self) -> bool:
-        """The second copyover: from the successor to the old host, with the code that the rooms had."""
-        main, successor, old = self._report, self._successor, self._old
-        back = CopyoverReport(
+    async def _go_back(self) -> None:
+        """The second copyover: from the successor to the old host."""
+        main, successor = self._report, self._successor
+        back = self.seen.back = CopyoverReport(
             by=main.by, trigger="canary", quiet=main.quiet, build=Builds(main.build.to, main.build.from_),
-            program=Programs(main.program.to, main.program.from_),
+            program=Programs(main.program.to, main.program.from_), aborted_at="prepare",
         )  # fmt: skip
-        self.seen.back = back
         if self._sides.died(successor):
             await self._sides.wait_running(successor)
-        leg = Leg(f"{main.id}.back", successor, old)
-        at, code = "prepare", host_generations(self._first, self.seen.rooms)
+        leg = Leg(f"{main.id}.back", successor, self._old)
         try:
-            await leg.open()
-            answer = await leg.prepare(target=code)
-            choose(leg.rooms, [answer], partial=False)
-            at = "stop"
-            await leg.move(leg.rooms, all_or_nothing=True)
-            at = leg.kept[0].at if leg.kept else at
+            await self._move_back(leg, back)
         except PerdureError as error:
             back.reason = str(error)
-        else:
-            back.reason = f"room {leg.kept[0].room}: {leg.kept[0].reason}" if leg.kept else ""
         back.rooms.moved, back.rooms.kept, back.pause_ms = len(leg.moved), leg.kept, pauses(leg.moved)
         back.steps = move_steps(leg.moved)
-        if back.reason:
-            return await self._stay(back, at)
-        back.outcome = "committed"
-        await self._arrive_back(leg, code)
-        back.serving = self._hosts.serving.name
-        main.outcome, main.aborted_at = "aborted", "release"
-        main.reason = f"the canary went back: {self.seen.reason}"
-        return True
+        await (self._stay(leg, back) if back.reason else self._be_back(leg, back))
+        for old in self._sides.olds:
+            await self._crossing.close_legs(old, gone=False)
 
-    async def _arrive_back(self, leg: Leg, code: Mapping[str, str]) -> None:
-        """The old host has its rooms again: it serves, and the successor goes."""
-        assert self.seen.back is not None
-        self._sides.let_serve(self._old)
-        self._successor.on_death = None
+    async def _move_back(self, leg: Leg, back: CopyoverReport) -> None:
+        await leg.open()
+        answer = await leg.prepare()
+        back.bytes, back.hash_mismatches = answer.bytes, answer.hash_mismatches
+        choose(leg.rooms, [answer], partial=False)
+        back.aborted_at = MOVE_STEPS[0]
         try:
-            self.seen.back.reloads = await leg.finish(reload=True, target=code)
-            await leg.close(gone=True)
+            await leg.move(leg.rooms, all_or_nothing=True)
         except PerdureError as error:
-            self._report.warnings.append(f"after going back: {error}")
-        await self._crossing.end(self._successor)
-        for old in self._sides.olds:
-            await self._crossing.close_legs(old, gone=False)
+            await self._crossing.settle_lost(leg, leg.rooms, error)
+        if leg.kept:
+            back.aborted_at = leg.kept[0].at or back.aborted_at
+            back.reason = f"room {leg.kept[0].room}: {leg.kept[0].reason}"
 
-    async def _stay(self, back: CopyoverReport, at: str) -> bool:
-        """They could not go back: each host keeps what it has."""
-        back.outcome, back.aborted_at = ("partial" if back.rooms.moved else "aborted"), at
+    async def _be_back(self, leg: Leg, back: CopyoverReport) -> None:
+        """The old host has its rooms again: it serves, and the successor goes."""
+        main = self._report
+        back.outcome, back.aborted_at = "committed", None
+        self._sides.let_serve(self._old)
         back.serving = self._hosts.serving.name
-        self._report.outcome = "partial"
-        self._report.rooms.moved = len(self._crossing.moved) - back.rooms.moved
-        self._report.reason = f"the canary was to go back ({self.seen.reason}), and could not: {back.reason}"
-        for old in self._sides.olds:
-            await self._crossing.close_legs(old, gone=False)
-        return True
+        self._successor.on_death = None
+        await self._let_go(leg, gone=True)
+        await self._crossing.end(self._successor)
+        main.outcome, main.aborted_at = "aborted", MOVE_STEPS[-1]
+        main.reason = f"the canary went back: {self.seen.reason}"
+
+    async def _stay(self, leg: Leg, back: CopyoverReport) -> None:
+        """They could not go back: each host keeps what it has, and the newest program that has rooms serves."""
+        main, returned = self._report, {room.room for room in leg.moved}
+        there = {room.room for room in self._crossing.moved} - returned
+        self._sides.let_serve(self._successor)
+        await self._let_go(leg, gone=False)
+        back.outcome, back.serving = ("partial" if returned else "aborted"), self._hosts.serving.name
+        main.outcome, main.rooms.moved, main.pause_ms = "partial", len(there), pauses(self._crossing.moved)
+        main.reason = f"the canary was to go back ({self.seen.reason}), and could not: {back.reason}"
+        main.rooms.kept = [
+            KeptRoom(room, MOVE_STEPS[0], "the canary was to go back", self._old.name)
+            for room in self._rooms
+            if room not in there
+        ]
+
+    async def _let_go(self, leg: Leg, *, gone: bool) -> None:
+        for host, error in await leg.let_go(gone=gone):
+            if not self._sides.died(host):
+                self._report.warnings.append(f"after going back: {host.name} was not told that it is over: {error}")
