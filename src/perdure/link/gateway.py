@@ -7,7 +7,7 @@ dead or moving acknowledges nothing, and the tail waits (G6): there is no state 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 
 import msgspec
 
@@ -32,6 +32,8 @@ Link = Hashable
 
 TAIL_EVENTS_MAX = 256
 """Events of one seat that may wait; at the bound the client is not read, and TCP holds it back."""
+NO_SEAT = (0, -1)
+"""(j, applied n) of a session that a room does not know."""
 HISTORY_LOST = "The server lost its last moments and continues from an earlier one. Look around before you go on."
 
 
@@ -197,10 +199,8 @@ class GatewayEnd:
             return
         self.routes[up.room] = Route(up.epoch, up.branch, link)
         lost_history = known is not None and up.branch > known.branch
-        for session, presence in list(self._in_room(up.room)):
-            j, applied = up.seats.get(session, (0, -1))
-            if j == presence.j and not presence.tail and not lost_history:
-                continue  # both sides agree, as they do on nearly all of ten thousand
+        for session, presence in self._unlike(up, lost_history):
+            j, applied = up.seats.get(session, NO_SEAT)
             first = presence.tail[0][0] if presence.tail else presence.next_n
             joined = first > 0
             begun = joined or presence.last > 0
@@ -317,5 +317,7 @@ class GatewayEnd:
         if not here:
             del self._rooms[presence.room]
 
-    def _in_room(self, room: str) -> Iterable[tuple[str, Presence]]:
-        return self._rooms.get(room, {}).items()
+    def _unlike(self, up: RoomUp, lost_history: bool) -> list[tuple[str, Presence]]:
+        """The room's players on whom both sides do not agree, or of whom something is on its way: few of thousands."""
+        players, seats = self._rooms.get(up.room, {}).items(), up.seats
+        return [(s, here) for s, here in players if here.tail or lost_history or seats.get(s, NO_SEAT)[0] != here.j]
