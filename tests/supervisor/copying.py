@@ -80,10 +80,11 @@ class FakeHost(HostInstance):
 
     def __init__(self, world: "World", name: str, program: Program, role: str, source: str) -> None:
         self.world, self.name, self.program, self.role = world, name, program, role  # type: ignore[assignment]
-        self.niced, self.draining, self.on_death = False, False, None
+        self.niced, self.draining, self.loads, self.on_death = False, False, True, None
         self.build = world.numbered(source)
         self.ready = Ready(
-            "0.1", source, world.same_program.get(source, f"program-{source}"), "3.11.7", "/bin/python", link=[1, 2], snapshot=[1, 1], control=[1, 2],
+            "0.1", source, world.same_program.get(source, f"program-{source}"),
+            "3.11.7", "/bin/python", link=[1, 2], snapshot=[1, 1], control=[1, 2],
             generations={"game": f"code-{source}"},
         )  # fmt: skip
         self.instance = SimpleNamespace(was_ready=True, state=State.RUNNING, last="", kill=self.kill)  # type: ignore[assignment]
@@ -274,6 +275,7 @@ class World:
         self.same_program: dict[str, str] = {}
         self.recovers_after = 0
         self.dies_after_move = ""
+        self.loaded_disk: list[str] = []
         self.build_fails = ""
         self.owners: dict[str, Owner] = {}
         self.hosts = FakeHosts(self)
@@ -345,6 +347,8 @@ class World:
         self.fails = {key: how for key, how in self.fails.items() if key[0] not in (self.kind(host), host.name)}
         await asyncio.sleep(BOOT_S)
         host.incarnation = f"{host.name}-{next(self.numbers)}"
+        if host.loads:
+            self.loaded_disk.append(host.name)
         living = {one.incarnation for one in self.hosts._hosts.values() if one is not host}
         self.take(host, [owner.host for owner in self.owners.values() if owner.host not in living])
         host.instance.state = State.RUNNING
@@ -389,6 +393,7 @@ class World:
         for host in self.hosts.all:
             assert isinstance(host, FakeHost)
             assert host.on_death is None
+            assert host.loads
             assert not any(host.open.values()), f"{host.name} still holds {host.open}"
             assert not host.held, f"{host.name} still holds its reloads"
             assert host.locked == []

@@ -640,6 +640,7 @@ def test_a_successor_that_dies_after_the_commit_still_gets_the_code_that_was_ask
         finished = [params["target"] for method, params in serving.asked if method == "movement.finish"]
         assert finished[-1] == {"game": "code-old"}
         assert len(report.reloads) == 1
+        assert world.loaded_disk == []
         world.check()
 
     run(main)

@@ -126,10 +126,11 @@ def test_a_host_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 async def cancelled(world: World) -> list[Any]:
     hosts = world.hosts
     starting = asyncio.create_task(hosts.start(hosts.program()))
-    await world.until((world.state / "pid").exists, "the child")
+    file = world.state / "pid"
+    await world.until(lambda: file.exists() and file.read_text(), "the child")
     starting.cancel()
     await asyncio.wait([starting])
-    pid = json.loads((world.state / "pid").read_text())[1]
+    pid = json.loads(file.read_text())[1]
     return [starting.cancelled(), alive(pid), [host.name for host in hosts.all]]
 
 

@@ -105,6 +105,7 @@ class HostProcess:
 
     Args:
         serves: Whether it takes every room whose owner is dead; else it is there for rooms that move to it.
+        loads: Whether what lies on disk is loaded, and looked for, from its start on; else when it is told to.
         clock: The rooms'.
         executor: Where copies of rooms are made.
         build: What programs and people call this program.
@@ -133,9 +134,10 @@ class HostProcess:
         clock: Clock | None = None,
         executor: Executor | None = None,
         serves: bool = True,
+        loads: bool = True,
         build: str = "",
     ) -> None:
-        self._loop, self.notify, self._ask, self._serves = loop, notify, ask, serves
+        self._loop, self.notify, self._ask, self._serves, self._loads = loop, notify, ask, serves, loads
         self.incarnation = incarnation
         self.clock = clock = clock or WallClock()
         owners = SqliteOwners(state.owners_file, fault)
@@ -200,8 +202,9 @@ class HostProcess:
         if self.recovery is not None:
             self.recovery |= {"first_ms": first_ms, "all_ms": all_ms}
             self.notify({"kind": "recovered", **self.recovery})
-            self._begin(self._load_what_is_on_disk())
-            self.watch_all()
+            if self._loads:
+                self._begin(self._load_what_is_on_disk())
+                self.watch_all()
 
     async def close(self) -> None:
         """A clean stop: bases are stored, the journal is closed, nothing needs recovery."""
@@ -404,6 +407,7 @@ def said_of_this_program(config: Config, target: Mapping[str, str] | None) -> di
         "python": platform.python_version(),
         "exe": os.path.realpath(sys.executable),
         "source": program_source(generations),
+        "program": program_source({}),
         "generations": generations,
         **{name: list(versions) for name, versions in SPOKEN.items()},
     }

@@ -62,6 +62,7 @@ class HostInstance:
         program: What every incarnation runs.
         role: What the next incarnation does at its start.
         first: What only the boot document of the first incarnation says.
+        loads: Whether the next incarnation loads what lies on disk; else it is told what to load later.
         draining: Whether it served before another one did.
         ready: What the newest incarnation said of itself.
         build: What the newest incarnation is; number 0 until it said.
@@ -79,6 +80,7 @@ class HostInstance:
     def __init__(self, name: str, program: Program, role: Role, record: DeathRecord) -> None:
         self.name, self.program, self.role = name, program, role
         self.first: dict[str, Any] = {}
+        self.loads = True
         self.draining = False
         self.ready, self.build = Ready(), Build(0, "")
         self.watch = DeathWatch(record=record)

@@ -120,6 +120,17 @@ class Hosts:
         owner = self._keeper.read(room)
         return next((host for host in self.all if owner and host.incarnation == owner.host), self.serving)
 
+    async def check_room(self, room: str) -> None:
+        """Make sure that there is such a room, in whichever host.
+
+        Raises:
+            ContractError: There is none; the message has the nearest name.
+        """
+        if self._keeper.read(room) is None:
+            rooms = [str(listed.get("id")) for listed in await self.merged("rooms")]
+            if room not in rooms:
+                raise ContractError(f"There is {unknown('room', room, rooms)}")
+
     def program(self) -> Program:
         """What a host that is started now would run: the configuration is read anew.
 
@@ -238,6 +249,8 @@ class Hosts:
         """Ask the host that has the room `params["room"]`; one that has just given it away is passed over."""
         room = str(params.get("room"))
         host = await self.of_room(room)
+        if len(self._hosts) > 1:  # else its own words name all rooms
+            await self.check_room(room)
         try:
             answer = await host.ask(method, params, timeout_s=ANSWER_S)
         except RemoteError:
@@ -293,6 +306,7 @@ class Hosts:
             "link_path": self._folder.address(LINK_SOCKET),
             "slot_fd": host.watch.fd,
             "role": host.role,
+            "load": host.loads,
             **first,
             "clock_zero_ns": self._clock_zero_ns,
             "build": known.number,

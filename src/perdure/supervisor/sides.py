@@ -68,6 +68,7 @@ class Sides:
     def add_successor(self, host: HostInstance) -> None:
         """It is there, and watched from here on."""
         self.successor = host
+        host.loads = False  # if it has to be started again: what it is to load is known here
         host.on_death = partial(self._successor_died, host)
         if host not in self._hosts.all:
             self.break_off(f"the successor {host.name} died as soon as it was ready. Why: perdure events")
@@ -75,7 +76,7 @@ class Sides:
     def let_go(self) -> None:
         """Nobody's death concerns this any more."""
         for host in (*self.olds, *([self.successor] if self.successor is not None else [])):
-            host.on_death = None
+            host.on_death, host.loads = None, True
 
     # --- deaths ---
 
