@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.errors import ContractError
-from perdure.movement.copyover_order import IN_S_MAX, CopyoverOrder, asked, check, order_of, params_of
+from perdure.movement.copyover_order import (
+    HELP_IN_GAME,
+    IN_S_MAX,
+    WORDS,
+    CopyoverOrder,
+    asked,
+    check,
+    in_game,
+    order_of,
+    params_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +93,20 @@ def test_a_request_with_other_params_is_refused(params, named) -> None:
 def test_words_mean_what_people_type(words, meant) -> None:
     """In the game and on the command line."""
     assert asked(words) == meant
+
+
+def test_advice_in_the_game_can_be_typed_there() -> None:
+    """What has no word in the game is still named as the shell has it."""
+    assert in_game("Look: perdure copyover status. Or: perdure copyover 60.") == (
+        "Look: @copyover status. Or: @copyover 60."
+    )
+    shell = "perdure copyover --to previous, perdure events"
+    assert in_game(shell) == shell
+
+
+def test_the_help_in_the_game_has_every_word() -> None:
+    """An admin has no other page there."""
+    assert all(f"@copyover {word} " in HELP_IN_GAME for word in (*WORDS[1:], "SECONDS"))
 
 
 @pytest.mark.parametrize("words", [["soon"], ["-5"], ["nan"], ["1e9"], ["now", "please"], [""]])

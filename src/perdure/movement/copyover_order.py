@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +21,15 @@ PREVIOUS = "previous"
 Action = Literal["now", "test", "status", "cancel", "history"]
 WORDS = ("now", "test", "status", "cancel", "history")
 USAGE = "now, a number of SECONDS, test, status, cancel or history"
+HELP_IN_GAME = """\
+@copyover            replace the host program now; everybody stays connected
+@copyover SECONDS    the same after a countdown
+@copyover test       everything except the move: would it work?
+@copyover status     what goes on
+@copyover cancel     call off what has not begun to move rooms
+@copyover history    what came of the earlier ones
+More, and its options: perdure copyover --help, in a shell of the server."""
+_SAID_IN_GAME = re.compile(r"\bperdure (copyover (?:now|test|status|cancel|history|[0-9]+))\b")
 
 
 class CopyoverOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +88,11 @@ def asked(words: Sequence[str]) -> Asked:
         ) from None
     _check_in_s(in_s)
     return Asked("now", in_s)
+
+
+def in_game(text: str) -> str:
+    """A text for whoever typed @copyover: it names the commands that can be typed there."""
+    return _SAID_IN_GAME.sub(r"@\1", text)
 
 
 def order_of(params: object) -> CopyoverOrder:

@@ -18,7 +18,15 @@ import msgspec
 from perdure.config import Config
 from perdure.control import Handler
 from perdure.errors import ContractError, PerdureError
-from perdure.movement.copyover_order import Asked, CopyoverOrder, asked, check, order_of
+from perdure.movement.copyover_order import (
+    HELP_IN_GAME,
+    Asked,
+    CopyoverOrder,
+    asked,
+    check,
+    in_game,
+    order_of,
+)
 from perdure.movement.copyover_report import CopyoverReport, Trigger, encode, event, lines, told
 from perdure.movement.copyover_rules import State, Stored, closing, find_stored
 from perdure.movement.room_move_report import RoomMoveReport
@@ -321,16 +329,19 @@ class Copyovers:
         asking = msgspec.convert(params, _InGame)
         if asking.role != "admin":
             what = {"player": asking.by, "role": asking.role, "what": "@copyover"}
-            self._means.events.emit("copyover-refused", **what, reason=ADMINS_ONLY)
+            reason = f"{asking.by} ({asking.role}) typed @copyover, and only admins may"
+            self._means.events.emit("copyover-refused", **what, reason=reason)
             return {"text": ADMINS_ONLY}
         try:
-            return {"text": await self._answer(asking)}
+            return {"text": in_game(await self._answer(asking))}
         except PerdureError as error:
-            return {"text": str(error)}
+            return {"text": in_game(str(error))}
 
     async def _answer(self, asking: _InGame) -> str:
         if asking.key and (known := await self._known(asking.key)) is not None:
             return "\n".join(lines(known))
+        if asking.words == ["help"]:
+            return HELP_IN_GAME
         wish: Asked = asked(asking.words)
         match wish.action:
             case "status":

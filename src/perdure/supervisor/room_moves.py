@@ -19,9 +19,10 @@ async def move_room(means: Means, id: str, room: str, to: str) -> RoomMoveReport
         to: The host's name.
 
     Raises:
-        ContractError: There is no such host, or the room is there already.
+        ContractError: There is no such host or room, or the room is there already.
     """
     hosts = means.hosts
+    await hosts.check_room(room)
     target, source = hosts.named(to), await hosts.of_room(room)
     if target is source:
         raise ContractError(f"Room {room} is in {to} already. Nothing was changed.")
