@@ -306,6 +306,7 @@ class Hosts:
             "link_path": self._folder.address(LINK_SOCKET),
             "slot_fd": host.watch.fd,
             "role": host.role,
+            "load": host.loads,
             **first,
             "clock_zero_ns": self._clock_zero_ns,
             "build": known.number,
