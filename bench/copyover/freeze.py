@@ -24,7 +24,7 @@ from bench.report import Report, main, number
 GOAL_FREEZE_MS = 25.0
 OTHERS_EVERY_S = 10.0
 """Each of the others says a line so often."""
-SETTLE_S = 3.0
+SETTLE_S = 2.0
 REST_S = 0.3
 SAY = "use NUMBER"
 
@@ -98,7 +98,7 @@ def figures_of(measured: Measured) -> dict[str, float]:
 
 def measure(short: bool) -> Report:
     """One room with everybody in it: there the pause grows with them, if it grows."""
-    sizes, count = ((100, 1000), 4) if short else ((100, 1000, 10_000), 100)
+    sizes, count = ((100, 1000), 2) if short else ((100, 1000, 10_000), 100)
     all_measured = [beside(others, count) for others in sizes]
     figures: dict[str, float] = {"copyovers": count}
     for measured in all_measured:

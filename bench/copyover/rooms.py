@@ -100,7 +100,7 @@ def rows_of(measured: Measured) -> list[list[str]]:
 def measure(short: bool) -> Report:
     """Worlds of more and more rooms, and one with a large room."""
     worlds = (
-        [World("1 room", 1, 1024, 0, 3, 1.0, 0.3), World("100 rooms", 100, 64, 0, 3, 3.0, 1.0)]
+        [World("1 room", 1, 1024, 0, 2, 1.0, 0.3), World("100 rooms", 100, 64, 0, 2, 2.0, 0.5)]
         if short
         else [
             World("1 room", 1, 1024, 0, 50, 1.0, 0.3),
