@@ -111,7 +111,7 @@ def measure(short: bool) -> Report:
             "copyover, with boot and preparation. Nobody was disconnected, every line was answered once, and the same",
             "process serves as before.",
             f"A successor that hangs is noticed when it has not answered for T = {ANSWER_S * 1e3:.0f} ms: taken off.",
-            "What is left holds the lines that piled up meanwhile, 500 of them, which the old host works off in one go.",
+            "What is left holds the lines that piled up meanwhile, 500 of them, worked off in one go.",
         ],
         figures,
     )  # fmt: skip
