@@ -180,6 +180,23 @@ def test_every_exit_code_is_documented() -> None:
     assert documented == {value for name, value in vars(control_lines).items() if name.startswith("EXIT_")}
 
 
+def test_ctrl_c_has_its_exit_code_in_every_list() -> None:
+    """A script that is interrupted sees it as any other."""
+    code = cli.EXIT_INTERRUPTED
+    for page in ("reference/json.md", "how-to/copyover.md"):
+        assert f"\n| {code} |" in (DOCS / page).read_text(), page
+    assert f"{code} Ctrl-C" in cli.EPILOG
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_tables_are_whole(page: Path) -> None:
+    """A blank line inside of one ends it, and its last rows are shown as text: each table has a head."""
+    lines = FENCE.sub("", page.read_text()).splitlines()
+    begins = [at for at, line in enumerate(lines) if line.lstrip().startswith("|") and not lines[at - 1].strip()]
+    headless = [lines[at] for at in begins if not re.match(r"\s*\|[-:| ]+\|$", lines[at + 1])]
+    assert not headless
+
+
 def commands(group: click.Group, above: str = "perdure") -> Iterator[tuple[str, click.Command]]:
     """("perdure room show", its command), for each that does something."""
     for name, command in group.commands.items():
