@@ -201,7 +201,6 @@ OTHER_ROW = """        cells = next(iter(running.room.cells.values()))
 """
 COPIED = "        self.source, self.running = source, running\n"
 ADD_OTHER_ROW = Change("host/arrivals.py", COPIED, COPIED + OTHER_ROW)
-NEW_ROW_TYPE = "n: int = 0\n    # more fields"
 
 
 def prepares(code: str) -> Callable[[Halls], None]:
@@ -238,7 +237,7 @@ BROKEN: Mapping[str, Broken] = {
     "little-memory": Broken("boot", "before it was ready", runs_under("prlimit", f"--as={40 << 20}")),
     "game-does-not-compile": Broken("prepare", "hall.py", spoils("# halfway", "def broken(:")),
     "game-raises": Broken("prepare", "IndexError", spoils("# halfway", "[1, 2][2]")),
-    "no-migration": Broken("prepare", "counts", spoils(NEW_ROW_TYPE, "n: list[str] = []")),
+    "no-migration": Broken("prepare", "counts", spoils("    n: int = 0\n", "    n: list[str] = []\n")),
     "killed-at-prepare": Broken("prepare", "", prepares(DIE)),
     "raises-at-prepare": Broken("prepare", "no space", prepares(RAISE)),
     "no-descriptors": Broken("prepare", "Too many open files", prepares(NO_DESCRIPTORS)),
