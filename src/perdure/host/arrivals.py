@@ -304,7 +304,7 @@ class Arrivals:
         deciding.add_done_callback(self._decided)
         return await asyncio.shield(deciding)
 
-    def _decided(self, deciding: asyncio.Task[dict[str, Any]]) -> None:
+    def _decided(self, deciding: asyncio.Task[Taken]) -> None:
         self._deciding.discard(deciding)
         error = None if deciding.cancelled() else deciding.exception()
         if error is not None:  # the room may be ours by its row, and does not run: this host cannot go on
@@ -353,7 +353,7 @@ class Arrivals:
         running.take(row)
         running.paused, running.skip = offer.paused, Identity(*offer.skip) if offer.skip else None
         running.replayed = dict(offer.replayed)
-        running.asked_at = copy.source
+        running.asked_at = copy.source if self._peers.reaches(copy.source) else ""
         self._host.arrived(running)
         self._peers.tell({"kind": "came", "room": room.id})
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,14 @@ from perdure.room.record import Answered, Request
 
 THREADS_MAX = 8
 """Blocking questions that are being worked on at the same time; further ones wait, within their timeout."""
+
+
+class Asked(NamedTuple):
+    """Which request of which room is being worked on."""
+
+    room: str
+    id: int
+    idempotent: bool
 
 
 class Asks:
@@ -39,23 +47,27 @@ class Asks:
     ) -> None:
         self._loop, self._answer, self._services, self._released = loop, answer, services, released
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="perdure-ask")
-        self._tasks: dict[asyncio.Task[None], bool] = {}
+        self._tasks: dict[asyncio.Task[None], Asked] = {}
         self._closed = False
 
     def ask(self, room: str, id: int, request: Request, program: HostedProgram) -> None:
         """Begin to work on a request. Its function is the one of `program`, whatever code the room runs meanwhile."""
         program.hold()  # from here: the room may go on with other code before the task begins
         task = self._loop.create_task(self._work(room, id, request, program))
-        self._tasks[task] = request.idempotent
+        self._tasks[task] = Asked(room, id, request.idempotent)
         task.add_done_callback(partial(self._worked, program))
 
     def interrupted(self, room: str, id: int) -> None:
         """Answer a request that was in flight when its host died and may not be asked twice."""
         self._loop.call_soon(self._answer, room, Answered(id, "interrupted"))
 
+    def works_on(self, room: str, id: int) -> bool:
+        """Whether the answer to this request of the room comes from here."""
+        return any(asked.room == room and asked.id == id for asked in self._tasks.values())
+
     async def settled(self, timeout_s: float) -> None:
         """Wait until no request that may not be asked twice is being worked on, for at most so long."""
-        working = [task for task, idempotent in self._tasks.items() if not idempotent]
+        working = [task for task, asked in self._tasks.items() if not asked.idempotent]
         if working:
             await asyncio.wait(working, timeout=timeout_s)
 

@@ -187,7 +187,7 @@ class Host:
         for id, request in list(room.requests.items()):
             if request.idempotent:
                 self._asks.ask(room.id, id, request, running.program)
-            elif not running.asked_at:
+            elif not running.asked_at and not self._asks.works_on(room.id, id):
                 self._asks.interrupted(room.id, id)
         self.agenda.plan(running)
 
@@ -479,8 +479,9 @@ class Host:
         for id, running in self.rooms.items():
             if running.asked_at == incarnation:
                 running.asked_at = ""
-                for request in [n for n, request in running.room.requests.items() if not request.idempotent]:
-                    self._asks.interrupted(id, request)
+                for n, request in running.room.requests.items():
+                    if not request.idempotent and not self._asks.works_on(id, n):  # it may have been asked here
+                        self._asks.interrupted(id, n)
 
     async def all_answered(self) -> None:
         """Wait until nothing that may not be asked twice is being worked on any more, at most for `LINGER_S`."""

@@ -132,6 +132,10 @@ class Peers:
             channel.notify(event)
         return bool(told)
 
+    def reaches(self, incarnation: str) -> bool:
+        """Whether there is a channel to that host."""
+        return incarnation in self._channels
+
     async def ask_all(self, method: str) -> None:
         """Ask every host that is connected; those that do not answer are passed over."""
         for channel in list(self._channels.values()):
