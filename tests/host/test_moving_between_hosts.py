@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from perdure.errors import RemoteError, Unavailable
 from perdure.host.host import OUTBOX_BYTES_MAX, TOO_SLOW
-from tests.host.pair import AHEAD_S, HostInTest, Pair, Player, pair_of_hosts, until, until_asked
+from tests.host.pair import AHEAD_S, HostInTest, Pair, Player, pair_of_hosts, raw_channel, until, until_asked
 
 pytestmark = pytest.mark.anyio
 
@@ -250,3 +251,347 @@ async def test_new_code_that_waits_for_an_idle_room_is_taken_after_the_move(pair
     bob.type("version")
     await until(lambda: any(line.startswith("version 2 ") for line in bob.read), "the new code answers")
     await bob.leave()
+
+
+# -- who may have a room ---------------------------------------------------------------------------------
+
+
+async def test_a_successor_that_no_gateway_hears_gets_no_room(pair: Pair) -> None:
+    """(FM-9) It is alive and deaf: that is noticed before any room stops, and the players stay where they are."""
+    ann = await pair.player("play0")
+    home = pair.home("play0")
+    pair.gateway.accept(False)
+    try:
+        deaf = await pair.boot()
+        with pytest.raises(RemoteError, match="g does not answer the successor"):
+            await pair.prepare("play0", to=deaf)
+    finally:
+        pair.gateway.accept(True)
+    await home.ask("movement.close", id="m")
+    ann.type("say still here")
+    await ann.sees("still here")
+    assert await pair.runs("play0") == [home.name]
+    await pair.end(deaf)
+    await ann.leave()
+
+
+async def test_a_host_that_is_alive_is_not_recovered_and_one_that_died_is_when_asked_again(pair: Pair) -> None:
+    """(FM-31) Whoever asks too early is told so, and is not left to believe that it was done."""
+    extra = await pair.boot()
+    assert (await pair.move("sure1", to=extra)).rooms == ["sure1"]
+    serving = pair.hosts[0]
+    with pytest.raises(RemoteError, match=f"{extra.incarnation} still holds its journal"):
+        await serving.ask("recover", dead=[extra.incarnation])
+    assert await pair.runs("sure1") == [extra.name]
+    await extra.kill()
+    assert (await serving.ask("recover", dead=[extra.incarnation]))["rooms"] == 1
+    assert await pair.runs("sure1") == [serving.name]
+
+
+async def test_a_room_that_is_discarded_in_the_pause_of_its_move_begins_anew_once(pair: Pair) -> None:
+    """(FM-94) The old host's own discard takes the owner row from under both: one branch, told once."""
+    ann = await pair.player("play5")
+    ann.type("say forget me")
+    await ann.sees("forget me")
+    old, new = pair.home("play5"), pair.other("play5")
+    await pair.prepare("play5", to=new)
+    before = pair.owner("play5")
+    with new.frozen():
+        moving = begun(pair, "play5", new)
+        await until_stopped(pair, ann, "play5")
+        discarded = await old.ask("room.discard", room="play5")
+    moved = await moving
+    await pair.finish(old, new)
+    assert await pair.runs("play5") == [old.name]
+    assert (discarded["branch"], pair.owner("play5").branch) == (before.branch + 1, before.branch + 1)
+    assert moved.rooms == []
+    ann.type("say anew")
+    await ann.sees("anew")
+    assert [session for session, _ in pair.gateway.notices] == [ann.session]
+    pair.gateway.notices.clear()
+    await ann.leave()
+
+
+# -- nonsense --------------------------------------------------------------------------------------------
+
+EVENTS: list[dict[str, Any]] = [
+    {},
+    {"kind": 7},
+    {"kind": "from the future", "room": "play0"},
+    {"kind": "mail"},
+    {"kind": "mail", "letters": [{"x": 1}]},
+    {"kind": "mail", "letters": [["play0", "play1", -1, "not base64!", 0]]},
+    {"kind": "mailed", "letter": ["play0", "play1", "one"]},
+    {"kind": "step", "room": ["play0"], "step": 3},
+    {"kind": "came"},
+    {"kind": "answered", "room": "play0", "answer": {"id": "x"}},
+    {"kind": "answered", "room": "nowhere", "answer": None},
+]
+REQUESTS: list[tuple[str, dict[str, Any]]] = [
+    ("offer", {}),
+    ("offer", {"room": "play0"}),
+    ("offer", {"room": 1, "owner": [], "c": "x", "branch": None, "value": 0, "acknowledged": {}}),
+    ("peek", {}),
+    ("peek", {"rooms": 3}),
+    ("peek", {"rooms": ["nowhere"]}),
+    ("from-the-future", {}),
+]
+ORDERS: list[tuple[str, dict[str, Any]]] = [
+    ("movement.open", {}),
+    ("movement.open", {"id": "m", "rooms": "all"}),
+    ("movement.open", {"id": "m", "rooms": ["nowhere"]}),
+    ("movement.prepare", {}),
+    ("movement.prepare", {"source": {"incarnation": "host-1-test"}, "rooms": []}),
+    ("movement.prepare", {"source": {"incarnation": "../..", "position": [1, 0], "gateways": []}, "rooms": []}),
+    ("movement.prepare", {"source": {"incarnation": "x", "position": [1], "gateways": []}, "rooms": [{}]}),
+    ("movement.move", {"rooms": ["play0"]}),
+    ("movement.move", {"to": "host-9-test", "rooms": ["nowhere"]}),
+    ("movement.finish", {"reload": "yes"}),
+    ("movement.finish", {"target": ["play"]}),
+    ("movement.close", {}),
+    ("movement.vetoes", {"rooms": [1]}),
+    ("movement.measure", {"clear": 2}),
+    ("movement.lock", {"features": "auctions"}),
+    ("recover", {"dead": "host-1-test"}),
+]
+
+
+async def test_what_a_neighbour_says_wrongly_ends_its_channel_and_no_host(pair: Pair) -> None:
+    """(FM-97) Events that are none, also of a later Perdure, and before anybody said hello."""
+    host = pair.home("play0")
+    for greets in (True, False):
+        for event in EVENTS:
+            channel, serving = await raw_channel(pair, host)
+            if greets:
+                await channel.request("hello", {"incarnation": "stranger", "control": [1, 9]})
+            channel.notify({"kind": "came", "room": "play0"})
+            channel.notify(event)
+            channel.close()
+            await serving
+    assert (await host.ask("status"))["rooms"] > 0
+    assert host.alive
+
+
+async def test_what_a_neighbour_asks_wrongly_is_refused(pair: Pair) -> None:
+    """(FM-97) Each gets an answer that says so, and the channel goes on."""
+    host = pair.home("play0")
+    channel, serving = await raw_channel(pair, host)
+    await channel.request("hello", {"incarnation": "stranger", "control": [1, 9]})
+    for method, params in REQUESTS:
+        with pytest.raises(RemoteError) as refused:
+            await channel.request(method, params)
+        assert "internal error" not in str(refused.value)
+    channel.close()
+    await serving
+    assert (await host.ask("status"))["rooms"] > 0
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        {"incarnation": "stranger", "control": [8, 9]},
+        {"incarnation": "stranger"},
+        {"incarnation": 3, "control": [1, 2]},
+        {"incarnation": "stranger", "control": ["1", "2"]},
+        {},
+    ],
+)
+async def test_a_neighbour_that_cannot_be_spoken_to_is_told_and_may_ask_nothing(
+    pair: Pair, hello: dict[str, Any]
+) -> None:
+    """(FM-97) Of a control version that this host does not speak, or of none."""
+    host = pair.home("play0")
+    channel, serving = await raw_channel(pair, host)
+    with pytest.raises(RemoteError) as refused:
+        await channel.request("hello", hello)
+    assert "internal error" not in str(refused.value)
+    with pytest.raises(RemoteError, match="no method 'peek'"):
+        await channel.request("peek", {"rooms": ["play0"]})
+    channel.close()
+    await serving
+    assert host.alive
+
+
+async def test_orders_that_make_no_sense_are_refused_and_change_nothing(pair: Pair) -> None:
+    """(FM-93) No movement is left open by one, and the next one that makes sense is done."""
+    ann = await pair.player("play0")
+    host = pair.home("play0")
+    for method, params in ORDERS:
+        with pytest.raises(RemoteError) as refused:
+            await host.ask(method, **params)
+        assert "internal error" not in str(refused.value), (method, params)
+    ann.type("say unmoved")
+    await ann.sees("unmoved")
+    assert (await pair.move("play0")).rooms == ["play0"]
+    await ann.leave()
+
+
+# -- answers ---------------------------------------------------------------------------------------------
+
+
+async def test_a_question_that_its_room_has_left_behind_is_answered_once_with_its_answer(pair: Pair) -> None:
+    """(FM-28) The old host waits for it before it ends, and hands it on."""
+    ann = await pair.player("play2")
+    gate = pair.gate("left-behind")
+    old, new = await pair.boot(), pair.other("play2")
+    await pair.move("play2", to=old)
+    await pair.prepare("play2", to=new)
+    ann.type(f"fetch {gate}")
+    await until(lambda: pair.asked(gate), "the function runs")
+    assert (await pair.depart("play2", to=new)).kept == {}
+    closing = asyncio.get_running_loop().create_task(old.ask("movement.close", id="m", gone=True))
+    ann.type("say meanwhile")
+    await ann.sees("meanwhile")
+    assert not closing.done()
+    gate.touch()
+    await closing
+    await pair.end(old)
+    await ann.sees("left-behind fetched")
+    assert [line for line in await ann.diary() if line.startswith("left-behind")] == ["left-behind fetched"]
+    assert pair.asked(gate) == 1
+    await ann.leave()
+
+
+async def test_a_question_is_interrupted_when_the_host_that_it_was_left_with_dies(pair: Pair) -> None:
+    """(FM-28) Nobody knows how far it got, and it is not asked twice."""
+    ann = await pair.player("play2")
+    gate = pair.gate("lost")
+    old, new = await pair.boot(), pair.other("play2")
+    await pair.move("play2", to=old)
+    await pair.prepare("play2", to=new)
+    ann.type(f"fetch {gate}")
+    await until(lambda: pair.asked(gate), "the function runs")
+    assert (await pair.depart("play2", to=new)).kept == {}
+    await old.kill()
+    await ann.sees("lost interrupted")
+    assert pair.asked(gate) == 1
+    await ann.leave()
+
+
+async def test_a_question_is_interrupted_when_its_host_dies_while_the_room_is_being_committed(pair: Pair) -> None:
+    """(FM-28) The room is taken to its end, but nobody is left who could answer it."""
+    ann = await pair.player("play2")
+    gate = pair.gate("late")
+    old, new = await pair.boot(), pair.other("play2")
+    await pair.move("play2", to=old)
+    await pair.prepare("play2", to=new)
+    ann.type(f"fetch {gate}")
+    await until(lambda: pair.asked(gate), "the function runs")
+    with pair.nothing_commits():
+        moving = begun(pair, "play2", new)
+        await until_stopped(pair, ann, "play2")
+        await asyncio.sleep(0.05)  # the offer is with the new host by now; were it not, the room would be recovered
+        await old.kill()
+        with pytest.raises(Unavailable):
+            await moving
+    await until_asked(lambda: answers_for(pair, new, old), "the room is taken")
+    await ann.sees("late interrupted")
+    assert pair.asked(gate) == 1
+    await ann.leave()
+
+
+async def answers_for(pair: Pair, new: HostInTest, old: HostInTest) -> bool:
+    """Whether the new host has the room, which it recovers if it never had its offer."""
+    if pair.owner("play2").host == new.incarnation:
+        return True
+    await new.ask("recover", dead=[old.incarnation])
+    return False
+
+
+async def test_a_question_that_was_asked_after_the_move_is_nobody_elses(pair: Pair) -> None:
+    """(FM-28) The end of the old host does not interrupt what it was never asked."""
+    ann = await pair.player("play2")
+    gate = pair.gate("here")
+    old, new = await pair.boot(), pair.other("play2")
+    await pair.move("play2", to=old)
+    await pair.move("play2", to=new)
+    ann.type(f"fetch {gate}")
+    await until(lambda: pair.asked(gate), "the function runs")
+    await pair.end(old)
+    ann.type("say meanwhile")
+    await ann.sees("meanwhile")
+    gate.touch()
+    await ann.sees("here fetched")
+    assert [line for line in await ann.diary() if line.startswith("here")] == ["here fetched"]
+    await ann.leave()
+
+
+async def test_a_question_that_may_be_repeated_is_asked_again_at_the_new_host(pair: Pair) -> None:
+    """(FM-28) And answered once, whoever is quicker."""
+    ann = await pair.player("play2")
+    gate = pair.gate("again")
+    await pair.prepare("play2", to=pair.other("play2"))
+    ann.type(f"refetch {gate}")
+    await until(lambda: pair.asked(gate), "the function runs")
+    old, new = pair.home("play2"), pair.other("play2")
+    assert (await pair.depart("play2", to=new)).kept == {}
+    await until(lambda: pair.asked(gate) == 2, "it is asked again")
+    await pair.finish(old, new)
+    gate.touch()
+    await ann.sees("again fetched")
+    assert [line for line in await ann.diary() if line.startswith("again")] == ["again fetched"]
+    await ann.leave()
+
+
+# -- whoever dies ----------------------------------------------------------------------------------------
+
+
+async def check_all_there(pair: Pair, room: str, player: Player, lines: list[str]) -> None:
+    """Exactly one host runs the room, it has every line once and in order, and it plays on."""
+    player.type("say after")
+    await player.sees("after")
+    assert len(await pair.runs(room)) == 1
+    assert [line for line in await player.diary() if line not in ("held",)][-len(lines) - 1 :] == [*lines, "after"]
+    assert numbers(player.read) == list(map(int, lines))
+    assert pair.gateway.notices == []
+    await player.leave()
+
+
+@pytest.mark.parametrize(
+    ("step", "how"),
+    [
+        ("prepare", "kill"),
+        *((step, how) for step in ("verify", "commit", "route", "release") for how in ("kill", "hang")),
+    ],
+)
+async def test_a_successor_that_dies_or_hangs_at_any_step_costs_nothing(pair: Pair, step: str, how: str) -> None:
+    """(FM-31, FM-93) Before the commit the old host goes on, after it one `recover` brings the room back."""
+    ann = await pair.player("play4")
+    lines = [str(number) for number in range(5)]
+    ann.type(*(f"say {line}" for line in lines[:3]))
+    old, successor = pair.home("play4"), await pair.boot(fault=f"copyover:{step}={how}")
+    if step == "prepare":
+        with pytest.raises(Unavailable):
+            await pair.prepare("play4", to=successor)
+    else:
+        await pair.prepare("play4", to=successor)
+        await pair.depart("play4", to=successor)
+    ann.type(*(f"say {line}" for line in lines[3:]))
+    await (successor.kill() if how == "hang" else successor.died())
+    await old.ask("recover", dead=[successor.incarnation])
+    await old.ask("movement.close", id="m")
+    assert await pair.runs("play4") == [old.name]
+    await check_all_there(pair, "play4", ann, lines)
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["alone", "both"])
+@pytest.mark.parametrize("step", ["stop", "offer", "abort"])
+async def test_an_old_host_that_dies_at_any_step_costs_nothing(pair: Pair, step: str, both: bool) -> None:
+    """(FM-31, FM-93) Whoever is left, or is started, recovers the room, with what the old host had made durable."""
+    ann = await pair.player("play3")
+    lines = [str(number) for number in range(5)]
+    ann.type(*(f"say {line}" for line in lines[:3]))
+    old = await pair.boot(fault=f"copyover:{step}=kill")
+    await pair.move("play3", to=old)
+    successor = await pair.boot(fault="copyover:verify=hang" if step == "abort" else "")
+    await pair.prepare("play3", to=successor)
+    with pytest.raises(Unavailable):
+        await pair.depart("play3", to=successor)
+    ann.type(*(f"say {line}" for line in lines[3:]))
+    await old.died()
+    if both or step == "abort":
+        await successor.kill()
+    heir = pair.hosts[0] if both else pair.hosts[1] if step == "abort" else successor
+    await heir.ask("recover", dead=[old.incarnation, *([] if successor.alive else [successor.incarnation])])
+    assert await pair.runs("play3") == [heir.name]
+    await check_all_there(pair, "play3", ann, lines)
