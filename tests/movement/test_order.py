@@ -102,7 +102,7 @@ def test_a_request_names_its_game_wholly() -> None:
     check_game("mud.old", GAMES)
     with pytest.raises(ContractError, match=r"no game 'mud.talk'. Did you mean mud"):
         check_game("mud.talk", GAMES)
-    with pytest.raises(ContractError, match=r"which game\? There are"):
+    with pytest.raises(ContractError, match=r"Which game\? There are"):
         check_game("", GAMES)
 
 

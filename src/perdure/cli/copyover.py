@@ -22,7 +22,7 @@ class _Copyover(click.Command):
             if not number:
                 raise
             raise click.UsageError(
-                f"a copyover in {number} seconds would have begun already. Give 0 or more: perdure copyover 60", ctx
+                f"A copyover in {number} seconds would have begun already. Give 0 or more: perdure copyover 60", ctx
             ) from None
 
 

@@ -74,7 +74,7 @@ def asked(words: Sequence[str]) -> Asked:
         ContractError: These are not words of it.
     """
     if len(words) > 1:
-        raise ContractError(f"copyover takes one word, not {len(words)}: {USAGE}. Nothing was changed.")
+        raise ContractError(f"Copyover takes one word, not {len(words)}: {USAGE}. Nothing was changed.")
     match word := words[0].lower() if words else "now":
         case "now" | "test" | "status" | "cancel" | "history":
             return Asked(word)
@@ -84,7 +84,7 @@ def asked(words: Sequence[str]) -> Asked:
         near = difflib.get_close_matches(word, WORDS, n=1, cutoff=LIKE_MIN)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise ContractError(
-            f"there is no copyover {words[0]!r}. {hint}Expected {USAGE}. Nothing was changed."
+            f"There is no copyover {words[0]!r}. {hint}Expected {USAGE}. Nothing was changed."
         ) from None
     _check_in_s(in_s)
     return Asked("now", in_s)
@@ -125,15 +125,15 @@ def check(order: CopyoverOrder) -> None:
     _check_to(order)
     _check_canary(order)
     if order.action == "test" and order.in_s:
-        raise ContractError("a test disturbs nobody, so it is not scheduled. Ask for it without a time.")
+        raise ContractError("A test disturbs nobody, so it is not scheduled. Ask for it without a time.")
     if len(order.by) > BY_CHARS_MAX:
-        raise ContractError(f"a name of {len(order.by)} characters is no name; at most {BY_CHARS_MAX}.")
+        raise ContractError(f"A name of {len(order.by)} characters is no name; at most {BY_CHARS_MAX}.")
 
 
 def _check_in_s(in_s: float) -> None:
     if not 0 <= in_s <= IN_S_MAX:
         raise ContractError(
-            f"a copyover in {in_s:g} seconds cannot be scheduled. Give from 0 to {IN_S_MAX:g}. Nothing was changed."
+            f"A copyover in {in_s:g} seconds cannot be scheduled. Give from 0 to {IN_S_MAX:g}. Nothing was changed."
         )
 
 
@@ -141,9 +141,9 @@ def _check_build(order: CopyoverOrder) -> None:
     if order.build is None:
         return
     if order.no_build:
-        raise ContractError("either something is built or nothing is: give --build or --no-build, not both.")
+        raise ContractError("Either something is built or nothing is: give --build or --no-build, not both.")
     if not order.build or not order.build[0] or any("\0" in word for word in order.build):
-        raise ContractError("there is nothing to run in --build. Give a command, or --no-build.")
+        raise ContractError("There is nothing to run in --build. Give a command, or --no-build.")
 
 
 def _check_to(order: CopyoverOrder) -> None:
@@ -155,7 +155,7 @@ def _check_to(order: CopyoverOrder) -> None:
         )
     if order.build is not None:
         raise ContractError(
-            "an earlier program is started as it was, so nothing is built for it: give --to or --build."
+            "An earlier program is started as it was, so nothing is built for it: give --to or --build."
         )
 
 
@@ -164,6 +164,6 @@ def _check_canary(order: CopyoverOrder) -> None:
     if order.canary is None:
         return
     if order.action == "test":
-        raise ContractError("a test moves no room, so there is no canary to watch. Ask for one of them.")
+        raise ContractError("A test moves no room, so there is no canary to watch. Ask for one of them.")
     if order.partial:
-        raise ContractError("a canary goes on to all rooms, or back: it cannot be partial. Ask for one of them.")
+        raise ContractError("A canary goes on to all rooms, or back: it cannot be partial. Ask for one of them.")

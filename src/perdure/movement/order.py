@@ -67,7 +67,7 @@ def check(order: ReloadOrder) -> None:
     """
     check_canary(order.canary, order.watch_s)
     if order.canary is not None and order.dry_run:
-        raise ContractError("a dry run changes no room, so there is no canary to watch. Ask for one of them.")
+        raise ContractError("A dry run changes no room, so there is no canary to watch. Ask for one of them.")
 
 
 def check_canary(canary: float | None, watch_s: float | None) -> None:
@@ -79,16 +79,16 @@ def check_canary(canary: float | None, watch_s: float | None) -> None:
     if canary is None and watch_s is None:
         return
     if canary is None:
-        raise ContractError("only a canary is watched. Say in how many percent of the rooms: --canary 10 --watch 60")
+        raise ContractError("Only a canary is watched. Say in how many percent of the rooms: --canary 10 --watch 60")
     if watch_s is None:
-        raise ContractError("a canary has to be watched. Say for how many seconds: --canary 10 --watch 60")
+        raise ContractError("A canary has to be watched. Say for how many seconds: --canary 10 --watch 60")
     if not 1 <= canary <= 99:
         raise ContractError(
-            f"a canary of {canary:g} percent compares nothing: some rooms have to move, and some to stay. "
+            f"A canary of {canary:g} percent compares nothing: some rooms have to move, and some to stay. "
             "Give a number from 1 to 99."
         )
     if not 0 < watch_s <= WATCH_S_MAX:
-        raise ContractError(f"a canary is watched for up to {WATCH_S_MAX:g} seconds, not for {watch_s:g}.")
+        raise ContractError(f"A canary is watched for up to {WATCH_S_MAX:g} seconds, not for {watch_s:g}.")
 
 
 def split_target(target: str, games: Collection[str]) -> tuple[str, str]:
@@ -112,7 +112,7 @@ def check_game(game: str, known: Collection[str]) -> None:
         ContractError: There is not, or none was named and there are several; the message has the nearest name.
     """
     if not game:
-        raise ContractError(f"which game? There are {', '.join(sorted(known))}. Nothing was changed.")
+        raise ContractError(f"Which game? There are {', '.join(sorted(known))}. Nothing was changed.")
     if game not in known:
         raise ContractError(unknown("game", game, known, [game]))
 
