@@ -22,14 +22,14 @@ from perdure.errors import ClaimLost, PerdureError, StorageError, Unavailable, o
 from perdure.host.host import Host
 from perdure.host.peers import Peers
 from perdure.host.running import Identity, Running
-from perdure.host.taking import Stores
+from perdure.host.taking import FIRST_BASE_S, Stores
 from perdure.movement.move import Arriving, Offer
 from perdure.ports import Claim, FaultPoint, Owner
 from perdure.room.record import decode_record
 from perdure.room.tables import Cells
 from perdure.store.tail import JournalTail
 
-FOLLOW_S = 0.02
+FOLLOW_S = 0.005
 """How often the records of the other host are looked for."""
 HELLO_S = 2.0
 """How long a gateway that has the players may take to be heard of."""
@@ -351,6 +351,7 @@ class Arrivals:
         running, room = copy.running, copy.running.room
         self._copies.pop(room.id, None)
         running.take(row)
+        running.based_s = self._loop.time() + FIRST_BASE_S - running.game.base_every_s
         running.paused, running.skip = offer.paused, Identity(*offer.skip) if offer.skip else None
         running.replayed = dict(offer.replayed)
         running.asked_at = copy.source if self._peers.reaches(copy.source) else ""

@@ -33,7 +33,11 @@ LOOK_EVERY_S = 1.0
 
 
 class Checkpoints:
-    """Stores the bases of a host's rooms, and lets go of the records that nobody needs any more."""
+    """Stores the bases of a host's rooms, and lets go of the records that nobody needs any more.
+
+    Args:
+        copying: Whether rooms are just coming from another host: bases would compete with them for the disk.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class Checkpoints:
         dead: DeadHosts,
         owners: Owners,
         *,
+        copying: Callable[[], bool],
         fault: FaultPoint,
         notify: Callable[[dict[str, Any]], None],
     ) -> None:
@@ -55,6 +60,7 @@ class Checkpoints:
         self._due: deque[Running] = deque()
         self._storing: set[asyncio.Future[tuple[BaseKey, BaseKey]]] = set()
         self._newly_based, self._forgot_s = False, loop.time()
+        self._copying = copying
         self._grounding = 0
 
     def start(self) -> None:
@@ -147,7 +153,7 @@ class Checkpoints:
 
     def _begin_next(self) -> None:
         """One room at a time, each in a turn of its own: captured together they would hold up everybody."""
-        while self._due and not self._storing and not self._grounding:
+        while self._due and not self._storing and not (self._grounding or self._copying()):
             running = self._due.popleft()
             if self._rooms.get(running.room.id) is running and self._may(running):
                 self._begin(running, self._loop.time())

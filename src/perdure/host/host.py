@@ -39,6 +39,8 @@ OUTBOX_BYTES_FULL = 64 * 1024
 OUTBOX_BYTES_MAX = 256 * 1024
 """A seat with more unread text than this is ended."""
 TOO_SLOW = "You were disconnected: your connection takes text too slowly for what happens here."
+PUMPED = 32
+"""Held causes that a room runs in one turn of the loop."""
 LINGER_S = 5.0
 """Longest that a host whose rooms have left waits for answers to what they asked."""
 ROWS_FREED = 5_000
@@ -108,8 +110,9 @@ class Host:
             stores.journal, loop, durable=self._durable, went_on=self._pump_all, notify=notify, failed=stop
         )
         self.checkpoints = Checkpoints(
-            loop, self.rooms, stores.bases, stores.journal, stores.dead, stores.owners, fault=fault, notify=notify
-        )
+            loop, self.rooms, stores.bases, stores.journal, stores.dead, stores.owners,
+            copying=lambda: bool(self.copies), fault=fault, notify=notify,
+        )  # fmt: skip
         self.agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
         self.mail = Mail(loop, self.rooms, self._deliver)
         self.services: dict[str, Callable[..., Awaitable[Any]]] = {}
@@ -233,9 +236,13 @@ class Host:
         self._when_open(running, lambda: self._run(running, cause) if running.end.still_due(cause) else None)
 
     def pump(self, running: Running) -> None:
-        while running.held and self._may_run(running):
+        """Do what was held for the room, in slices: what the first cause leaves before the last one runs."""
+        for _ in range(PUMPED):
+            if not (running.held and self._may_run(running)):
+                self._swap_waiting(running, match_over=False)
+                return
             running.held.popleft()()
-        self._swap_waiting(running, match_over=False)
+        self._loop.call_soon(self.pump, running)
 
     def _pump_all(self) -> None:
         for running in list(self.rooms.values()):

@@ -18,6 +18,8 @@ from perdure.link.messages import VERSION, VERSION_LOWEST, FrameReader, HostHell
 
 RECONNECT_S = 0.05
 READ_BYTES = 256 * 1024
+ANSWERED = 32
+"""After so many messages of one read what they caused leaves: a backlog must not be worked off in silence."""
 
 
 class GatewayLink:
@@ -115,9 +117,11 @@ class GatewayLink:
             self._broken()
             return
         try:
-            for message in messages:
+            for count, message in enumerate(messages, 1):
                 if self._socket is not None:
                     self._received(self, message)
+                if not count % ANSWERED:
+                    self._flush()
         except PeerError as error:
             self._refused(error)
 

@@ -216,8 +216,7 @@ class Taker:
         room.check()
         room.state_hash()  # the first one takes long for a large room, later ones only what changed
         running = Running(room, HostEnd(room, self._send), program, self._config.games[game], owner)
-        running.records = 1  # it gets a base of its own soon
-        running.based_s = time.monotonic() + FIRST_BASE_S - running.game.base_every_s
+        running.records = 1  # it gets a base of its own soon after it has come
         return running
 
     def _new(self, id: str, owner: Owner | None, *, c: int, branch: int) -> Ready:

@@ -1,7 +1,7 @@
 """Owner rows: who may run which room, by compare-and-set between processes.
 
 A row is never changed: each claim adds one with the next epoch, and the highest is the current owner. The
-history says from which callback on each ownership counts, which recovery needs to void the records of an
+history, as far as it is kept, says from which callback on each ownership counts, which recovery needs to void the records of an
 owner that was superseded. Also here, because it must be as durable: the rooms put aside, which generation
 of each game's code serves, and counters that only rise.
 """
@@ -30,6 +30,9 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS trial (game TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS generation (seq INTEGER PRIMARY KEY, game TEXT NOT NULL, id TEXT NOT NULL)",
 )
+ROWS_KEPT = 256
+"""Ownerships of a room that are remembered. Recovery needs those since the older of its two bases: a few, for each
+owner stores a base soon, and a crash loop stores them before it serves."""
 _CURRENT = "SELECT epoch, host, from_c, branch FROM owner WHERE room = ? ORDER BY epoch DESC LIMIT 1"
 
 
@@ -205,6 +208,8 @@ def _claim(cursor: sqlite3.Cursor, claim: Claim, host: str) -> Owner:
         "INSERT INTO owner (room, epoch, host, from_c, branch) VALUES (?, ?, ?, ?, ?)",
         (claim.room, claimed.epoch, host, claim.from_c, claim.branch),
     )
+    if claimed.epoch > ROWS_KEPT:
+        cursor.execute("DELETE FROM owner WHERE room = ? AND epoch <= ?", (claim.room, claimed.epoch - ROWS_KEPT))
     return claimed
 
 
