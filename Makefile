@@ -77,7 +77,7 @@ lint: $(VENV)/all.done
 	@$(BIN)/mypy src tests $(wildcard bench)
 
 test: lint
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q $(if $(ARGS),,-n auto --dist loadfile) $(ARGS)
 
 bench: $(VENV)/all.done
 	@$(BIN)/python -m bench $(ARGS)
