@@ -423,10 +423,12 @@ class Pair:
 
     # -- rooms -----------------------------------------------------------------------------------------
 
-    async def player(self, room: str) -> Player:
-        """Somebody new in the room."""
+    async def player(self, room: str, *, slow: bool = False) -> Player:
+        """Somebody new in the room; slow: nothing ever reaches their screen."""
         self._players += 1
         player = Player(self.gateway, f"g.1.{self._players}")
+        if slow:
+            self.gateway.slow.add(player.session)
         self.gateway.end.enter(player.session, room, Join(Who(player.session, f"P{self._players}")))
         await player.sees(f"P{self._players} joins")
         return player

@@ -10,6 +10,7 @@ import pytest
 
 from perdure.errors import RemoteError, Unavailable
 from perdure.host.host import OUTBOX_BYTES_MAX, TOO_SLOW
+from perdure.ports import Aside
 from tests.host.pair import AHEAD_S, HostInTest, Pair, Player, pair_of_hosts, raw_channel, until, until_asked
 
 pytestmark = pytest.mark.anyio
@@ -212,9 +213,8 @@ async def test_an_empty_ephemeral_room_ends_after_its_grace_at_its_new_host(pair
 
 async def test_a_slow_reader_is_not_forgiven_by_a_move(pair: Pair) -> None:
     """(FM-17) Text that was not read at the old host counts at the new one: the limit is one, not one for each."""
-    ann, bob = await pair.player("play4"), await pair.player("play4")
+    ann, bob = await pair.player("play4", slow=True), await pair.player("play4")
     size = OUTBOX_BYTES_MAX // 5
-    pair.gateway.slow.add(ann.session)
     for _ in range(2):
         bob.type(*[f"big {size}"] * 3)
         await bob.settled()
@@ -310,6 +310,49 @@ async def test_a_room_that_is_discarded_in_the_pause_of_its_move_begins_anew_onc
     assert [session for session, _ in pair.gateway.notices] == [ann.session]
     pair.gateway.notices.clear()
     await ann.leave()
+
+
+async def test_the_host_that_serves_may_decide_about_rooms_that_are_aside_since_an_earlier_one(
+    anyio_backend: str,
+) -> None:
+    """(FM-78) The host before it lets go of the journals of the dead: they hold what such a room is made of."""
+    async with pair_of_hosts({"play0": "play", "play1": "play", "play2": "play"}) as pair:
+        dead, successor = pair.hosts
+        ann, bob = await pair.player("play1"), await pair.player("play2")
+        ann.type("say kept")
+        bob.type("say gone")
+        await ann.sees("kept")
+        await bob.sees("gone")
+        await dead.kill()
+        for room in ("play1", "play2"):
+            pair.owners.put(Aside(room, "somebody wants to look at it"))
+        old = await pair.boot(serves=True)
+        assert await pair.runs("play0") == [old.name]
+        await pair.move("play0", to=successor, reload=True)
+        await successor.ask("room.resume", room="play1")
+        await ann.sees("P1 joins")
+        assert "kept" in await ann.diary()
+        await successor.ask("room.discard", room="play2")
+        bob.type("say anew")
+        await bob.sees("anew")
+        assert "gone" not in await bob.diary()
+        assert await pair.runs("play1") == await pair.runs("play2") == [successor.name]
+
+
+async def test_no_thread_of_low_weight_works_for_a_host_that_has_rooms(pair: Pair) -> None:
+    """It would hold the interpreter and wait for a processor, while players wait for both."""
+    host = await pair.boot()
+    low = {id: ran_ns for id, (_, nice, ran_ns) in host.threads().items() if nice > 0}
+    assert low
+    assert host.threads()[host.pid][1] == 0
+    await pair.move("play4", to=host)
+    ran = {id: host.threads()[id][2] for id in low}
+    await pair.move("play5", "sure0", to=host)
+    threads = host.threads()
+    assert {id: threads[id][2] for id in low} == ran
+    assert {nice for id, (_, nice, _) in threads.items() if id not in low} == {0}
+    await pair.move("play4", "play5", "sure0")
+    await pair.end(host)
 
 
 # -- nonsense --------------------------------------------------------------------------------------------
