@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import threading
 from pathlib import Path
 
 import pytest
 
+from perdure.errors import StorageError
 from perdure.host.bases import Bases
-from perdure.host.checkpoints import LOOK_EVERY_S
+from perdure.host.checkpoints import GROUND_S, LOOK_EVERY_S, PACKERS
 from perdure.store.blobs import FileBlobs
 from perdure.store.journal import DeadJournal
-from tests.host.hosting import ANN, KEYS, NOON_US, Died, Faults, Gate, Gateway, World, began
+from tests.host.hosting import ANN, KEYS, NOON_US, Died, Faults, Gate, Gateway, Life, World, began
 
 
 class Noon:
@@ -208,3 +210,79 @@ def test_no_bases_are_stored_under_none(tmp_path: Path) -> None:
         life.advance(3 * LOOK_EVERY_S)
         assert newest_c(world) == 0
     assert isinstance(gateway, Gateway)
+
+
+# -- before rooms move -----------------------------------------------------------------------------------
+
+
+def many(tmp_path: Path, count: int, faults: Faults) -> tuple[World, Life]:
+    """A host with so many rooms, which have all changed since their first base, and get no other one by themselves."""
+    world = World(tmp_path, {f"room{number}": "toy" for number in range(count)}, base_every_s=10_000)
+    life, gateway = world.life(faults=faults), Gateway()
+    gateway.connect(life)
+    for number in range(count):
+        gateway.join(f"g.1.{number}", f"room{number}")
+    life.until(lambda: gateway.unacknowledged == 0)
+    return world, life
+
+
+def grounding(life: Life) -> asyncio.Task[None]:
+    """A base of every room is being stored."""
+    checkpoints, rooms = life.host.checkpoints, list(life.host.rooms.values())
+    task: asyncio.Task[None] = life.call(lambda: life.loop.create_task(checkpoints.ground(rooms)))
+    return task
+
+
+def writes(faults: Faults) -> int:
+    return faults.passed.count("store:blob-write")
+
+
+def test_bases_before_a_move_wait_for_the_disk_side_by_side(tmp_path: Path) -> None:
+    """One after the other, a thousand rooms would wait for a thousand syncs."""
+    gate, faults = Gate(), Faults()
+    _, life = many(tmp_path, 3 * PACKERS, faults)
+    with life:
+        faults.gates["store:blob-write"] = gate.wait
+        faults.passed.clear()
+        grounded = grounding(life)
+        life.until(lambda: writes(faults) == PACKERS)
+        assert not grounded.done()
+        gate.set()
+        life.until(grounded.done)
+        grounded.result()
+        assert all(running.newest_c == running.room.c for running in life.host.rooms.values())
+
+
+def test_a_second_move_waits_for_the_bases_of_the_first_however_slow_the_disk_is(tmp_path: Path) -> None:
+    """(FM-37) Right behind each other, with a disk that is slow for longer than any wait for a room's records."""
+    gate, faults = Gate(), Faults()
+    _, life = many(tmp_path, 2 * PACKERS, faults)
+    with life:
+        faults.gates["store:blob-write"] = gate.wait
+        first, second = grounding(life), grounding(life)
+        life.advance(3 * GROUND_S)
+        assert not first.done()
+        assert not second.done()
+        gate.set()
+        life.until(lambda: first.done() and second.done())
+        first.result()
+        second.result()
+        faults.passed.clear()
+        third = grounding(life)
+        life.until(third.done)
+        assert writes(faults) == 0
+
+
+def test_a_move_does_not_begin_with_a_room_whose_base_cannot_be_stored(tmp_path: Path) -> None:
+    """(FM-20) It is said, the room goes on, and later it is tried anew."""
+    faults = Faults()
+    _, life = many(tmp_path, PACKERS, faults)
+    with life:
+        faults.failing["store:blob-write"] = errno.ENOSPC
+        failed = grounding(life)
+        life.until(failed.done)
+        assert isinstance(failed.exception(), StorageError)
+        del faults.failing["store:blob-write"]
+        grounded = grounding(life)
+        life.until(grounded.done)
+        grounded.result()
