@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from perdure.errors import MovementAborted
+from perdure.errors import ContractError, MovementAborted
 from perdure.movement.copyover_report import (
     KEPT_MAX,
     Builds,
@@ -37,7 +37,7 @@ from perdure.movement.copyover_rules import (
     pauses,
 )
 from perdure.movement.plan import COPYOVER, split_at_commit
-from perdure.movement.report import PauseMs, ReloadReport
+from perdure.movement.report import PauseMs, ReloadReport, Rooms
 from perdure.movement.room_move_report import RoomMoveReport, line
 from perdure.movement.room_move_report import event as move_event
 from perdure.movement.room_move_report import exit_code as move_exit_code
@@ -113,18 +113,25 @@ def test_people_read_what_happened_what_is_true_and_what_to_do() -> None:
     assert lines(partial)[1:] == [
         "The successor: Perdure 0.2 instead of 0.1, Python 3.12.1 instead of 3.11.7.",
         "a, b stay in host-1 (at stop): it died.",
+        "To move what stays: perdure room move ROOM host-2. The next copyover takes it along, too.",
         "1 session was lost, 9 kept.",
-        "one thing.",
+        "One thing.",
     ]
 
 
 def test_a_canary_and_failed_reloads_are_told_with_it() -> None:
-    """Going back has lines of its own; a clean reload has none."""
-    canary = CopyoverCanary(20, 60, ["a"], False, "5 faults", back=done(trigger="canary"))
+    """Going back is one line; of a reload that failed everything is told, of a clean one what it changed."""
+    canary = CopyoverCanary(20, 60, ["a"], False, "5 faults", watched_s=2.5, back=done(trigger="canary", of=3))
     report = done(outcome="aborted", canary=canary, reloads=[ReloadReport("mud", aborted="it broke")])
     text = "\n".join(lines(report))
-    assert "The canary in 1 room went back after 60 s: 5 faults." in text
+    assert text.splitlines()[:3] == [
+        "Copyover aborted: some rooms moved, and moved back; host-2 serves as before.",
+        "The canary in 1 room went back after 2.5 s: 5 faults.",
+        "The way back: 10 rooms moved to host-2 (longest pause 2.0 ms, longest freeze 42.0 ms).",
+    ]
     assert "mud: nothing was changed: it broke." in text
+    clean = [ReloadReport("mud", refreshed=["talk"], rooms=Rooms(2)), ReloadReport("chess")]
+    assert lines(done(reloads=clean))[1:] == ["mud: talk is new in 2 rooms (longest pause 0.0 ms)."]
     assert event(report)["report"]["canary"]["back"] is None
 
 
@@ -177,27 +184,30 @@ def test_the_outcome_follows_from_what_was_committed(committed: int, failed: int
 def test_pauses_and_steps_are_those_of_the_rooms() -> None:
     """A room that was recovered has none."""
     rooms = [MovedRoom("a", 1.0, {"stop": 0.5, "commit": 1.0}), MovedRoom("b", 3.0, {"stop": 0.5}), MovedRoom("c")]
-    assert pauses(rooms) == PauseMs(1.0, 3.0)
+    assert pauses(rooms) == PauseMs(3.0, 3.0)  # the one without a pause was recovered, not moved
     assert {step.name: step.ms for step in move_steps(rooms)}["stop"] == 1.0
     assert pauses([]) == PauseMs()
 
 
 def test_previous_is_what_the_last_real_copyover_replaced() -> None:
     """Aborted ones, and those to the same program, are passed over (FM-90)."""
-    stored = [Stored(number, Program(source=f"s{number}")) for number in (1, 2, 3)]
+    stored = [Stored(number, Program(program=f"p{number}")) for number in (1, 2, 3)]
+    serving = stored[2]
     history = [
         done(build=Builds(1, 2)),
         done(build=Builds(2, 3)),
         done(build=Builds(3, 3)),
         done(build=Builds(3, 9), outcome="aborted"),
     ]
-    assert find_stored("previous", stored, history, 3).build == 2
-    assert find_stored("1", stored, history, 3).build == 1
-    for to, why in (("3", "serves already"), ("9", "not kept; kept are: 1, 2, 3")):
-        with pytest.raises(MovementAborted, match=why):
-            find_stored(to, stored, history, 3)
-    with pytest.raises(MovementAborted, match="no earlier program"):
-        find_stored("previous", stored, [], 3)
+    assert find_stored("previous", stored, history, serving).build == 2
+    assert find_stored("1", stored, history, serving).build == 1
+    for to, why in (("3", "3 is the program that serves"), ("9", r"of a build 9 is kept.* way back to build 1, 2\.")):
+        with pytest.raises(ContractError, match=why):
+            find_stored(to, stored, history, serving)
+    with pytest.raises(ContractError, match="no earlier program"):
+        find_stored("previous", stored, [], serving)
+    same = [stored[0], Stored(2, serving.program), serving]
+    assert find_stored("previous", same, history, serving).build == 1
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ class FakeHost(HostInstance):
         rooms = [room["room"] for room in params["rooms"]]
         assert set(params["source"]) == {"incarnation", "position", "gateways"}
         return {
-            "rooms": len(rooms), "bytes": 10 * len(rooms), "code": params["target"] or {"game": "code-disk"},
+            "rooms": len(rooms), "bytes": 10 * len(rooms), "code": params["target"] or self.ready.generations,
             "refused": [{"room": r, "reason": "no migration"} for r in rooms if r in self.world.refused],
             "hash_mismatches": self.world.mismatches, "failed": self.world.does_not_load, "migrations": [],
         }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perdure.errors import ContractError
+from perdure.errors import ConfigError, ContractError
 from perdure.movement.copyover_order import CopyoverOrder
 from perdure.movement.copyover_report import CopyoverReport, lines
 from perdure.supervisor.history import History
@@ -111,6 +111,10 @@ def test_an_old_host_that_dies_while_rooms_move(tmp_path: Path, after: int) -> N
     world, report = copyover(tmp_path, move_dies=("old", after))
     assert (report.outcome, report.serving, report.rooms.moved) == ("committed", "host-2", 10)
     assert [host.name for host in world.hosts.all] == ["host-2"]
+    assert report.pause_ms.max == 0.0  # a room that is recovered has no pause of a move
+    told = " ".join(lines(report))
+    assert "host-1, the old host, was killed by SIGKILL; 10 rooms were recovered." in told
+    assert "longest pause" not in told
 
 
 def test_rooms_whose_own_move_fails_stay_in_a_draining_host(tmp_path: Path) -> None:
@@ -186,11 +190,54 @@ def test_partial_leaves_refused_rooms_where_they_are(tmp_path: Path) -> None:
     assert world.old.rooms == ["r3"]  # type: ignore[attr-defined]
 
 
-def test_the_same_program_is_said_to_be_the_same(tmp_path: Path) -> None:
-    """Somebody forgot to build."""
-    _, report = copyover(tmp_path, program_sources={"new": "old"})
+@pytest.mark.parametrize("action", ["now", "test"])
+def test_the_same_program_is_said_to_be_the_same(tmp_path: Path, action: Any) -> None:
+    """Somebody forgot to build. What counts is what serves, its code included."""
+    _, report = copyover(tmp_path, CopyoverOrder(action), program_sources={"new": "old"})
+    assert report.outcome in ("committed", "tested")
+    assert any("the same as the one before" in warning for warning in report.warnings)
+
+
+def test_one_that_fails_does_not_say_that_the_program_is_the_same(tmp_path: Path) -> None:
+    """That is not what is wrong."""
+    _, report = copyover(tmp_path, program_sources={"new": "old"}, refused={"r3"})
+    assert (report.outcome, report.warnings) == ("aborted", [])
+
+
+def test_who_is_not_told_that_one_begins_is_not_told_that_it_failed(tmp_path: Path) -> None:
+    """One at once is said when all is proved, and rooms move next."""
+    assert copyover(tmp_path, refused={"r3"})[0].gateway.said == []
+    assert len(copyover(tmp_path)[0].gateway.said) == 2
+    assert "did not take over" in copyover(tmp_path, CopyoverOrder(in_s=3), refused={"r3"})[0].gateway.said[-1]
+
+
+def test_players_read_that_they_were_interrupted_only_if_they_were(tmp_path: Path) -> None:
+    """A successor that dies before the move concerned nobody; an old host did, whatever was going on."""
+    fails = {("new", "movement.prepare"): "kill"}
+    said = copyover(tmp_path, CopyoverOrder(in_s=3), fails=fails)[0].gateway.said
+    assert "did not take over" in said[-1]
+
+    async def main() -> None:
+        world = World(tmp_path)
+        asyncio.get_running_loop().call_later(0.5, world.die, world.old, Exit(-1, 9))
+        report = await world.copyovers.request(CopyoverOrder(build=["make"]))
+        assert (report.outcome, report.aborted_at) == ("aborted", "build")
+        assert "was interrupted, and is back" in world.gateway.said[-1]
+        told = " ".join(lines(report))
+        assert "host-1 serves again." in told
+        assert "host-1, the old host, was killed by SIGKILL. Its program is started again" in told
+
+    run(main)
+
+
+def test_a_veto_is_told_to_who_schedules_it_when_they_do(tmp_path: Path) -> None:
+    """Not to players, and it begins all the same if it is gone by then."""
+    veto = {"room": "r1", "module": "ah", "reason": "an auction ends", "for_s": 40}
+    world, report = copyover(tmp_path, CopyoverOrder(in_s=60), vetoes=[[veto]])
     assert report.outcome == "committed"
-    assert any("the same as the old one" in warning for warning in report.warnings)
+    (warning,) = [event["reason"] for event in world.seen if event["kind"] == "copyover-warning"]
+    assert "an auction ends" in warning
+    assert not any("auction" in text for text in world.gateway.said)
 
 
 def test_a_test_proves_every_room_and_moves_none(tmp_path: Path) -> None:
@@ -221,16 +268,15 @@ def test_what_is_built_can_be_said_or_left_out(tmp_path: Path) -> None:
     assert copyover(tmp_path, CopyoverOrder(no_build=True))[0].built == []
 
 
-def test_a_broken_configuration_ends_it_before_anything_else(tmp_path: Path) -> None:
-    """Not even a build runs."""
+def test_a_broken_configuration_is_refused_before_anything_else(tmp_path: Path) -> None:
+    """Nobody is told that one begins, and the history has none."""
 
     async def main() -> None:
         world = World(tmp_path)
         (tmp_path / "perdure.toml").write_text(TOML + "[nonsense]\n")
-        report = await world.copyovers.request(NOW)
-        assert (report.outcome, report.aborted_at, report.serving) == ("aborted", "build", "host-1")
-        assert "nonsense" in report.reason
-        assert world.hosts.started == 1
+        with pytest.raises(ConfigError, match="nonsense"):
+            await world.copyovers.request(CopyoverOrder(in_s=30))
+        assert (world.hosts.started, world.kinds(), world.history.reports, world.gateway.said) == (1, [], [], [])
 
     run(main)
 
@@ -277,7 +323,7 @@ def test_cancelling_ends_it_at_any_step_before_the_move(tmp_path: Path, step: st
         world.reached = reached
         report = await world.copyovers.request(NOW)
         assert (report.outcome, report.reason, report.serving) == ("aborted", "cancelled by ada", "host-1")
-        assert "will not be renewed" in world.gateway.said[-1]
+        assert (report.cancelled, world.gateway.said) == (True, [])  # nobody had been told that it begins
         world.reached = None
         world.check()
         assert [host.name for host in world.hosts.all] == ["host-1"]
@@ -596,9 +642,42 @@ def test_going_back_starts_the_program_that_was(tmp_path: Path) -> None:
         refused = await world.copyovers.request(CopyoverOrder(to="3"))
         assert (refused.outcome, refused.aborted_at) == ("aborted", "boot")
         assert "not what it was" in refused.reason
-        unknown = await world.copyovers.request(CopyoverOrder(to="99"))
-        assert "not kept" in unknown.reason
         world.check()
+
+    run(main)
+
+
+def test_a_way_back_that_is_not_there_is_refused_before_anybody_is_told(tmp_path: Path) -> None:
+    """With the builds that can be gone back to; nothing of it is in the history."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        with pytest.raises(ContractError, match="no earlier program is known"):
+            await world.copyovers.request(CopyoverOrder(to="previous"))
+        await world.copyovers.request(NOW)
+        with pytest.raises(ContractError, match=r"no program of a build 99 is kept\. .* a way back to build 2\."):
+            await world.copyovers.request(CopyoverOrder(to="99", in_s=60))
+        with pytest.raises(ContractError, match="build 3 is the program that serves"):
+            await world.copyovers.request(CopyoverOrder(to="3"))
+        assert (len(world.history.reports), len(world.gateway.said)) == (1, 2)
+
+    run(main)
+
+
+def test_previous_is_another_program_even_after_copyovers_that_changed_nothing(tmp_path: Path) -> None:
+    """Whatever numbers they got (FM-90)."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        await world.copyovers.request(NOW)
+        world.sources.append("of a test in between")
+        again = await world.copyovers.request(NOW)
+        assert (again.outcome, again.build.from_, again.build.to) == ("committed", 3, 5)
+        report = await world.copyovers.request(CopyoverOrder(to="previous"))
+        assert (report.outcome, report.program.to.command) == ("committed", ["old"])
+        world.check()
+
+    run(main)
 
     run(main)
 
@@ -665,7 +744,7 @@ def test_a_bug_around_a_copyover_ends_this_one_alone(tmp_path: Path) -> None:
 
         world.gateway.ask = broken  # type: ignore[method-assign]
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        report = await world.copyovers.request(NOW)
+        report = await world.copyovers.request(CopyoverOrder(in_s=5))
         assert any("That is a bug" in warning for warning in report.warnings)
         assert world.copyovers.status()["state"] == "idle"
         world.gateway.ask = whole  # type: ignore[method-assign]

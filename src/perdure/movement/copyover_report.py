@@ -14,7 +14,7 @@ import msgspec
 from perdure.movement.report import Measured, Migration, PauseMs, ReloadReport, Step
 from perdure.movement.report import exit_code as reload_exit_code
 from perdure.movement.report import lines as reload_lines
-from perdure.movement.wording import be, counted, listed, sentence
+from perdure.movement.wording import be, counted, listed, opened, sentence
 
 EXIT_DONE, EXIT_NOTHING_CHANGED, EXIT_PARTLY = 0, 3, 5
 KEPT_MAX = 20
@@ -118,6 +118,7 @@ class CopyoverCanary(msgspec.Struct):
         went_on: Whether the others followed.
         reason: Why, or why not.
         moved, unmoved: What was seen of both sides while watching.
+        watched_s: How long that was.
         back: The report of the second copyover, with which it went back.
     """
 
@@ -128,7 +129,22 @@ class CopyoverCanary(msgspec.Struct):
     reason: str = ""
     moved: Measured = msgspec.field(default_factory=Measured)
     unmoved: Measured = msgspec.field(default_factory=Measured)
+    watched_s: float = 0.0
     back: CopyoverReport | None = None
+
+
+class Death(msgspec.Struct):
+    """A host that died while it went on.
+
+    Attributes:
+        host: Which.
+        how: "was killed by SIGKILL", "exited with code 1".
+        served: Whether it had rooms before the copyover.
+    """
+
+    host: str
+    how: str
+    served: bool = False
 
 
 class CopyoverReport(msgspec.Struct):
@@ -155,6 +171,9 @@ class CopyoverReport(msgspec.Struct):
         canary: Set when it was tried with some rooms first.
         migrations: What becomes of rows under the new code.
         reloads: What the code on disk, or the one gone back to, came to in the successor.
+        deaths: Hosts that died on the way.
+        cancelled: Whether somebody called it off.
+        of: Number of the copyover whose canary this one brought back; 0 for any other.
     """
 
     outcome: Outcome = "aborted"
@@ -184,6 +203,9 @@ class CopyoverReport(msgspec.Struct):
     migrations: list[Migration] = []
     reloads: list[ReloadReport] = []
     program: Programs = msgspec.field(default_factory=Programs)
+    deaths: list[Death] = []
+    cancelled: bool = False
+    of: int = 0
 
 
 def exit_code(report: CopyoverReport) -> int:
@@ -227,55 +249,68 @@ def lines(report: CopyoverReport) -> list[str]:
     return [
         _summary(report),
         *_programs(report),
+        *_deaths(report),
         *_kept(report.rooms.kept),
+        *_advice(report),
         *_sessions(report),
         *_migrations(report),
         *_canary(report),
         *_reloads(report.reloads),
-        *(sentence(warning) for warning in report.warnings),
+        *(opened(warning) for warning in report.warnings),
     ]
 
 
 def told(report: CopyoverReport) -> str:
     """The report in a history: one line."""
-    number = f"{report.id}  {report.at[:19].replace('T', ' ')}  {report.outcome}"
-    return f"{number}: {_what(report)}" + (f" {sentence(report.reason)}" if report.reason else "")
+    number = f"{report.id}  {report.at[:19].replace('T', ' ')}  {named(report)}"
+    return f"{number}: {_what(report)}" + (f" {opened(report.reason)}" if report.reason else "")
+
+
+def named(report: CopyoverReport) -> str:
+    """The outcome in a word, for people."""
+    return "cancelled" if report.cancelled and report.outcome == "aborted" else report.outcome
 
 
 def _summary(report: CopyoverReport) -> str:
-    outcome = "test passed" if report.outcome == "tested" else report.outcome
+    outcome = "test passed" if report.outcome == "tested" else named(report)
+    back = f" (the canary of copyover {report.of} went back)" if report.of else ""
     who = f" Asked for by {report.by}." if report.by else ""
-    why = f" {sentence(report.reason)}" if report.reason else ""
-    return f"Copyover {outcome}: {_what(report)}{why}{who}"
+    why = f" {opened(report.reason)}" if report.reason else ""
+    return f"Copyover {outcome}{back}: {_what(report)}{why}{who}"
 
 
 def _what(report: CopyoverReport) -> str:
     rooms = counted(report.rooms.moved, "room")
+    moved = f"{rooms} moved{_pauses(report)}"
     builds = f"build {report.build.to}"
     if report.build.to != report.build.from_:
         builds += f" instead of {report.build.from_}"
     match report.outcome:
         case "committed":
-            return f"{report.serving} serves with {builds}; {rooms} moved{_pauses(report)}."
+            return f"{report.serving} serves with {builds}; {moved}."
         case "partial":
             kept = counted(len(report.rooms.kept), "room")
-            return f"{report.serving} serves with {builds}; {rooms} moved{_pauses(report)}, {kept} did not."
+            return f"{report.serving} serves with {builds}; {moved}, {kept} did not."
         case "tested":
             proved = counted(report.rooms.proved, "room")
             return f"{proved} would move to build {report.build.to}. Nothing was moved; {report.serving} serves."
         case "interrupted":
             return "the supervisor died in it. Where each room is now: perdure rooms."
         case "aborted":
-            serving = f"{report.serving} serves as before" if report.serving else "what served before serves"
-            where = f" at {report.aborted_at}" if report.aborted_at else ""
-            return f"nothing was changed, it ended{where}; {serving}."
+            serving = report.serving or "what served before"
+            if report.canary is not None and report.canary.back is not None:
+                return f"some rooms moved, and moved back; {serving} serves as before."
+            silent = report.cancelled or report.vetoes or not report.aborted_at
+            where = "" if silent else f", it ended at {report.aborted_at}"
+            again = "serves again" if any(death.served for death in report.deaths) else "serves as before"
+            return f"nothing was changed{where}; {serving} {again}."
 
 
 def _pauses(report: CopyoverReport) -> str:
-    if not report.rooms.moved:
-        return ""
-    freeze = f", longest freeze {_ms(report.freeze_ms)}" if report.freeze_ms else ""
-    return f" (longest pause {_ms(report.pause_ms.max)}{freeze})"
+    told = [
+        f"longest {name} {_ms(ms)}" for name, ms in (("pause", report.pause_ms.max), ("freeze", report.freeze_ms)) if ms
+    ]
+    return f" ({', '.join(told)})" if report.rooms.moved and told else ""
 
 
 def _ms(ms: float) -> str:
@@ -299,6 +334,23 @@ def _programs(report: CopyoverReport) -> Iterator[str]:
         yield f"The successor: {', '.join(changed)}."
 
 
+def _deaths(report: CopyoverReport) -> Iterator[str]:
+    """Where the reason does not tell them already."""
+    for death in report.deaths:
+        if death.how not in report.reason:
+            recovered = report.rooms.recovered
+            what = f"; {counted(recovered, 'room')} {be(recovered, past=True)} recovered" if recovered else ""
+            yield f"{death.host}{', the old host,' if death.served else ''} {death.how}{what}."
+
+
+def _advice(report: CopyoverReport) -> Iterator[str]:
+    """What to do about rooms that stay."""
+    hosts = sorted({room.host for room in report.rooms.kept} - {"", report.serving})
+    if hosts and report.outcome in ("committed", "partial"):
+        room = report.rooms.kept[0].room if len(report.rooms.kept) == 1 else "ROOM"
+        yield f"To move what stays: perdure room move {room} {report.serving}. The next copyover takes it along, too."
+
+
 def _kept(kept: Sequence[KeptRoom]) -> Iterator[str]:
     groups: dict[tuple[str, str, str], list[str]] = {}
     for one in kept:
@@ -306,7 +358,7 @@ def _kept(kept: Sequence[KeptRoom]) -> Iterator[str]:
     for (host, at, reason), rooms in groups.items():
         where = f" in {host}" if host else ""
         stay = "stays" if len(rooms) == 1 else "stay"
-        yield f"{listed(rooms)} {stay}{where} (at {at}): {sentence(reason)}"
+        yield f"{listed(rooms)} {stay}{where}{f' (at {at})' if at else ''}: {sentence(reason)}"
 
 
 def _sessions(report: CopyoverReport) -> Iterator[str]:
@@ -330,12 +382,16 @@ def _canary(report: CopyoverReport) -> Iterator[str]:
     if canary is None or not canary.rooms:
         return
     went, rooms = "went on to all rooms" if canary.went_on else "went back", counted(len(canary.rooms), "room")
-    yield f"The canary in {rooms} {went} after {canary.watch_s:g} s: {sentence(canary.reason)}"
-    if canary.back is not None:
-        yield from lines(canary.back)
+    yield f"The canary in {rooms} {went} after {canary.watched_s:.1f} s: {sentence(canary.reason)}"
+    if (back := canary.back) is not None:
+        way = f"{counted(back.rooms.moved, 'room')} moved to {back.serving}{_pauses(back)}."
+        yield _summary(back) if exit_code(back) else f"The way back: {way}"
 
 
 def _reloads(reloads: Sequence[ReloadReport]) -> Iterator[str]:
     for reload in reloads:
+        told = reload_lines(reload)
         if reload_exit_code(reload):
-            yield from reload_lines(reload)
+            yield from told
+        elif reload.changed or reload.rooms.swapped:
+            yield told[0]

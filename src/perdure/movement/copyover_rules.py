@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from perdure.errors import MovementAborted
+from perdure.errors import ContractError, MovementAborted
 from perdure.movement.announce import Phase
 from perdure.movement.copyover_order import PREVIOUS
 from perdure.movement.copyover_report import CopyoverReport, KeptRoom, Outcome, Program, Veto
@@ -68,13 +68,6 @@ class Opened(msgspec.Struct):
     def ids(self) -> list[str]:
         """Of its rooms."""
         return [str(room["room"]) for room in self.rooms]
-
-
-class Game(msgspec.Struct):
-    """A game in a host's answer to `games`, with the code that its new rooms get."""
-
-    game: str
-    generation: str
 
 
 class Refused(msgspec.Struct):
@@ -185,17 +178,17 @@ def closing(report: CopyoverReport, *, cancelled: bool, died: bool) -> Phase:
     """What players are told in the end.
 
     Args:
-        died: Whether a host died on the way, so that rooms stood still.
+        died: Whether a host died that had rooms, so that players noticed.
     """
     if report.outcome in ("committed", "partial"):
         return "recovered" if died else "done"
     if cancelled:
         return "cancelled"
+    if died:
+        return "recovered"
     if report.vetoes:
         return "vetoed"
-    if report.aborted_at == "build":
-        return "build_failed"
-    return "recovered" if died else "failed"
+    return "build_failed" if report.aborted_at == "build" else "failed"
 
 
 def aborted(step: str, reason: str) -> MovementAborted:
@@ -217,8 +210,8 @@ def outcome(committed: int, failed: Collection[KeptRoom], *, died: bool) -> Outc
 
 
 def pauses(moved: Iterable[MovedRoom]) -> PauseMs:
-    """How long rooms stood still."""
-    ms = sorted(room.pause_ms for room in moved)
+    """How long rooms stood still; those that were recovered had no pause of a move."""
+    ms = sorted(room.pause_ms for room in moved if room.pause_ms)
     return PauseMs(round(ms[len(ms) // 2], 3), round(ms[-1], 3)) if ms else PauseMs()
 
 
@@ -232,40 +225,44 @@ def move_steps(moved: Iterable[MovedRoom]) -> list[Step]:
     return [Step(step, round(ms, 3)) for step, ms in totals.items()]
 
 
-def find_stored(to: str, stored: Sequence[Stored], history: Iterable[CopyoverReport], serving: int) -> Stored:
+def find_stored(to: str, stored: Sequence[Stored], history: Sequence[CopyoverReport], serving: Stored) -> Stored:
     """The program that `--to` means.
 
     Args:
-        to: A build number, or "previous": the one before the last copyover that moved something and was not the
-            same program.
+        to: A build number, or "previous": the last program before this one that is another one.
         stored: The programs that can be started again.
         history: Oldest first.
-        serving: Number of the build that serves.
+        serving: What serves, with the code that it runs.
 
     Raises:
-        MovementAborted: There is none; nothing has begun.
+        ContractError: There is none.
     """
-    wanted = int(to) if to != PREVIOUS else _before(history, serving)
     known = {one.build: one for one in stored}
-    if not wanted:
-        raise aborted(
-            "build", "no earlier program is known. Say which: --to BUILD, a number in perdure copyover history."
-        )
-    if wanted == serving:
-        raise aborted("build", f"build {wanted} serves already.")
-    if wanted not in known:
-        numbers = ", ".join(map(str, sorted(known))) or "none"
-        raise aborted("build", f"the program of build {wanted} is not kept; kept are: {numbers}.")
-    return known[wanted]
+    usable = ", ".join(str(build) for build, one in sorted(known.items()) if not is_same(one.program, serving.program))
+    there = f"Nothing was changed. There is a way back to build {usable}." if usable else "Nothing was changed."
+    if to == PREVIOUS:
+        for build in _before(history, serving.build):
+            if build in known and not is_same(known[build].program, serving.program):
+                return known[build]
+        raise ContractError(f"no earlier program is known that is another one than what serves. {there}")
+    if int(to) not in known:
+        raise ContractError(f"no program of a build {to} is kept. {there}")
+    if is_same(known[int(to)].program, serving.program):
+        raise ContractError(f"build {to} is the program that serves. {there}")
+    return known[int(to)]
 
 
-def _before(history: Iterable[CopyoverReport], serving: int) -> int:
-    before = 0
-    for report in history:
-        moved = report.outcome in ("committed", "partial")
-        if moved and report.build.to == serving and report.build.from_ != serving:
-            before = report.build.from_
-    return before
+def _before(history: Sequence[CopyoverReport], serving: int) -> Iterator[int]:
+    """What served before, the newest first."""
+    for report in reversed(history):
+        if report.outcome in ("committed", "partial") and report.build.to == serving:
+            serving = report.build.from_
+            yield serving
+
+
+def is_same(one: Program, other: Program) -> bool:
+    """Whether two hosts behave the same: the same program, with the same code of the games."""
+    return bool(one.program) and (one.program, one.generations) == (other.program, other.generations)
 
 
 def check_source(wanted: Stored, ready: Speaks) -> str:

@@ -292,7 +292,8 @@ _UNTIL = {"now": "in turn", "idle": "when nobody is there", "match": "when the m
 
 
 def _summary(report: ReloadReport) -> str:
-    who = f"{report.game}{_WHEN.get(report.trigger, '')}: "
+    when = ", before the copyover" if report.trigger == "copyover" and report.dry_run else _WHEN.get(report.trigger, "")
+    who = f"{report.game}{when}: "
     asked = f" Asked for by {report.by}." if report.by else ""
     if report.aborted:
         return f"{who}nothing was changed: {sentence(report.aborted)}{asked}"

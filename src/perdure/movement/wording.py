@@ -42,6 +42,13 @@ def sentence(text: str) -> str:
     return line if line.endswith((".", "!", "?")) else line + "."
 
 
+def opened(text: str) -> str:
+    """`text` as a sentence of its own, with a capital, unless it begins with a name (host-1, inn.py, mud:)."""
+    line = sentence(text)
+    first = line.partition(" ")[0].rstrip(".,;!?")
+    return line[:1].upper() + line[1:] if first.isalpha() else line
+
+
 def place(module: str, file: str, line: int) -> str:
     """The file as its author knows it, inside the game, with the line; the module where no file is to blame.
 

@@ -29,10 +29,14 @@ class Announcer:
         texts: The texts of perdure.toml, by phase.
         server: Its name.
         quiet: Say nothing.
+
+    Attributes:
+        opened: Whether players know of it.
     """
 
     def __init__(self, gateway: Asks, texts: Mapping[str, str], server: str, *, quiet: bool) -> None:
         self._gateway, self._texts, self._server, self.quiet = gateway, texts, server, quiet
+        self.opened = False
 
     async def say(self, phase: Phase, *, seconds: float = 0.0, reason: str = "", build: int = 0) -> None:
         """Tell all players what the phase's text says."""
@@ -43,7 +47,10 @@ class Announcer:
                 await self._gateway.ask("announce", {"text": text, "rooms": None}, timeout_s=ANNOUNCE_S)
 
     async def open(self, in_s: float, *, builds: bool) -> None:
-        """Say that there will be a copyover."""
+        """Say that there will be a copyover, unless that was said."""
+        if self.opened:
+            return
+        self.opened = True
         await self.say(opening(in_s, builds=builds), seconds=in_s)
 
     async def count_down(

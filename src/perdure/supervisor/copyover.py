@@ -10,7 +10,8 @@ One at a time: a second request is refused with what the first is doing. It can 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -27,17 +28,18 @@ from perdure.movement.copyover_order import (
     in_game,
     order_of,
 )
-from perdure.movement.copyover_report import CopyoverReport, Trigger, encode, event, lines, told
-from perdure.movement.copyover_rules import State, Stored, closing, find_stored
+from perdure.movement.copyover_report import Builds, CopyoverReport, Trigger, encode, event, lines, told
+from perdure.movement.copyover_rules import State, Stored, check_vetoes, closing, find_stored, program_of
 from perdure.movement.room_move_report import RoomMoveReport
 from perdure.movement.room_move_report import encode as encode_move
+from perdure.movement.wording import counted
 from perdure.supervisor.announcer import Announcer
 from perdure.supervisor.history import History
 from perdure.supervisor.instance import State as InstanceState
 from perdure.supervisor.instance import first_of
 from perdure.supervisor.locks import Locks
 from perdure.supervisor.room_moves import move_room
-from perdure.supervisor.succession import Means, Succession, told_of_bug
+from perdure.supervisor.succession import Means, Succession, told_of_bug, vetoes_of
 
 ADMINS_ONLY = "Only admins may do that."
 TOLD_MAX = 10
@@ -58,14 +60,17 @@ class Under:
 
     Attributes:
         task: Ends with its report.
+        stored: The program that is gone back to; None for what is configured now.
         succession: Once it prepares.
         cancelled: Why it was cancelled; "" as long as it was not.
     """
 
     task: asyncio.Task[CopyoverReport]
 
-    def __init__(self, order: CopyoverOrder, report: CopyoverReport, clock_s: Callable[[], float]) -> None:
-        self.order, self.report = order, report
+    def __init__(
+        self, order: CopyoverOrder, report: CopyoverReport, stored: Stored | None, clock_s: Callable[[], float]
+    ) -> None:
+        self.order, self.report, self.stored = order, report, stored
         self._clock_s, self._until_s = clock_s, clock_s() + order.in_s
         self.succession: Succession | None = None
         self.cancelled = ""
@@ -88,6 +93,12 @@ class Under:
         """The step that it is at."""
         return self.succession.phase if self.succession is not None else None
 
+    @property
+    def watching(self) -> dict[str, Any] | None:
+        """The canary, while it is watched; see `Trial.watching`."""
+        trial = self.succession.trial if self.succession is not None else None
+        return trial.watching if trial is not None else None
+
     def cancel(self, reason: str) -> bool:
         """End it, if that is still possible: before it moves, or while a canary is watched."""
         if self.state == "moving":
@@ -103,6 +114,9 @@ class Under:
     def __str__(self) -> str:
         who = f", asked for by {self.report.by}" if self.report.by else ""
         doing = f"begins in {self.in_s:g} s" if self.in_s is not None else f"is {self.state} (step {self.phase})"
+        if (canary := self.watching) is not None:
+            rooms = counted(canary["of"], "room")
+            doing = f"watches a canary in {canary['rooms']} of {rooms} for {canary['left_s']:g} s more"
         return f"copyover {self.report.id} {doing}{who}, since {self.report.at[11:19]}"
 
 
@@ -154,7 +168,7 @@ class Copyovers:
             return {"state": "recovering" if self._is_away() else "idle", "phase": None}
         report = under.report
         return {
-            "state": under.state, "phase": under.phase, "in_s": under.in_s,
+            "state": under.state, "phase": under.phase, "in_s": under.in_s, "canary": under.watching,
             "id": report.id, "at": report.at, "by": report.by, "trigger": report.trigger, "test": report.test,
         }  # fmt: skip
 
@@ -168,25 +182,41 @@ class Copyovers:
         """Carry out a copyover; returns when it is over. Whoever asked may go away: it goes on.
 
         Raises:
-            ContractError: The order makes no sense, or something else is under way.
+            ContractError: The order makes no sense, there is no such program to go back to, or something else is
+                under way. Nothing has begun, and nobody was told.
+            ConfigError: perdure.toml cannot be used.
         """
         check(order)
+        self._refuse_second()
+        hosts = self._means.hosts
+        config, serving, stored = self._means.load(), hosts.serving, None
+        if order.to:
+            runs = program_of(serving.ready, serving.program.command)
+            runs.generations |= await serving.code()
+            self._refuse_second()
+            known, before = self._means.programs.all(), self._history.reports
+            stored = find_stored(order.to, known, before, Stored(serving.build.number, runs))
+        report = CopyoverReport(
+            at=self._now(), by=order.by, trigger=trigger, key=key, partial=order.partial, test=order.action == "test",
+            to=order.to, serving=serving.name, build=Builds(serving.build.number),
+        )  # fmt: skip
+        under = self._under = Under(order, report, stored, self._means.clock_s)
+        under.task = asyncio.create_task(self._run(under, config))
+        return await asyncio.shield(under.task)
+
+    def _refuse_second(self) -> None:
         if self._closing:
             raise ContractError("The server is stopping. No copyover was begun.")
         if self._under is not None or self._room_moving:
             doing = str(self._under) if self._under is not None else f"room {self._room_moving} is being moved"
             raise ContractError(f"One at a time: {doing}. Nothing else was begun. Look: perdure copyover status")
-        report = CopyoverReport(
-            at=self._now(), by=order.by, trigger=trigger, key=key, partial=order.partial, test=order.action == "test",
-            to=order.to,
-        )  # fmt: skip
-        under = self._under = Under(order, report, self._means.clock_s)
-        under.task = asyncio.create_task(self._run(under))
-        return await asyncio.shield(under.task)
 
     def begin_by_signal(self) -> None:
         """SIGUSR1: a copyover now."""
-        task = asyncio.create_task(self._by_signal())
+        self._begin(self._by_signal())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -206,37 +236,22 @@ class Copyovers:
 
     # --- one copyover ---
 
-    async def _run(self, under: Under) -> CopyoverReport:
+    async def _run(self, under: Under, config: Config) -> CopyoverReport:
         report, means = under.report, self._means
         try:
             self._history.begin(report)
             means.events.emit(
                 "copyover-begun", id=report.id, by=report.by, trigger=report.trigger, in_s=under.order.in_s
             )
-            await self._decide(under)
+            await self._carry_out(under, config)
         except Exception as error:  # noqa: BLE001  (the edge: a bug in what is said and locked ends this one alone)
             asyncio.get_running_loop().call_exception_handler({"message": "copyover", "exception": error})
             report.warnings.append(told_of_bug(error))
-            report.serving = means.hosts.serving.name
         finally:
             self._end(under)
         return report
 
-    async def _decide(self, under: Under) -> None:
-        """Refuse what cannot be, before anybody is told that it begins; else carry it out."""
-        order, report, means = under.order, under.report, self._means
-        serving = means.hosts.serving
-        try:
-            config, stored = means.load(), None
-            if order.to:
-                stored = find_stored(order.to, means.programs.all(), self._history.reports, serving.build.number)
-        except PerdureError as error:
-            report.aborted_at, report.reason, report.serving = "build", str(error), serving.name
-            report.build.from_ = serving.build.number
-        else:
-            await self._carry_out(under, config, stored)
-
-    async def _carry_out(self, under: Under, config: Config, stored: Stored | None) -> None:
+    async def _carry_out(self, under: Under, config: Config) -> None:
         order, report, hosts = under.order, under.report, self._means.hosts
         report.quiet = order.action == "test" or (config.copyover.quiet if order.quiet is None else order.quiet)
         texts = {str(phase): text for phase, text in config.copyover.messages.items()}
@@ -245,27 +260,40 @@ class Copyovers:
         locks = Locks(hosts, before_s, report.warnings)
         builds = bool(order.build or (config.copyover.build and not order.no_build and not order.to))
         try:
-            await announcer.open(order.in_s, builds=builds)
+            if order.in_s or builds:  # else it is said when rooms move: what is refused until then concerns nobody
+                await announcer.open(order.in_s, builds=builds)
             if order.in_s:
+                self._begin(self._warn_of_vetoes(report))
                 countdown = announcer.count_down(order.in_s, self._means.clock_s, locks.passing)
                 await first_of(countdown, under.cancelling.wait())
-            await self._succeed(under, stored, locks)
+            await self._succeed(under, announcer, locks)
         finally:
             await locks.lift()
-        died = under.succession is not None and under.succession.sides.any_died
-        phase = closing(report, cancelled=bool(under.cancelled), died=died)
-        reason = report.vetoes[0].reason if report.vetoes else report.reason
-        await announcer.say(phase, reason=reason, build=report.build.to)
+        report.cancelled = bool(under.cancelled)
+        noticed = under.succession is not None and under.succession.sides.noticed
+        if announcer.opened or noticed:
+            phase = closing(report, cancelled=report.cancelled, died=noticed)
+            reason = report.vetoes[0].reason if report.vetoes else report.reason
+            await announcer.say(phase, reason=reason, build=report.build.to)
 
-    async def _succeed(self, under: Under, stored: Stored | None, locks: Locks) -> None:
-        report, hosts = under.report, self._means.hosts
+    async def _succeed(self, under: Under, announcer: Announcer, locks: Locks) -> None:
         if under.cancelled:
-            report.aborted_at, report.reason, report.serving = "build", under.cancelled, hosts.serving.name
-            report.build.from_ = hosts.serving.build.number
+            under.report.reason = under.cancelled
             return
-        under.succession = Succession(self._means, under.order, report, stored, locks)
+
+        async def before_move() -> None:
+            await announcer.open(0.0, builds=False)
+
+        under.succession = Succession(self._means, under.order, under.report, under.stored, locks, before_move)
         await locks.passing(0.0)
         await under.succession.run()
+
+    async def _warn_of_vetoes(self, report: CopyoverReport) -> None:
+        """Whoever schedules it reads at once what would be in its way now; players do not."""
+        for host in self._means.hosts.all:
+            with suppress(PerdureError):  # it is asked again when it begins
+                if reason := check_vetoes(await vetoes_of(host)):
+                    self._means.events.emit("copyover-warning", id=report.id, reason=f"as of now it would be {reason}")
 
     def _end(self, under: Under) -> None:
         report = under.report

@@ -168,6 +168,7 @@ _SENTENCES = {
     "copyover-build": "build: {line}",
     "copyover-prepared": "{name} has copied {rooms} of {of} rooms",
     "copyover-canary": "copyover {id}: {moved} of {of} rooms moved first and are watched for {watch_s} s",
+    "copyover-warning": "copyover {id}: {reason}",
     "copyover-refused": "a copyover was not begun: {reason}",
     "copyover-history": "{reason}",
     "copyover": "{text}",

@@ -15,6 +15,7 @@ from perdure.supervisor.instance import Instance, State
 from perdure.supervisor.processes import Exit
 from perdure.supervisor.programs import Program
 
+CODE_S = 10.0
 Role = Literal["serve", "empty"]
 """What a host does at its start: recover and claim every room whose owner is dead, or take nothing."""
 
@@ -40,6 +41,13 @@ class Ready(msgspec.Struct, frozen=True):
     journal: list[int] = []
     control: list[int] = []
     generations: dict[str, str] = {}
+
+
+class Game(msgspec.Struct):
+    """A game in a host's answer to `games`, with the code that its new rooms get."""
+
+    game: str
+    generation: str
 
 
 def ready_of(said: dict[str, Any]) -> Ready:
@@ -97,6 +105,18 @@ class HostInstance:
         """For people: starting, running, draining, restarting, stopping or stopped."""
         running = self.instance.state is State.RUNNING
         return "draining" if running and self.draining else str(self.instance.state)
+
+    async def code(self) -> dict[str, str]:
+        """Game -> id of the code that serves in it now.
+
+        Raises:
+            PerdureError: It did not say, or not so that it can be understood.
+        """
+        games = await self.ask("games", timeout_s=CODE_S)
+        try:
+            return {game.game: game.generation for game in msgspec.convert(games, list[Game])}
+        except msgspec.ValidationError as error:
+            raise ProtocolError(f"{self.name} answered games with what cannot be understood: {error}") from error
 
     async def ask(self, method: str, params: dict[str, Any] | None = None, *, timeout_s: float = 10.0) -> Any:
         """Send a request to the host; see `Instance.ask`."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from perdure.control_lines import NO_SERVER
 from perdure.errors import MovementAborted, PerdureError, StorageError, Unavailable
+from perdure.movement.copyover_report import Death
 from perdure.movement.copyover_rules import aborted
 from perdure.ports import Owner
 from perdure.supervisor.backoff import Backoff
@@ -45,6 +46,8 @@ class Sides:
         legs: The movements between them.
         moving: Whether rooms may move: from here on no death breaks it off.
         broken: Ends with why it is not to be waited for any more.
+        deaths: Those of them that died.
+        noticed: Whether one did that had rooms, or may have had some: players saw that.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class Sides:
         self.legs: list[Leg] = []
         self.moving = False
         self.broken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._deaths: dict[str, str] = {}
+        self.deaths: list[Death] = []
+        self.noticed = False
+        self._how_died: dict[str, str] = {}
         self._death = asyncio.Event()
         for old in self.olds:
             old.on_death = partial(self._old_died, old)
@@ -87,17 +92,12 @@ class Sides:
 
     def died(self, host: HostInstance | None) -> str:
         """How it died during this copyover, "" if it did not."""
-        return self._deaths.get(host.name, "") if host is not None else ""
-
-    @property
-    def any_died(self) -> bool:
-        """Whether any of them did."""
-        return bool(self._deaths)
+        return self._how_died.get(host.name, "") if host is not None else ""
 
     async def wait_any_death(self) -> None:
         """Until a host dies that had not died before."""
-        known = len(self._deaths)
-        while len(self._deaths) == known:
+        known = len(self._how_died)
+        while len(self._how_died) == known:
             self._death.clear()
             await self._death.wait()
 
@@ -109,8 +109,9 @@ class Sides:
                     await self.wait_any_death()
 
     async def _old_died(self, old: HostInstance, exit: Exit) -> None:
-        reason = f"{old.name}, the old host, {exit}"
-        self._note_death(old, reason)
+        how = told_exit(exit)
+        reason = f"{old.name}, the old host, {how}"
+        self._note_death(old, how, reason)
         if not self.moving:
             again = " Its program is started again, and takes its rooms back." if old is self._hosts.serving else ""
             self.break_off(f"{reason}.{again}")
@@ -119,15 +120,19 @@ class Sides:
 
     async def _successor_died(self, successor: HostInstance, exit: Exit) -> None:
         last = successor.instance.last
-        reason = f"the successor {successor.name} {exit}" + (f": {last}" if last else "")
-        self._note_death(successor, reason)
+        how = told_exit(exit)
+        reason = f"the successor {successor.name} {how}" + (f": {last}" if last else "")
+        self._note_death(successor, how, reason)
         if not self.moving:
             self.break_off(f"{reason}. Why: logs/{successor.name}.log in the state folder.")
         elif self._may_have_rooms(successor.incarnation):
             self.let_serve(successor)  # so it is started again
 
-    def _note_death(self, host: HostInstance, reason: str) -> None:
-        self._deaths[host.name] = reason
+    def _note_death(self, host: HostInstance, how: str, reason: str) -> None:
+        self._how_died[host.name] = reason
+        self.deaths.append(Death(host.name, how, host in self.olds))
+        if host in self.olds or self.moving:
+            self.noticed = True
         self._death.set()
 
     def _may_have_rooms(self, incarnation: str) -> bool:
@@ -212,6 +217,11 @@ class Sides:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
+
+
+def told_exit(exit: Exit) -> str:
+    """How a host ended, behind its name."""
+    return f"was {exit}" if exit.signal else str(exit)
 
 
 def _lost_channel(task: asyncio.Future[Any]) -> bool:

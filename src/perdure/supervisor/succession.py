@@ -8,7 +8,7 @@ successor's program serving. There is no third end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,12 +22,12 @@ from perdure.movement.copyover_order import CopyoverOrder
 from perdure.movement.copyover_report import Builds, CopyoverReport, Programs, Sessions, Veto
 from perdure.movement.copyover_rules import (
     Chosen,
-    Game,
     Stored,
     aborted,
     check_source,
     check_vetoes,
     choose,
+    is_same,
     move_steps,
     program_of,
 )
@@ -55,6 +55,19 @@ OWN_POINTS = ("copyover:build", "copyover:boot")
 """The fault points of the supervisor's own steps; the others are the hosts'."""
 
 T = TypeVar("T")
+
+
+async def vetoes_of(host: HostInstance) -> list[Veto]:
+    """What modules object to in the rooms of a host.
+
+    Raises:
+        PerdureError: It did not say, or not so that it can be understood.
+    """
+    answer = await host.ask("movement.vetoes", {"rooms": None}, timeout_s=VETO_S)
+    try:
+        return msgspec.convert(answer, dict[str, list[Veto]]).get("vetoes", [])
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"{host.name} answered what cannot be understood: {error}.") from None
 
 
 def told_of_bug(error: Exception) -> str:
@@ -90,6 +103,7 @@ class Succession:
         report: Is filled in on the way.
         stored: The program that is gone back to; None for what is configured now.
         locks: Features that are locked until it is over.
+        before_move: Awaited when all is proved, and rooms move next.
 
     Attributes:
         phase: The step that it is at, None before the first.
@@ -104,9 +118,10 @@ class Succession:
         report: CopyoverReport,
         stored: Stored | None,
         locks: Locks,
+        before_move: Callable[[], Awaitable[None]],
     ) -> None:
         self._means, self._hosts, self._order, self._report = means, means.hosts, order, report
-        self._stored, self._locks = stored, locks
+        self._stored, self._locks, self._before_move = stored, locks, before_move
         self.phase: str | None = None
         self.sides = Sides(means.hosts, means.owner, means.clock_s, report.warnings)
         self.trial: Trial | None = None
@@ -137,6 +152,7 @@ class Succession:
         chosen = await self._prepare(successor)
         if self._order.action == "test":
             self._report.outcome = "tested"
+            self._warn_of_same()
             await self._leave()
         else:
             await self._cross(chosen, successor)
@@ -166,13 +182,8 @@ class Succession:
         """
         vetoes: list[Veto] = []
         for old in self.sides.olds:
-            if self.sides.died(old):
-                continue
-            answer = await self.sides.unbroken(old.ask("movement.vetoes", {"rooms": None}, timeout_s=VETO_S), step)
-            try:
-                vetoes += msgspec.convert(answer, dict[str, list[Veto]]).get("vetoes", [])
-            except msgspec.ValidationError as error:
-                raise aborted(step, f"{old.name} answered what cannot be understood: {error}.") from None
+            if not self.sides.died(old):
+                vetoes += await self.sides.unbroken(vetoes_of(old), step)
         if reason := check_vetoes(vetoes):
             self._report.vetoes = vetoes
             raise aborted(step, reason)
@@ -205,11 +216,6 @@ class Succession:
                 raise aborted("boot", reason)
         if self._stored is not None and (reason := check_source(self._stored, successor.ready)):
             raise aborted("boot", reason)
-        if successor.ready.source and successor.ready.source == self._hosts.serving.ready.source:
-            self._report.warnings.append(
-                f"The new program is the same as the old one (build {successor.build.number}): nothing has changed but "
-                "the process. Was something not built, or is [host] command another one?"
-            )
 
     async def _prepare(self, successor: HostInstance) -> Chosen:
         with self.step("prepare"):
@@ -220,7 +226,7 @@ class Succession:
                 self.sides.legs.append(leg)
                 await self._unbroken(leg.open())
                 answers.append(await self._unbroken(leg.prepare(target=self._target, disk=self._stored is None)))
-            self._report.program.from_.generations |= await self._unbroken(self._running_code())
+            self._report.program.from_.generations |= await self._unbroken(self.sides.olds[0].code())
             self._report.bytes = sum(answer.bytes for answer in answers)
             self._report.hash_mismatches = sum(answer.hash_mismatches for answer in answers)
             self._report.migrations = [migration for answer in answers for migration in answer.migrations]
@@ -233,15 +239,6 @@ class Succession:
         hosts = {room: leg.source.name for leg in self.sides.legs for room in leg.rooms}
         kept = [msgspec.structs.replace(room, host=hosts.get(room.room, "")) for room in chosen.kept]
         return Chosen(chosen.rooms, kept)
-
-    async def _running_code(self) -> dict[str, str]:
-        """Game -> id of the code that serves; nothing changes that while a movement is open."""
-        serving = self.sides.olds[0]
-        games = await serving.ask("games", timeout_s=ASK_S)
-        try:
-            return {game.game: game.generation for game in msgspec.convert(games, list[Game])}
-        except msgspec.ValidationError as error:
-            raise ProtocolError(f"{serving.name} answered games with what cannot be understood: {error}") from error
 
     def _check_canary(self, chosen: Chosen) -> None:
         if self._order.canary is not None and not canary.choose(chosen.rooms, self._order.canary, ""):
@@ -259,13 +256,14 @@ class Succession:
     # --- the move ---
 
     async def _cross(self, chosen: Chosen, successor: HostInstance) -> None:
+        await self._before_move()
         self.phase = "stop"
         self._say_phase()
         crossing = Crossing(self._hosts, self.sides, self._report, successor)
         if self._order.canary is not None:
             self.trial = Trial(
                 crossing, self._hosts, self._means.events, self._order, chosen.rooms, self._target,
-                self._locks, self._ask_vetoes,
+                self._locks, self._means.clock_s, self._ask_vetoes,
             )  # fmt: skip
             if not await self.trial.run():
                 return
@@ -273,10 +271,20 @@ class Succession:
             await crossing.move(self.sides.legs, chosen.rooms, serve=True)
         await crossing.settle(chosen.kept)
         self.phase = "release"
+        self._say_phase()
         of_code = self.trial.of_code if self.trial is not None else None
         await crossing.finish(self.sides.legs[-1], self._target, of_code)
         await crossing.close()
+        if self._report.outcome == "committed":
+            self._warn_of_same()
         self._keep_programs(successor)
+
+    def _warn_of_same(self) -> None:
+        if is_same(self._report.program.from_, self._report.program.to):
+            self._report.warnings.append(
+                "the new program is the same as the one before, with the same code of the games. Was something not "
+                "built, or is [host] command another one?"
+            )
 
     def _keep_programs(self, successor: HostInstance) -> None:
         """Remember both, each with the code that it ran last, so that somebody can go back."""
@@ -339,6 +347,7 @@ class Succession:
         own = [Step(name, ms) for name, ms in self._course.taken]
         self._report.steps = [*own, *(move_steps(moved) if moved else [])]
         self._report.serving = self._hosts.serving.name
+        self._report.deaths = self.sides.deaths
 
     # --- steps ---
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
 
 import msgspec
 
@@ -51,22 +52,32 @@ class Trial:
         rooms: Collection[str],
         target: Mapping[str, str] | None,
         locks: Locks,
+        clock_s: Callable[[], float],
         ask_vetoes: Callable[[str], Awaitable[None]],
     ) -> None:
         assert order.canary is not None
         assert order.watch_s is not None
         self._crossing, self._hosts, self._events, self._rooms, self._target = crossing, hosts, events, rooms, target
-        self._locks, self._ask_vetoes = locks, ask_vetoes
+        self._locks, self._clock_s, self._ask_vetoes = locks, clock_s, ask_vetoes
         self._sides, self._report, self._successor = crossing.sides, crossing.report, crossing.successor
         self._old = self._sides.olds[0]
         self._first = list(self._sides.legs)
         self._cut = asyncio.Event()
         self._why_cut = ""
         self._judged = False
+        self._until_s: float | None = None
         self.of_code = CodeCanary(order.canary, order.watch_s)
         picked = canary.choose(rooms, order.canary, self._successor.ready.source)
         self.seen = CopyoverCanary(order.canary, order.watch_s, picked)
         self._report.canary = self.seen
+
+    @property
+    def watching(self) -> dict[str, Any] | None:
+        """What is watched just now: how many rooms of how many, and for how many seconds more."""
+        if self._until_s is None:
+            return None
+        left_s = round(max(0.0, self._until_s - self._clock_s()), 1)
+        return {"rooms": len(self.seen.rooms), "of": len(self._rooms), "left_s": left_s}
 
     def cut(self, reason: str) -> bool:
         """End the watch: the rooms go back. False when it is too late, because the watch is over."""
@@ -125,7 +136,10 @@ class Trial:
         self._events.emit("copyover-canary", id=self._report.id, moved=len(seen.rooms), of=of, watch_s=seen.watch_s)
         try:
             await self._measure(clear=True)
+            began_s = self._clock_s()
+            self._until_s = began_s + seen.watch_s
             await first_of(self._cut.wait(), self._sides.wait_any_death(), timeout_s=seen.watch_s)
+            self._until_s, seen.watched_s = None, round(self._clock_s() - began_s, 1)
             if died := self._sides.died(self._successor):
                 return Verdict(False, died)
             await self._measure(clear=False)
@@ -194,7 +208,7 @@ class Trial:
         main, successor = self._report, self._successor
         back = self.seen.back = CopyoverReport(
             by=main.by, trigger="canary", quiet=main.quiet, build=Builds(main.build.to, main.build.from_),
-            program=Programs(main.program.to, main.program.from_), aborted_at="prepare",
+            program=Programs(main.program.to, main.program.from_), aborted_at="prepare", of=main.id,
         )  # fmt: skip
         if self._sides.died(successor):
             await self._sides.wait_running(successor)
