@@ -563,12 +563,9 @@ def test_a_signal_asks_for_it(halls: Played) -> None:
 
 def test_rooms_that_the_new_program_refuses_may_stay(halls: Played) -> None:
     """With --partial they stay with the old host; the next copyover brings them along."""
-    refuses = Change(
-        "host/taking.py",
-        "        program = self._programs.at(game, generation)\n",
-        f"        if id == {HALLS[2]!r}:\n            raise ContractError('it is not a room for me')\n"
-        "        program = self._programs.at(game, generation)\n",
-    )
+    point = "        if self._config.rooms.get(id) != game:\n"
+    refusing = f"        if id == {HALLS[2]!r}:\n            raise ContractError('it is not a room for me')\n"
+    refuses = Change("host/taking.py", point, refusing + point)
     old = halls.processes()
     halls.halls.use_build(refuses)
     report = halls.copyover()
