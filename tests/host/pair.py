@@ -423,10 +423,15 @@ class Pair:
 
     # -- rooms -----------------------------------------------------------------------------------------
 
+    @property
+    def next_session(self) -> str:
+        """The session of the player who comes next."""
+        return f"g.1.{self._players + 1}"
+
     async def player(self, room: str, *, slow: bool = False) -> Player:
         """Somebody new in the room; slow: nothing ever reaches their screen."""
+        player = Player(self.gateway, self.next_session)
         self._players += 1
-        player = Player(self.gateway, f"g.1.{self._players}")
         if slow:
             self.gateway.slow.add(player.session)
         self.gateway.end.enter(player.session, room, Join(Who(player.session, f"P{self._players}")))

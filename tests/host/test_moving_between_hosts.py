@@ -149,6 +149,28 @@ async def test_decisions_of_operators_move_with_a_room(pair: Pair) -> None:
     await ann.leave()
 
 
+async def test_the_input_that_an_operator_lets_a_room_skip_is_skipped_at_its_new_host(pair: Pair) -> None:
+    """(FM-78) What stopped a server must not stop the next one, only because the room moved before it came again."""
+    dead = await pair.boot()
+    await pair.move("idle1", to=dead)
+    await dead.kill()
+    session = pair.next_session
+    pair.owners.put(Aside("idle1", "its input stopped the server", pair.owner("idle1").from_c, session, 1, 1))
+    heir = pair.hosts[0]
+    await heir.ask("recover", dead=[dead.incarnation])
+    with pytest.raises(RemoteError, match="skip-input"):
+        await heir.ask("room.resume", room="idle1")
+    await heir.ask("room.resume", room="idle1", skip_input=True)
+    await pair.move("idle1")
+    ann = await pair.player("idle1")
+    assert ann.session == session
+    ann.type("say poison", "say food")
+    await ann.sees("food")
+    assert "poison" not in ann.read
+    assert "poison" not in await ann.diary()
+    await ann.leave()
+
+
 async def test_timers_ring_once_at_their_time_and_the_rooms_clock_does_not_jump(pair: Pair) -> None:
     """(FM-24) One is due in the pause of the move, one long after it."""
     ann = await pair.player("play1")
@@ -253,6 +275,21 @@ async def test_new_code_that_waits_for_an_idle_room_is_taken_after_the_move(pair
     await bob.leave()
 
 
+async def test_a_reload_that_is_asked_for_while_rooms_are_about_to_move_is_refused_until_that_is_over(
+    pair: Pair,
+) -> None:
+    """(FM-51) The copies would follow code that they have not got."""
+    home, new = pair.home("play0"), pair.other("play0")
+    await pair.prepare("play0", to=new)
+    with pytest.raises(RemoteError, match="Rooms are on their way to another host"):
+        await home.ask("reload", game="play")
+    with pytest.raises(RemoteError, match="movement m is not over yet"):
+        await home.ask("movement.open", id="another", rooms=["play0"])
+    await pair.finish(home, new)
+    assert (await home.ask("reload", game="play"))["aborted"] == ""
+    assert await pair.runs("play0") == [home.name]
+
+
 # -- who may have a room ---------------------------------------------------------------------------------
 
 
@@ -347,7 +384,8 @@ async def test_no_thread_of_low_weight_works_for_a_host_that_has_rooms(pair: Pai
     assert host.threads()[host.pid][1] == 0
     await pair.move("play4", to=host)
     ran = {id: host.threads()[id][2] for id in low}
-    await pair.move("play5", "sure0", to=host)
+    await pair.move("play5", to=host)
+    await pair.move("sure0", to=host)
     threads = host.threads()
     assert {id: threads[id][2] for id in low} == ran
     assert {nice for id, (_, nice, _) in threads.items() if id not in low} == {0}
@@ -615,6 +653,27 @@ async def test_a_successor_that_dies_or_hangs_at_any_step_costs_nothing(pair: Pa
     await old.ask("movement.close", id="m")
     assert await pair.runs("play4") == [old.name]
     await check_all_there(pair, "play4", ann, lines)
+
+
+async def test_a_successor_that_dies_between_rooms_leaves_each_room_with_one_owner(pair: Pair) -> None:
+    """(FM-31) Those that had moved are recovered, the others never left."""
+    rooms = ["play0", "play1", "play2"]
+    for room in rooms:
+        if pair.home(room) is not pair.hosts[0]:
+            await pair.move(room, to=pair.hosts[0])
+    players = [await pair.player(room) for room in rooms]
+    successor = await pair.boot(fault="copyover:route=kill@2")
+    await pair.prepare(*rooms, to=successor)
+    moved = await pair.depart(*rooms, to=successor)
+    assert sorted([*moved.rooms, *moved.kept]) == rooms
+    await successor.died()
+    for player in players:
+        player.type("say 1", "say 2")
+    await pair.hosts[0].ask("recover", dead=[successor.incarnation])
+    await pair.hosts[0].ask("movement.close", id="m")
+    for room, player in zip(rooms, players, strict=True):
+        assert await pair.runs(room) == [pair.hosts[0].name]
+        await check_all_there(pair, room, player, ["1", "2"])
 
 
 @pytest.mark.parametrize("both", [False, True], ids=["alone", "both"])
