@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -189,7 +190,7 @@ async def test_timers_ring_once_at_their_time_and_the_rooms_clock_does_not_jump(
     await ann.sees("timer 1.1 due")
     assert [line for line in await ann.diary() if line.startswith("timer")] == ["timer 0.1 due", "timer 1.1 due"]
     first_s, last_s = (float(line.split()[-1]) for line in ann.read if line.startswith("version"))
-    assert 0 < last_s - first_s < AHEAD_S / 2
+    assert time.time() + AHEAD_S / 2 < first_s < last_s < time.time() + 2 * AHEAD_S
     await ann.leave()
 
 
