@@ -131,6 +131,9 @@ class FakeHost(HostInstance):
         self.held = True
         return {"incarnation": self.incarnation, "position": [3, 4096], "gateways": ["g"], "rooms": told}
 
+    async def on_rooms(self, _: dict[str, Any]) -> Any:
+        return [{"id": room} for room in self.rooms]
+
     async def on_games(self, _: dict[str, Any]) -> Any:
         return [{"game": "game", "generation": self.serves_code, "rooms": len(self.rooms)}]
 
@@ -186,6 +189,9 @@ class FakeHosts(Hosts):
         self._hosts = {"host-1": self.serving}
         self.restarting: set[asyncio.Task[None]] = set()
         self._keeper = SimpleNamespace(read=lambda room: world.owners.get(room))  # noqa: PLW0108 - the rows are made later
+
+    async def check_room(self, room: str) -> None:
+        assert room in self.world.owners
 
     def program(self) -> Program:
         load(self.world.folder)

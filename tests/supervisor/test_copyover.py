@@ -219,7 +219,7 @@ def test_players_read_that_they_were_interrupted_only_if_they_were(tmp_path: Pat
 
     async def main() -> None:
         world = World(tmp_path)
-        asyncio.get_running_loop().call_later(0.5, world.die, world.old, Exit(-1, 9))
+        asyncio.get_running_loop().call_later(0.5, world.old.kill, "arranged")  # type: ignore[attr-defined]
         report = await world.copyovers.request(CopyoverOrder(build=["make"]))
         assert (report.outcome, report.aborted_at) == ("aborted", "build")
         assert "was interrupted, and is back" in world.gateway.said[-1]
@@ -850,6 +850,26 @@ def test_one_room_moves_to_another_host(tmp_path: Path) -> None:
         world.check()
         with pytest.raises(ContractError, match="already"):
             await world.copyovers.handlers()["room.move"]({"room": "r3", "host": "host-2"})
+
+    run(main)
+
+
+def test_a_host_that_served_once_ends_with_its_last_room(tmp_path: Path) -> None:
+    """Nobody has to think of it; one that somebody started stays until it is stopped."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        world.kept_rooms = {"r4", "r7"}
+        assert (await world.copyovers.request(NOW)).outcome == "partial"
+        world.kept_rooms = set()
+        move = world.copyovers.handlers()["room.move"]
+        assert not (await move({"room": "r4", "host": "host-2"}))["ended"]
+        assert (await move({"room": "r7", "host": "host-2"}))["ended"] == "host-1"
+        assert [host.name for host in world.hosts.all] == ["host-2"]
+        await second_host(world)
+        await move({"room": "r7", "host": "host-3"})
+        assert not (await move({"room": "r7", "host": "host-2"}))["ended"]
+        world.check()
 
     run(main)
 

@@ -77,7 +77,9 @@ def test_a_stop_that_would_cost_something_is_refused(server: Server) -> None:
         server.ask("host.stop", host="host-1")
     with pytest.raises(RemoteError, match=r"host-2 has 1 room: arena\..*perdure room move ROOM host-1"):
         server.ask("host.stop", host="host-2")
-    with pytest.raises(RemoteError, match=r"There is no host 'host-22'\. Did you mean host-2\? There are host-1, host-2\."):
+    with pytest.raises(
+        RemoteError, match=r"There is no host 'host-22'\. Did you mean host-2\? There are host-1, host-2\."
+    ):
         server.ask("host.stop", host="host-22")
     assert not server.events("exited")
 

@@ -469,6 +469,7 @@ def test_status_measures_every_process(server: Server) -> None:
     assert status["build"].keys() == {"number", "source"}
     assert [process["name"] for process in status["processes"]] == ["supervisor", "gateway", "host-1"]
     for process in status["processes"]:
-        assert process.keys() == {"name", "pid", "state", "build", "uptime_s", "rss_bytes", "fds"}
+        assert process.keys() - {"serves"} == {"name", "pid", "state", "build", "uptime_s", "rss_bytes", "fds"}
+        assert process.get("serves", False) == (process["name"] == "host-1")
         assert process["rss_bytes"] > 0
         assert process["fds"] > 0

@@ -15,7 +15,7 @@ from perdure.cli.show import copyover_state, print_json, print_table
 from perdure.control_lines import EXIT_OK
 from perdure.errors import ContractError, Unavailable
 from perdure.movement.copyover_order import Action, CopyoverOrder, asked, check, params_of
-from perdure.movement.copyover_report import CopyoverReport, decode, encode, exit_code, lines
+from perdure.movement.copyover_report import CopyoverReport, decode, encode, exit_code, lines, named
 from perdure.supervisor.events import sentence
 from perdure.supervisor.history import FILE_NAME as HISTORY
 from perdure.supervisor.history import read_history
@@ -158,14 +158,24 @@ def show_history(state: Path, _: CopyoverOrder, as_json: bool) -> int:
 
 
 def _row(report: CopyoverReport) -> list[Any]:
-    build, rooms = report.build, report.rooms
-    ended = f"{report.outcome} at {report.aborted_at}" if report.aborted_at else report.outcome
+    build, who = report.build, f"canary of {report.of}" if report.of else report.by or report.trigger
+    silent = report.cancelled or not report.aborted_at
     return [
-        *(report.id, report.at[:19].replace("T", " "), report.by or report.trigger),
-        *(f"{build.from_} → {build.to or '?'}", ended),
-        f"{rooms.moved} of {rooms.moved + len(rooms.kept)}",
-        *(f"{report.pause_ms.max:.1f}", f"{report.freeze_ms:.1f}"),
+        *(report.id, report.at[:19].replace("T", " "), who),
+        *(f"{build.from_} → {build.to or '–'}", named(report) if silent else f"{named(report)} at {report.aborted_at}"),
+        _rooms(report),
+        *(f"{report.pause_ms.max:.1f}" if report.pause_ms.max else "–",),
+        *(f"{report.freeze_ms:.1f}" if report.freeze_ms else "–",),
     ]
+
+
+def _rooms(report: CopyoverReport) -> str:
+    """How many moved of how many; of a test, how many would."""
+    rooms = report.rooms
+    if report.outcome == "tested":
+        return f"{rooms.proved} proved"
+    of = rooms.moved + len(rooms.kept) or rooms.proved
+    return f"{rooms.moved} of {of}" if of else "–"
 
 
 RUN: Mapping[Action, Callable[[Path, CopyoverOrder, bool], int]] = {

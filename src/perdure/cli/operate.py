@@ -60,10 +60,15 @@ def status(detail: bool, state: Path | None, as_json: bool) -> None:
 
 def _print_processes(processes: list[dict[str, Any]]) -> None:
     rows = (
-        [p["name"], p["state"], p["pid"] or "", p["build"], duration(p["uptime_s"]), size(p["rss_bytes"]), p["fds"]]
+        [p["name"], _state(p), p["pid"] or "", p["build"], duration(p["uptime_s"]), size(p["rss_bytes"]), p["fds"]]
         for p in processes
     )
     print_table(["PROCESS", "STATE", "PID", "BUILD", "UP", "MEMORY", "FDS"], rows, empty="no processes")
+
+
+def _state(process: dict[str, Any]) -> str:
+    """Which of several hosts is the one that serves, too."""
+    return "serving" if process.get("serves") and process["state"] == "running" else str(process["state"])
 
 
 def _print_recovery(last: dict[str, Any] | None) -> None:

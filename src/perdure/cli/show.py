@@ -67,6 +67,9 @@ def copyover_state(found: Mapping[str, Any]) -> str:
         return "copyover: none under way"
     when = f" in {found['in_s']:.0f} s" if state == "scheduled" and found.get("in_s") is not None else ""
     step = f", at {phase}" if phase else ""
+    if canary := found.get("canary"):
+        rooms, left_s = f"{canary['rooms']} of {canary['of']} rooms", f"{canary['left_s']:.0f} s"
+        step = f", a canary in {rooms} is watched for {left_s} more; to call it off: perdure copyover cancel"
     who = f", asked for by {found['by']}" if found.get("by") else ""
     return plain(f"copyover: {state}{when}{step}{who}")
 

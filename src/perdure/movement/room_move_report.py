@@ -25,6 +25,7 @@ class RoomMoveReport(msgspec.Struct, rename={"from_": "from"}):
         pause_ms: How long it stood still.
         steps: How long each took.
         warnings: What somebody should know although nothing failed.
+        ended: The host that ended because no room was left in it; "" for none.
     """
 
     room: str
@@ -37,6 +38,7 @@ class RoomMoveReport(msgspec.Struct, rename={"from_": "from"}):
     pause_ms: float = 0.0
     steps: list[Step] = []
     warnings: list[str] = []
+    ended: str = ""
 
 
 def exit_code(report: RoomMoveReport) -> int:
@@ -65,7 +67,8 @@ def line(report: RoomMoveReport) -> str:
     """The report for people."""
     if report.outcome == "moved":
         pause = f"it stood still for {report.pause_ms:.1f} ms"
-        return f"Room {report.room} moved from {report.from_} to {report.to} ({pause})."
+        ended = f" {report.ended} had no other room, and has ended." if report.ended else ""
+        return f"Room {report.room} moved from {report.from_} to {report.to} ({pause}).{ended}"
     return (
         f"Room {report.room} was not moved: it ended at {report.aborted_at}: {sentence(report.reason)} "
         f"{report.serving or 'The host that had it'} runs it."

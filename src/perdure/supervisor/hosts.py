@@ -31,6 +31,7 @@ from perdure.supervisor.events import EventLog
 from perdure.supervisor.host_instance import HostInstance, Role, ready_of
 from perdure.supervisor.instance import EXIT_S, Boot, Instance, State, first_of
 from perdure.supervisor.merging import merged
+from perdure.supervisor.old_logs import prune
 from perdure.supervisor.output import Output
 from perdure.supervisor.processes import Exit, Processes
 from perdure.supervisor.programs import Program, configured, environment
@@ -176,7 +177,7 @@ class Hosts:
         try:
             await first_of(host.instance.ready.wait(), asyncio.wait([host.task]), timeout_s=timeout_s)
             lost = not host.instance.was_ready or host.task.done()
-            failure = host.instance.failure("it was ended, and nothing else changed") if lost else ""
+            failure = host.instance.failure("it was ended, and nothing else changed", brief=True) if lost else ""
         finally:
             if failure:
                 await self.end(host)
@@ -249,13 +250,13 @@ class Hosts:
         """Ask the host that has the room `params["room"]`; one that has just given it away is passed over."""
         room = str(params.get("room"))
         host = await self.of_room(room)
-        if len(self._hosts) > 1:  # else its own words name all rooms
-            await self.check_room(room)
         try:
             answer = await host.ask(method, params, timeout_s=ANSWER_S)
         except RemoteError:
             now = await self.of_room(room)
             if now is host:
+                if len(self._hosts) > 1:  # else its own words name all rooms
+                    await self.check_room(room)
                 raise
             host, answer = now, await now.ask(method, params, timeout_s=ANSWER_S)
         return {**answer, "host": host.name} if isinstance(answer, dict) else answer
@@ -268,6 +269,7 @@ class Hosts:
         settings = self._settings
         self._started += 1
         name = f"host-{self._started}"
+        prune(settings.state / "logs", {*self._hosts, name})
         host = HostInstance(name, program, role, self._record)
         host.first = {"niced": niced, "target": dict(target) if target is not None else None}
 

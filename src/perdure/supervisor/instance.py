@@ -31,6 +31,7 @@ PULSES_MISSED_MAX = 5
 RESET_AFTER_S = 30.0
 """A process that was ready this long has its next death counted as a first one."""
 TAIL_LINES_MAX = 40
+TRACEBACK = "Traceback (most recent call last)"
 TERM_S = 1.0
 EXIT_S = 2.0
 
@@ -151,10 +152,16 @@ class Instance:
             self._events.emit("killed", name=self.name, pid=self.process.pid, reason=reason)
             self.process.kill()
 
-    def failure(self, so: str) -> str:
-        """Why it never got ready, `so` what, and the last that it wrote."""
+    def failure(self, so: str, *, brief: bool = False) -> str:
+        """Why it never got ready, `so` what, and the last that it wrote.
+
+        Args:
+            brief: Of a traceback only the error.
+        """
         lines = self.output.tail().strip().splitlines()[-TAIL_LINES_MAX:]
-        said = "\n".join(map(plain, lines)) or f"It said nothing; its log is {self.output.path}"
+        if brief and any(line.startswith(TRACEBACK) for line in lines):
+            lines = lines[-1:]
+        said = "\n".join(map(plain, lines)) or "It said nothing."
         how = " ".join(filter(None, [self.how or "took too long", f"({self._killed_for})" if self._killed_for else ""]))
         return f"{self.name} {how} before it was ready, so {so}.\n{said}"
 

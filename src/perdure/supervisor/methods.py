@@ -144,7 +144,10 @@ class Methods:
             [
                 {"name": "supervisor", **own, **measured(os.getpid(), self._started_s)},
                 _process(self._gateway, str(self._gateway.state)),
-                *(_process(host.instance, host.state) for host in self._hosts.all),
+                *(
+                    {**_process(host.instance, host.state), "serves": host is self._hosts.serving}
+                    for host in self._hosts.all
+                ),
             ],
             self._copyovers.status(),
             serving.get("last_recovery"),

@@ -6,6 +6,8 @@ from perdure.errors import ContractError, MovementAborted, PerdureError
 from perdure.movement.copyover_rules import choose
 from perdure.movement.report import Step
 from perdure.movement.room_move_report import RoomMoveReport, event
+from perdure.supervisor.host_instance import HostInstance
+from perdure.supervisor.hosts import Hosts
 from perdure.supervisor.legs import Leg
 from perdure.supervisor.sides import Sides
 from perdure.supervisor.succession import Means
@@ -42,10 +44,24 @@ async def move_room(means: Means, id: str, room: str, to: str) -> RoomMoveReport
         if not sides.died(host)
     ]
     sides.let_go()
+    await _end_emptied(hosts, source, report)
     owner = sides.host_of(room)
     report.serving = owner.name if owner is not None else hosts.serving.name
     means.events.tell(event(report))
     return report
+
+
+async def _end_emptied(hosts: Hosts, source: HostInstance, report: RoomMoveReport) -> None:
+    """A host that served once, and whose last room has gone, is of no more use."""
+    if report.outcome != "moved" or not source.draining or source not in hosts.all:
+        return
+    try:
+        rooms = await source.ask("rooms")
+    except PerdureError:
+        return  # it is being lost: there is nothing to be ended
+    if not rooms:
+        await hosts.end(source)
+        report.ended = source.name
 
 
 async def _move(leg: Leg, report: RoomMoveReport) -> None:
