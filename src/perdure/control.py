@@ -82,7 +82,8 @@ class Channel:
             async with asyncio.timeout(timeout_s):
                 return await answer
         except TimeoutError:
-            raise Unavailable(f"{method}: no answer within {timeout_s:g} s", op="control:request", retry=True) from None
+            reason = f"{method}: no answer within {timeout_s:.3g} s"
+            raise Unavailable(reason, op="control:request", retry=True) from None
         finally:
             del self._waiting[id]
 

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from perdure.control_lines import NO_SERVER
 from perdure.errors import PerdureError, Unavailable
 from perdure.movement.copyover_report import CopyoverReport, KeptRoom
@@ -20,6 +22,8 @@ from perdure.supervisor.hosts import Hosts
 from perdure.supervisor.legs import CodeCanary, Leg
 from perdure.supervisor.sides import Sides
 
+GONE = "the process at the other end is gone"
+"""What an old host says of a successor that died; how it died is known here."""
 FINISH_TRIES = 3
 """A successor that dies whenever it loads the code that is to come is left with the code that it has."""
 
@@ -88,8 +92,11 @@ class Crossing:
             MovementAborted: Nothing moved, and the old hosts are as before.
         """
         report, legs = self.report, self.sides.legs
-        failed = [room for leg in legs for room in leg.kept]
         died, forward = self.sides.died(self.successor), self._hosts.serving is self.successor
+        if died:
+            for leg in legs:
+                leg.kept = [replace(room, reason=died) if GONE in room.reason else room for room in leg.kept]
+        failed = [room for leg in legs for room in leg.kept]
         report.outcome = outcome(len(self.moved) + forward, failed, died=bool(died))
         if report.outcome == "aborted":
             reason = f"room {failed[0].room}: {failed[0].reason}" if failed else ""
