@@ -199,6 +199,7 @@ def _movement(process: HostProcess) -> Mapping[str, Handler]:
         arrivals.forget()
         if not order.reload:
             process.watch_all()
+            host.catch_up_all()
             return {"reports": []}
         return {"reports": [encode(r) for r in await process.finish(order.target, order.canary, order.watch_s)]}
 

@@ -610,6 +610,11 @@ class Host:
         """Whether a room of the game is put aside."""
         return any(self.config.rooms.get(id) == game for id in self.stores.asides.all())
 
+    def catch_up_all(self) -> None:
+        """Rooms that came without a reload take the code that serves, when their games' policies let them."""
+        for running in list(self.rooms.values()):
+            self.catch_up(running)
+
     def catch_up(self, running: Running) -> None:
         """A room that was away while its game was reloaded takes the code that serves."""
         current = self.programs.current(self.config.rooms[running.room.id])
