@@ -204,7 +204,7 @@ def test_a_room_that_has_just_moved_is_asked_of_again(server: Server) -> None:
     server.wait_ready()
     server.ask("host.start")
     assert server.ask("room.show", room="arena")["host"] == "host-2"
-    with pytest.raises(RemoteError, match="no room .pit."):
+    with pytest.raises(RemoteError, match=r"no room .pit."):
         server.ask("room.show", room="pit")
 
 

@@ -1,9 +1,9 @@
 """Owner rows: who may run which room, by compare-and-set between processes.
 
 A row is never changed: each claim adds one with the next epoch, and the highest is the current owner. The
-history, as far as it is kept, says from which callback on each ownership counts, which recovery needs to void the records of an
-owner that was superseded. Also here, because it must be as durable: the rooms put aside, which generation
-of each game's code serves, and counters that only rise.
+history, as far as it is kept, says from which callback on each ownership counts, which recovery needs to void
+the records of an owner that was superseded. Also here, because it must be as durable: the rooms put aside, which
+generation of each game's code serves, and counters that only rise.
 """
 
 from __future__ import annotations
