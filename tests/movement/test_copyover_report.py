@@ -204,7 +204,7 @@ def test_previous_is_what_the_last_real_copyover_replaced() -> None:
     for to, why in (("3", "3 is the program that serves"), ("9", r"of a build 9 is kept.* way back to build 1, 2\.")):
         with pytest.raises(ContractError, match=why):
             find_stored(to, stored, history, serving)
-    with pytest.raises(ContractError, match="no earlier program"):
+    with pytest.raises(ContractError, match="No earlier program"):
         find_stored("previous", stored, [], serving)
     same = [stored[0], Stored(2, serving.program), serving]
     assert find_stored("previous", same, history, serving).build == 1

@@ -652,12 +652,12 @@ def test_a_way_back_that_is_not_there_is_refused_before_anybody_is_told(tmp_path
 
     async def main() -> None:
         world = World(tmp_path)
-        with pytest.raises(ContractError, match="no earlier program is known"):
+        with pytest.raises(ContractError, match="No earlier program is known"):
             await world.copyovers.request(CopyoverOrder(to="previous"))
         await world.copyovers.request(NOW)
-        with pytest.raises(ContractError, match=r"no program of a build 99 is kept\. .* a way back to build 2\."):
+        with pytest.raises(ContractError, match=r"No program of a build 99 is kept\. .* a way back to build 2\."):
             await world.copyovers.request(CopyoverOrder(to="99", in_s=60))
-        with pytest.raises(ContractError, match="build 3 is the program that serves"):
+        with pytest.raises(ContractError, match="Build 3 is the program that serves"):
             await world.copyovers.request(CopyoverOrder(to="3"))
         assert (len(world.history.reports), len(world.gateway.said)) == (1, 2)
 

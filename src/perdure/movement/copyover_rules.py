@@ -244,11 +244,11 @@ def find_stored(to: str, stored: Sequence[Stored], history: Sequence[CopyoverRep
         for build in _before(history, serving.build):
             if build in known and not is_same(known[build].program, serving.program):
                 return known[build]
-        raise ContractError(f"no earlier program is known that is another one than what serves. {there}")
+        raise ContractError(f"No earlier program is known that is another one than what serves. {there}")
     if int(to) not in known:
-        raise ContractError(f"no program of a build {to} is kept. {there}")
+        raise ContractError(f"No program of a build {to} is kept. {there}")
     if is_same(known[int(to)].program, serving.program):
-        raise ContractError(f"build {to} is the program that serves. {there}")
+        raise ContractError(f"Build {to} is the program that serves. {there}")
     return known[int(to)]
 
 
