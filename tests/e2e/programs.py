@@ -184,6 +184,7 @@ def runs_under(*before: str) -> Callable[[Halls], None]:
     return lambda halls: halls.configure(command(sys.executable, None, *before))
 
 
+ARRANGED, FUTURE = 'RuntimeError("arranged")', "from __future__ import annotations\n"
 DIE = "import os; os.kill(os.getpid(), 9)"
 HANG = "import time; time.sleep(3600)"
 LEAVE = "import os; os._exit(70)"
@@ -218,11 +219,9 @@ BROKEN: Mapping[str, Broken] = {
     "no-program": Broken("boot", "Exec format error", lambda halls: runs(str(no_program(halls)))(halls)),
     "exits": Broken("boot", "exited with code 1", runs("/bin/false")),
     "raises-at-import": Broken(
-        "boot",
-        "RuntimeError: arranged",
-        builds(Change("host/serving.py", '"""A host process', 'raise RuntimeError("arranged")\n"""A host process')),
+        "boot", "RuntimeError: arranged", builds(Change("host/serving.py", FUTURE, f"{FUTURE}raise {ARRANGED}\n"))
     ),
-    "raises-at-boot": Broken("boot", "RuntimeError: arranged", boots('raise RuntimeError("arranged")')),
+    "raises-at-boot": Broken("boot", "RuntimeError: arranged", boots(f"raise {ARRANGED}")),
     "killed-at-boot": Broken("boot", "killed by SIGKILL", boots(DIE)),
     "future-state": Broken(
         "boot", "has format 1", builds(Change("versions.py", "STATE = Versions(1, 1)", "STATE = Versions(8, 9)"))

@@ -33,7 +33,7 @@ class Case(NamedTuple):
 
     Attributes:
         new, old: Faults of the successor, and of the host before.
-        outcome, at: As the report has them.
+        outcome, at: As the report has them; "partial or committed" where it depends on who was faster.
         serves: Who does afterwards.
     """
 
@@ -100,9 +100,9 @@ LONG = [
     lost("release=kill"),
     lost("release=exit@6"),
     lost("release=hang"),
-    lost("release=hang@6"),
-    Case(new="copyover:release=raise", outcome="committed", serves="new"),
-    Case(new="copyover:release=raise@6", outcome="committed", serves="new"),
+    Case(new="copyover:release=hang@6", outcome="partial or committed", serves="new"),
+    lost("release=raise"),
+    lost("release=raise@6"),
     Case(new="copyover:commit=raise@6", outcome="partial", serves="new"),
     Case(old="copyover:stop=raise@6", outcome="partial", serves="new"),
     Case(old="copyover:offer=raise", at="offer"),
@@ -247,7 +247,8 @@ def meet(halls: Played, case: Case) -> None:
     old = serving(halls)
     report = under_talk(halls)
     both = bool(case.new and case.old)  # then it is known where the rooms are, and not always where it ended
-    assert (report["outcome"], both or report["aborted_at"]) == (case.outcome, both or case.at), report
+    assert report["outcome"] in case.outcome.split(" or "), report
+    assert both or report["aborted_at"] == case.at, report
     assert (report["serving"], serving(halls) == old) == (serving(halls), case.serves == "old"), report
     kept = {room["room"]: room["host"] for room in report["rooms"]["kept"]}
     if case.outcome != "aborted":

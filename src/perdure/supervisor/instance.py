@@ -71,7 +71,7 @@ class Instance:
         build: Number of the build that the newest incarnation is; 0 while that is not known.
         was_ready: Whether any incarnation ever got ready.
         how: How the newest incarnation ended, or why there is none; "" while it runs.
-        last: The last line that it had written then.
+        last: Why it was killed, or else the last line that it had written when it ended.
     """
 
     def __init__(
@@ -202,7 +202,8 @@ class Instance:
         tasks = [asyncio.create_task(work) for work in (self._serve(channel), self._feel_pulse(process, channel))]
         self.how = str(await process.wait())
         ordered = self._ordered.is_set()
-        self.last = last = plain(self.output.tail().strip().rpartition("\n")[2])[:300]
+        last = plain(self.output.tail().strip().rpartition("\n")[2])[:300]
+        self.last = self._killed_for or last
         self._channel = None
         channel.close()
         for task in tasks:
