@@ -288,6 +288,10 @@ def test_ctrl_c_ends_the_waiting_and_says_that_the_copyover_goes_on(fake: Any) -
         ({"state": "scheduled", "phase": None, "in_s": 42.2, "by": "Ada"}, "scheduled in 42 s, asked for by Ada"),
         ({"state": "preparing", "phase": "boot", "by": ""}, "copyover: preparing, at boot"),
         ({"state": "moving", "phase": "verify\x1b[2J"}, "copyover: moving, at verify"),
+        (
+            {"state": "moving", "phase": "stop", "canary": {"rooms": 2, "of": 10, "left_s": 41.6}},
+            "a canary in 2 of 10 rooms is watched for 42 s more; to call it off: perdure copyover cancel",
+        ),
     ],
     ids=lambda value: value.get("state") if isinstance(value, dict) else "",
 )
@@ -328,6 +332,22 @@ def test_the_history_needs_no_server(tmp_path: Path) -> None:
     assert [(report["id"], report["outcome"]) for report in found] == [(7, "committed"), (8, "interrupted")]
     assert "committed" in perdure("copyover", "history", "--state", tmp_path).out
     assert file.read_bytes() == before
+
+
+def test_the_history_says_nothing_where_nothing_was(fake: Any) -> None:
+    """A test proved rooms and moved none; nobody typed, so there was no freeze; a way back names its copyover."""
+    tested = CopyoverReport("tested", build=Builds(4, 5), rooms=MovedRooms(proved=10), test=True, id=1)
+    killed = CopyoverReport("interrupted", build=Builds(4, 0), id=2)
+    called_off = CopyoverReport("aborted", build=Builds(4, 5), id=3, cancelled=True)
+    back = CopyoverReport("committed", rooms=MovedRooms(2), build=Builds(5, 4), id=4, trigger="canary", of=3)
+    server = fake(copyover_history=[encode(report) for report in (tested, killed, called_off, back)])
+    told = [" ".join(line.split()) for line in server.run("copyover", "history").out.splitlines()[1:]]
+    assert told == [
+        "1 command 4 → 5 tested 10 proved – –",
+        "2 command 4 → – interrupted – – –",
+        "3 command 4 → 5 cancelled – – –",
+        "4 canary of 3 5 → 4 committed 2 of 2 – –",
+    ]
 
 
 def test_an_empty_history_says_what_to_try(fake: Any) -> None:

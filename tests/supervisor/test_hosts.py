@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,19 @@ def test_a_host_may_ask_what_somebody_serves(tmp_path: Path) -> None:
     assert no["error"] == {"message": "not now", "exit": EXIT_REFUSED}
     assert "no method 'dance'" in unknown["error"]["message"]
     assert (version, link, build) == ("9.9", [1, 2], 2)
+
+
+async def traceback(world: World) -> str:
+    try:
+        await world.hosts.start(world.hosts.program())
+    except Unavailable as error:
+        return str(error)
+    return "started"
+
+
+def test_of_a_traceback_the_error_is_told(tmp_path: Path) -> None:
+    """It goes into one line of a report."""
+    wrong = [sys.executable, "-c", "import perdure_of_nowhere"]
+    said = apart(traceback, tmp_path, READY, wrong)
+    assert said.endswith("ModuleNotFoundError: No module named 'perdure_of_nowhere'")
+    assert "Traceback" not in said
