@@ -9,9 +9,11 @@ from tests.supervisor.conftest import Server, child
 
 
 def host(*rooms: str) -> list[str]:
-    """A host with these rooms."""
+    """A host with these rooms, which knows no other."""
     listed = {"result": [{"id": room, "game": "game", "epoch": 1} for room in rooms]}
-    return child(["answer", "rooms", json.dumps(listed)], "ready")
+    refused = json.dumps({"error": {"message": "There is no such room here.", "exit": 4}})
+    refuses = (["answer", method, refused] for method in ("room.show", "room.pause"))
+    return child(["answer", "rooms", json.dumps(listed)], *refuses, "ready")
 
 
 @pytest.mark.parametrize("method", ["room.move", "room.show", "room.pause"])
