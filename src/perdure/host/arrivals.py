@@ -20,7 +20,7 @@ import msgspec
 from perdure.control import Channel
 from perdure.errors import ClaimLost, PerdureError, StorageError, Unavailable, one_line
 from perdure.host.host import Host
-from perdure.host.peers import Peers
+from perdure.host.peers import Peers, asked
 from perdure.host.running import Identity, Running
 from perdure.host.taking import FIRST_BASE_S, Stores
 from perdure.movement.move import Arriving, Offer
@@ -228,18 +228,23 @@ class Arrivals:
     async def _compare(self, source: str, channel: Channel, refused: list[Refused]) -> int:
         """Compare the copies with their rooms, which go on; those that differ are refused. Returns how many did."""
         rooms = [id for id, copy in self._copies.items() if copy.source == source]
-        before = len(refused)
+        mismatches = 0
         for start in range(0, len(rooms), COMPARED):
             batch = rooms[start : start + COMPARED]
             answer = await channel.request("peek", {"rooms": batch})
-            offers = {offer.room: offer for offer in msgspec.convert(answer, list[Offer])}
+            offers = {offer.room: offer for offer in asked(answer, list[Offer])}
             for id in batch:
-                arriving = Arriving(self._incarnation)
-                problem = self._verified(self._copies[id], arriving, offers[id]) if id in offers else "it does not rest"
+                copy, problem = self._copies.get(id), ""
+                if copy is None:
+                    problem = "its owner is gone"
+                elif id not in offers:
+                    problem = "its last records did not become durable in time. Try again"
+                elif problem := self._verified(copy, Arriving(self._incarnation), offers[id]):
+                    mismatches += 1
                 if problem:
                     refused.append(Refused(id, problem))
                     self.refuse(id)
-        return len(refused) - before
+        return mismatches
 
     def _rest(self) -> None:
         """Follow nobody for now."""

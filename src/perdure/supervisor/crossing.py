@@ -22,7 +22,7 @@ from perdure.supervisor.hosts import Hosts
 from perdure.supervisor.legs import CodeCanary, Leg
 from perdure.supervisor.sides import Sides
 
-GONE = "the process at the other end is gone"
+GONE = " is gone"
 """What an old host says of a successor that died; how it died is known here."""
 FINISH_TRIES = 3
 """A successor that dies whenever it loads the code that is to come is left with the code that it has."""
@@ -92,6 +92,8 @@ class Crossing:
             MovementAborted: Nothing moved, and the old hosts are as before.
         """
         report, legs = self.report, self.sides.legs
+        if not self.sides.died(self.successor) and any(GONE in room.reason for leg in legs for room in leg.kept):
+            await self.sides.wait_death(self.successor)  # the old host may see it first
         died, forward = self.sides.died(self.successor), self._hosts.serving is self.successor
         if died:
             for leg in legs:
