@@ -137,7 +137,7 @@ class HostProcess:
         loads: bool = True,
         build: str = "",
     ) -> None:
-        self._loop, self.notify, self._ask, self._serves, self._loads = loop, notify, ask, serves, loads
+        self._loop, self.notify, self._ask, self._loads = loop, notify, ask, loads
         self.incarnation = incarnation
         self.clock = clock = clock or WallClock()
         owners = SqliteOwners(state.owners_file, fault)
