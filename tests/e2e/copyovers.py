@@ -192,3 +192,19 @@ def visiting(server: Server, name: str, verb: str = "create") -> Iterator[Client
 def steps_ms(report: Mapping[str, Any]) -> dict[str, float]:
     """Step -> how long it took."""
     return {step["name"]: step["ms"] for step in report["steps"]}
+
+
+LOOKS = 30
+"""A process is at rest when so many looks in a row find the same."""
+
+
+def at_rest(pid: int) -> int:
+    """How many descriptors a process has when nothing opens or closes any: what just ended may still be closing."""
+    seen: list[int] = []
+
+    def steady() -> bool:
+        seen.append(descriptors(pid))
+        return len(seen) >= LOOKS and len(set(seen[-LOOKS:])) == 1
+
+    wait_until(steady, "a steady number of descriptors")
+    return seen[-1]

@@ -15,7 +15,7 @@ import pytest
 from perdure.cli.client import Client as Control
 from perdure.errors import PerdureError, RemoteError
 from tests.e2e.clients import PASSWORD, Client, Strip
-from tests.e2e.copyovers import COPYOVER_S, Played, descendants, descriptors, playing, steps_ms, visiting
+from tests.e2e.copyovers import COPYOVER_S, Played, at_rest, descendants, playing, steps_ms, visiting
 from tests.e2e.programs import HALLS, ROOMS, TOWER, Change, exe_of
 from tests.e2e.server import DEADLINE_S, kill, wait_until
 
@@ -81,8 +81,8 @@ def test_a_copyover_costs_nobody_a_line(halls: Played) -> None:
 def test_one_copyover_follows_another_at_once(halls: Played) -> None:
     """Nothing of the one is in the way of the next (FM-37, FM-89); descriptors do not grow (FM-12)."""
     halls.committed()
-    before = {name: descriptors(pid) for name, pid in halls.processes().items() if not name.startswith("host")}
-    host = descriptors(halls.processes()[serving(halls)])
+    before = {name: at_rest(pid) for name, pid in halls.processes().items() if not name.startswith("host")}
+    host = at_rest(halls.processes()[serving(halls)])
     with halls.talking() as talk:
         talk.go_on(rounds=2)
         for _ in range(2):
@@ -90,8 +90,8 @@ def test_one_copyover_follows_another_at_once(halls: Played) -> None:
         talk.go_on(rounds=2)
     halls.checked(talk)
     after = halls.processes()
-    wait_until(lambda: {name: descriptors(after[name]) for name in before} == before, "as few descriptors as before")
-    wait_until(lambda: descriptors(after[serving(halls)]) <= host, "no more descriptors in the host")
+    assert all(at_rest(after[name]) <= count for name, count in before.items())
+    assert at_rest(after[serving(halls)]) <= host
 
 
 def test_the_state_is_the_same_to_the_last_bit(halls: Played) -> None:

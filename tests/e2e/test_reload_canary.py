@@ -14,6 +14,7 @@ from tests.e2e.clients import Client, players
 from tests.e2e.edits import News
 from tests.e2e.server import COMMAND, GAMES, Done, Server, environ, project, serving, wait_until
 
+TRIES = 3
 ROOMS = tuple(f"hall-{number}" for number in range(8))
 CANARY = ["--canary", "25", "--watch"]
 WATCH_S = "1.5"
@@ -104,9 +105,16 @@ def went_back(eight: Beats, done: Done) -> dict[str, Any]:
 
 
 def test_a_canary_of_good_code_goes_on_to_all_rooms(eight: Beats) -> None:
-    """Both sides have beaten while they were watched, and no fault was seen."""
+    """Both sides have beaten while they were watched, and no fault was seen.
+
+    A busy machine may hold up one side and not the other. A canary cannot tell that from slow code, and is right to go
+    back; so for that reason, and for no other, it is tried again.
+    """
     eight.edit()
     done = eight.try_first()
+    for _ in range(TRIES):
+        if done.code and "slowest 1 %" in done.json["canary"]["reason"]:
+            done = eight.try_first()
     assert done.code == 0, done
     canary = done.json["canary"]
     assert (canary["went_on"], canary["back"], len(canary["rooms"])) == (True, None, 2)
