@@ -318,6 +318,10 @@ class GatewayEnd:
             del self._rooms[presence.room]
 
     def _unlike(self, up: RoomUp, lost_history: bool) -> list[tuple[str, Presence]]:
-        """The room's players on whom both sides do not agree, or of whom something is on its way: few of thousands."""
+        """The room's players on whom both sides do not agree, or of whom something is on its way: few of thousands.
+
+        The one who connected first comes first, wherever they have been since.
+        """
         players, seats = self._rooms.get(up.room, {}).items(), up.seats
-        return [(s, here) for s, here in players if here.tail or lost_history or seats.get(s, NO_SEAT)[0] != here.j]
+        few = [(s, here) for s, here in players if here.tail or lost_history or seats.get(s, NO_SEAT)[0] != here.j]
+        return sorted(few, key=lambda player: (len(player[0]), player[0]))
