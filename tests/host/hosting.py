@@ -591,11 +591,11 @@ class Gateway:
         if not link.life.over:
             link.say(message)
 
-    def _show(self, session: str, j: int, m: int, text: str) -> None:
+    def _show(self, session: str, j: int, m: int, text: Text) -> None:
         if session in self.slow:
-            self._unread.setdefault(session, []).append((j, m, text))
+            self._unread.setdefault(session, []).append((j, m, text.text))
         else:
-            self._shown(session, j, m, text)
+            self._shown(session, j, m, text.text)
 
     def _shown(self, session: str, j: int, m: int, text: str) -> None:
         self.read[session].append(text)

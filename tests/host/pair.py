@@ -28,7 +28,7 @@ from perdure.gateway.host_link import HostLink
 from perdure.link.gateway import GatewayEnd
 from perdure.link.messages import Message
 from perdure.ports import Owner
-from perdure.room.record import Input, Join, Who
+from perdure.room.record import Input, Join, Text, Who
 from perdure.slot import Slot
 from perdure.store.files import StateDir
 from perdure.store.owners import SqliteOwners
@@ -202,8 +202,8 @@ class Gateway:
         assert isinstance(link, HostLink)
         link.send(message)
 
-    def _show(self, session: str, j: int, m: int, text: str) -> None:
-        self.read[session].append(text.removesuffix("\n"))
+    def _show(self, session: str, j: int, m: int, text: Text) -> None:
+        self.read[session].append(text.text.removesuffix("\n"))
         if session not in self.slow:
             self._loop.call_soon(self.end.shown, session, j, m)
 

@@ -42,8 +42,8 @@ class Gateway(GatewayEnd):
             over=lambda session, reason: self.ended.append((session, reason)),
         )
 
-    def _shows(self, session: str, j: int, m: int, text: str) -> None:
-        self.lines.append(text)
+    def _shows(self, session: str, j: int, m: int, text: Text) -> None:
+        self.lines.append(text.text)
         if not self.slow:
             self.shown(session, j, m)
 

@@ -453,7 +453,7 @@ class _Gateway:
             frozen.epoch,
             fallback="A",
             send=lambda link, message: self.sent.append((link, _encode(message))),  # type: ignore[arg-type]
-            show=lambda session, j, m, text: self.shown.append((session, j, m, text)),
+            show=lambda session, j, m, text: self.shown.append((session, j, m, text.text)),
             notify=lambda session, text: self.told.append((session, text)),
             over=lambda session, reason: self.ended.append(session),
         )

@@ -12,7 +12,7 @@ from perdure.link.host import HostEnd
 from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone
 from perdure.ports import Blobs, Clock, Journal, Owner, Owners
 from perdure.room.machine import Room
-from perdure.room.record import Cause, Input, Join, Who, decode_record
+from perdure.room.record import Cause, Input, Join, Text, Who, decode_record
 from perdure.testing.simworld import SimEnd, SimProcess, SimWorld
 from tests.sim.toy import FIRST
 
@@ -195,8 +195,8 @@ class Server:
         self.hosts = 0
         self.boot()
 
-    def _show(self, session: str, j: int, m: int, text: str) -> None:
-        self.lines.append(text)
+    def _show(self, session: str, j: int, m: int, text: Text) -> None:
+        self.lines.append(text.text)
         self.gateway.shown(session, j, m)
 
     def boot(self) -> None:

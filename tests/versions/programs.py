@@ -269,7 +269,8 @@ class World:
         for session, name in ((ANN, "Ann"), (BOB, "Bob")):
             self.end.enter(session, "hall", r.Join(r.Who(session, name), 100, 40))
 
-    def _show(self, session: str, j: int, m: int, text: str) -> None:
+    def _show(self, session: str, j: int, m: int, shown: Any) -> None:
+        text = shown if isinstance(shown, str) else shown.text  # before prompts, only the text was handed on
         self.seen.append((session, j, m, text))
         self.end.shown(session, j, m)
 

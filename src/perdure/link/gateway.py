@@ -75,7 +75,7 @@ class GatewayEnd:
         gateway, epoch: Who this is; a session's id begins with both.
         fallback: The room that takes players whom another room refuses.
         send: Called with (link, message).
-        show: Called with (session, j, m, text): write it, then call `shown`.
+        show: Called with (session, j, m, text): give it to the client, then call `shown`.
         notify: Called with (session, text): text outside the numbering.
         over: Called with (session, reason): the session has ended and is forgotten.
     """
@@ -87,7 +87,7 @@ class GatewayEnd:
         *,
         fallback: str,
         send: Callable[[Link, Message], None],
-        show: Callable[[str, int, int, str], None],
+        show: Callable[[str, int, int, Text], None],
         notify: Callable[[str, str], None],
         over: Callable[[str, str], None],
     ) -> None:
@@ -117,7 +117,7 @@ class GatewayEnd:
         """The player did something. It will be applied exactly once, in this order (G1)."""
         presence = self.sessions[session]
         if isinstance(body, Resize):
-            presence.join = Join(presence.join.who, body.columns, body.rows)
+            presence.join = Join(presence.join.who, body.columns, body.rows, body.screenreader)
         self._append_next(session, presence, body)
 
     def leave(self, session: str, reason: str) -> None:
@@ -240,8 +240,8 @@ class GatewayEnd:
     def _accept(self, session: str, presence: Presence, m: int, body: Output) -> None:
         room, j = presence.room, presence.j
         match body:
-            case Text(text=text):
-                self._show(session, j, m, text)
+            case Text():
+                self._show(session, j, m, body)
             case Go(target=target, through=through):
                 self._acknowledge(session, room, j, m)
                 self._reseat(session, presence, target, after=through)

@@ -359,7 +359,7 @@ class Room:
                 seat = self.seats[session]
                 seat.applied = n
                 if isinstance(body, Resize):
-                    seat.columns, seat.rows = body.columns, body.rows
+                    seat.columns, seat.rows, seat.screenreader = body.columns, body.rows, body.screenreader
             case TimerFired(id=id):
                 timer = self.fired = self.timers.pop(id)
                 if timer.every_us:

@@ -32,11 +32,12 @@ class Who(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Join(msgspec.Struct, tag=0, array_like=True, frozen=True):
-    """Event 0 of every seat."""
+    """Event 0 of every seat. The window's size in characters; whether the player listens to the text."""
 
     who: Who
     columns: int = 80
     rows: int = 24
+    screenreader: bool = False
 
 
 class Input(msgspec.Struct, tag=1, array_like=True, frozen=True):
@@ -46,10 +47,11 @@ class Input(msgspec.Struct, tag=1, array_like=True, frozen=True):
 
 
 class Resize(msgspec.Struct, tag=2, array_like=True, frozen=True):
-    """The player's window has this size now, in characters."""
+    """The player's window has this size now, in characters; or the player listens from now on, or no longer."""
 
     columns: int
     rows: int
+    screenreader: bool = False
 
 
 class Leave(msgspec.Struct, tag=3, array_like=True, frozen=True):
@@ -137,9 +139,19 @@ Cause = Started | Event | Wake | TimerFired | Answered | Mailed | Gone | Closed 
 
 
 class Text(msgspec.Struct, tag=0, array_like=True, frozen=True):
-    """Text for the player; lines end with a newline. Control characters are the gateway's to remove."""
+    """What the player's client is given: a text, the prompt from here on, or a GMCP message; one of the three.
+
+    A program from before prompts passes over them by itself and has an empty text: docs/decisions/0013.
+
+    Attributes:
+        text: Lines that end with a newline. Control characters are the gateway's to remove.
+        prompt: What stands behind the text from here on, without a newline; "" for none, None for the same.
+        gmcp: (package, JSON), as in ("Char.Vitals", b'{"hp":20}').
+    """
 
     text: str
+    prompt: str | None = None
+    gmcp: tuple[str, bytes] | None = None
 
 
 class Go(msgspec.Struct, tag=1, array_like=True, frozen=True):

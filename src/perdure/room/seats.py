@@ -32,16 +32,17 @@ class Seat:
         applied: Number of the last event applied (0: the join).
         next_m: Number of the next output.
         outbox: (m, output), not yet acknowledged, by rising m.
-        outbox_bytes: Characters of text in it.
+        outbox_bytes: Characters of text, prompts and GMCP in it.
         stage: See `Stage`.
         who: The player.
         columns, rows: Window size in characters.
+        screenreader: Whether the player listens to the text.
     """
 
-    __slots__ = ("applied", "columns", "j", "next_m", "outbox", "outbox_bytes", "rows", "stage", "who")
+    __slots__ = ("applied", "columns", "j", "next_m", "outbox", "outbox_bytes", "rows", "screenreader", "stage", "who")
 
-    def __init__(self, j: int, who: Who, columns: int, rows: int) -> None:
-        self.j, self.who, self.columns, self.rows = j, who, columns, rows
+    def __init__(self, j: int, who: Who, columns: int, rows: int, screenreader: bool = False) -> None:
+        self.j, self.who, self.columns, self.rows, self.screenreader = j, who, columns, rows, screenreader
         self.applied = 0
         self.next_m = 1
         self.outbox: list[tuple[int, Output]] = []
@@ -51,7 +52,7 @@ class Seat:
     @classmethod
     def joined(cls, j: int, join: Join) -> Seat:
         """A fresh seat."""
-        return cls(j, join.who, join.columns, join.rows)
+        return cls(j, join.who, join.columns, join.rows, join.screenreader)
 
     def put(self, output: Output) -> int:
         """Append an output; go, refused and end close the seat. Returns its m."""
@@ -95,12 +96,13 @@ class Seat:
             _encode(self.who),
             self.columns,
             self.rows,
+            self.screenreader,
         )
 
     @classmethod
     def restored(cls, state: SeatState) -> Seat:
         """As a snapshot stored it."""
-        seat = cls(state.j, _who_decoder.decode(state.who), state.columns, state.rows)
+        seat = cls(state.j, _who_decoder.decode(state.who), state.columns, state.rows, state.screenreader)
         seat.applied, seat.next_m, seat.stage = state.applied, state.next_m, Stage(state.stage)
         seat.outbox = [(m, _output_decoder.decode(data)) for m, data in state.outbox]
         seat.outbox_bytes = sum(_weight(output) for _, output in seat.outbox)
@@ -119,8 +121,8 @@ def through(output: Output, applied: int) -> Output:
 
 def _weight(output: Output) -> int:
     match output:
-        case Text(text=text):
-            return len(text)
+        case Text(text=text, prompt=prompt, gmcp=gmcp):
+            return len(text) + len(prompt or "") + (len(gmcp[1]) if gmcp else 0)
         case End():
             return 0
     return 1

@@ -31,6 +31,7 @@ class SeatState(msgspec.Struct, array_like=True):
         stage: open, left or moved.
         who: msgpack of who sits here.
         columns, rows: Window size in characters.
+        screenreader: Whether the player listens to the text. A program from before this field passes over it.
     """
 
     j: int
@@ -41,6 +42,7 @@ class SeatState(msgspec.Struct, array_like=True):
     who: bytes
     columns: int
     rows: int
+    screenreader: bool = False
 
 
 class TableSchema(msgspec.Struct, array_like=True):

@@ -1,0 +1,222 @@
+"""A wire: how one kind of client is spoken to, without input or output.
+
+Bytes from the client go into `receive`, which returns events; what is to be shown goes into `show`; bytes for
+the client come out of `data_to_send`. Telnet and the web are two kinds; the gateway knows only this page.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from perdure.gateway.login import Secret
+from perdure.gateway.look import Settings, Told
+from perdure.room.record import Text
+
+# --- what a client does ---
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """There is somebody to greet. No event comes before it; a wire that serves a file never gives it.
+
+    Attributes:
+        forwarded: The address that a trusted proxy named, "" without one.
+        token: The reconnect token of a session to go on with; "" for a new one.
+        last: Serial of the last thing that the client has of that session, 0 for nothing.
+    """
+
+    forwarded: str = ""
+    token: str = ""
+    last: int = 0
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line that the client typed, without its end; not yet cleaned of control characters.
+
+    Attributes:
+        n: The client's own number of the line, rising from 1 in each session; 0 if it does not count.
+    """
+
+    text: str
+    n: int = 0
+
+
+class LineTooLong(msgspec.Struct, frozen=True):
+    """A line beyond its cap ended; nothing of it is kept."""
+
+
+class ToldMore(msgspec.Struct, frozen=True):
+    """The client told something of itself: `told` of its wire has changed."""
+
+
+class PackagesWanted(msgspec.Struct, frozen=True):
+    """The client takes other GMCP packages than before: it wants to know how things stand."""
+
+
+class Interrupt(msgspec.Struct, frozen=True):
+    """The client wants out of what it is being asked."""
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """The client logs in by itself (GMCP Char.Login.Credentials)."""
+
+    name: str
+    password: Secret
+
+
+class Acked(msgspec.Struct, frozen=True):
+    """The client has everything up to this serial. Only wires that acknowledge give it."""
+
+    serial: int
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """The client has stored its reconnect token number n."""
+
+    n: int
+
+
+class SettingsWanted(msgspec.Struct, frozen=True):
+    """The client's own settings page changed these; what is None stays as it was."""
+
+    settings: Settings
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """The client broke a bound, or closed in its protocol's way; disconnect it.
+
+    The wire ignores everything after this. `reason` is "" for an orderly end.
+    """
+
+    reason: str
+
+
+ClientEvent = (
+    Opened
+    | Line
+    | LineTooLong
+    | ToldMore
+    | PackagesWanted
+    | Interrupt
+    | Credentials
+    | Acked
+    | Confirmed
+    | SettingsWanted
+    | Ended
+)
+
+# --- what a client is told beside texts ---
+
+
+class Took(msgspec.Struct, frozen=True):
+    """Lines up to the client's number n are taken: it need not send them again."""
+
+    n: int
+
+
+class Token(msgspec.Struct, frozen=True):
+    """With this token, number n, the session `name` can be gone on with after a loss of network."""
+
+    n: int
+    token: str
+    name: str
+
+
+class Resumed(msgspec.Struct, frozen=True):
+    """The session goes on.
+
+    Attributes:
+        missed: How many texts follow that the client has not had.
+        took: Number of the client's last line that was taken.
+    """
+
+    missed: int
+    took: int
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The session cannot be gone on with, for this reason; a new one begins."""
+
+    reason: str
+
+
+class Bye(msgspec.Struct, frozen=True):
+    """The connection ends, and connecting again by itself would be wrong."""
+
+    reason: str
+
+
+Note = Took | Token | Resumed | Refused | Bye
+
+
+class Held(NamedTuple):
+    """Something for a session's client.
+
+    Attributes:
+        serial: Its place among all that the session's clients were ever given, from 1.
+        j, m: Which output of which seat it is; m = 0 is outside the seat's numbering.
+        text: What.
+        again: Whether the client may have had it before: a page that was loaded anew gets its last lines again.
+    """
+
+    serial: int
+    j: int
+    m: int
+    text: Text
+    again: bool = False
+
+
+class Wire(Protocol):
+    """One client's protocol.
+
+    Attributes:
+        transport: telnet or web.
+        acknowledges: Whether `Acked` tells what the client has; else what the socket has taken is taken for shown.
+        told: What the client has told of itself.
+        settings: What its player chose; the gateway sets it.
+        playing: Whether a game's prompts are shown, rather than the login's; the gateway sets it.
+    """
+
+    transport: str
+    acknowledges: bool
+    settings: Settings
+    playing: bool
+
+    @property
+    def told(self) -> Told: ...
+    def begin(self) -> list[ClientEvent]:
+        """The connection is made: offers go out, and a telnet client is `Opened` at once."""
+        ...
+
+    def receive(self, data: bytes) -> list[ClientEvent]:
+        """What `data` means, in order. Never raises. Replies are in `data_to_send` afterwards."""
+        ...
+
+    def show(self, held: Held) -> None:
+        """Show this: text, then a prompt or a GMCP message, whichever it has."""
+        ...
+
+    def end_burst(self) -> None:
+        """For now nothing more is shown: a prompt that stands behind the text is due."""
+        ...
+
+    def note(self, note: Note) -> None:
+        """Tell the client's program something; a wire without words for it does nothing."""
+        ...
+
+    def hide_input(self, hidden: bool) -> None:
+        """Ask the client to stop (or start again) showing what is typed."""
+        ...
+
+    def keepalive(self) -> None:
+        """Nothing was said for a while: keep whatever is in between awake."""
+        ...
+
+    def close(self) -> None:
+        """Say goodbye in the protocol's own way, after everything that was shown."""
+        ...
+
+    def data_to_send(self) -> bytes:
+        """Take the bytes for the client."""
+        ...
