@@ -11,13 +11,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 TELNET ?= 127.0.0.1:4000
+WEB ?= 127.0.0.1:8080
 # Not ?=, so that a SECONDS which some shell exported is not taken for an order.
 SECONDS = 60
 SEED ?= $(shell date +%s)
 ARGS ?=
 
 help:
-	@echo "make demo    play a small MUD: telnet $(subst :, ,$(TELNET))"
+	@echo "make demo    play a small MUD: http://$(WEB)/ or telnet $(subst :, ,$(TELNET))"
 	@echo "make test    lint, types and every test (at most 5 minutes)"
 	@echo "make lint    only ruff and mypy"
 	@echo "make bench   the short form of every measurement          [ARGS=...]"
@@ -60,14 +61,14 @@ $(VENV)/all.done: constraints.txt pyproject.toml | $(BIN)/python
 # --- what people do ----------------------------------------------------------------------------
 
 demo: check-linux $(VENV)/runtime.done
-	@$(BIN)/perdure run examples/mud --telnet $(TELNET)
+	@$(BIN)/perdure run examples/mud --telnet $(TELNET) --web "$(WEB)"
 
 .PHONY: check-linux
 check-linux:
 	@if [ "$$(uname -s)" != Linux ]; then \
 		echo "Perdure's processes need Linux (pidfds, memfds), and this is $$(uname -s). Nothing was changed." >&2; \
-		echo "On macOS, in a container:  docker run --rm -it -p 4000:4000 -v \"\$$PWD\":/src -w /src python:3.13 \\" >&2; \
-		echo "                               make VENV=/tmp/venv TELNET=0.0.0.0:4000 demo" >&2; \
+		echo "On macOS, in a container:  docker run --rm -it -p 4000:4000 -p 8080:8080 -v \"\$$PWD\":/src -w /src python:3.13 \\" >&2; \
+		echo "                               make VENV=/tmp/venv TELNET=0.0.0.0:4000 WEB=0.0.0.0:8080 demo" >&2; \
 		echo "On Windows, in WSL:        wsl --install, and then \`make demo\` in its shell" >&2; \
 		echo "The pure core and its tests run anywhere: make test" >&2; exit 2; fi
 

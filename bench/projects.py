@@ -66,7 +66,7 @@ def project(
         (folder / "bench_game" / "game.py").write_text(code)
         listed = "\n".join(f'r{number} = "bench"' for number in range(rooms))
         (folder / "perdure.toml").write_text(
-            '[server]\nname = "bench"\ntelnet = "127.0.0.1:0"\n'
+            '[server]\nname = "bench"\ntelnet = "127.0.0.1:0"\nweb = ""\n'
             f'[games.bench]\npath = "bench_game"\ndurability = "{durability}"\n'
             f'[rooms]\n{listed}\n[login]\nroom = "r0"\nguests = true\n'
         )

@@ -37,6 +37,7 @@ def test_the_least_that_a_server_needs_is_one_game_and_one_room(project: Path) -
     """Everything else has a default; the only room is where players enter."""
     read = config.load(write(project, WORLD))
     assert read.server.telnet == "127.0.0.1:4000"
+    assert read.server.web == "127.0.0.1:8080"
     assert read.games["mud"].durability == "process"
     assert read.rooms == {"world": "mud"}
     assert read.login.room == "world"
@@ -111,6 +112,82 @@ def test_a_banner_is_a_text_or_the_name_of_a_text_file(project: Path) -> None:
 def test_an_error_names_file_line_key_and_what_was_expected(project: Path, text: str, message: str) -> None:
     """One look at the message is enough to find and fix the line."""
     assert message in refusal(project, text)
+
+
+def test_how_players_connect_is_configured(project: Path) -> None:
+    """Everything has a default: a page, no proxies, no foreign pages, no limits on the machine's own addresses."""
+    read = config.load(write(project, WORLD))
+    assert (read.web, read.text, read.limits, read.gmcp) == (
+        config.Web(),
+        config.Text(),
+        config.Limits(),
+        config.Gmcp(),
+    )
+    text = (
+        '[server]\nweb = ""\nproxies = ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]\n'
+        '[web]\norigins = ["https://mud.example", "http://[::1]:8080"]\n'
+        "[text]\ncolours_from_players = true\n"
+        "[limits]\nconnections = 3\nlogins = 2\nlines_per_s = 0.5\nlines_burst = 7\nloopback = true\n"
+        '[gmcp]\ngui = {version = "3", url = "https://mud.example/gui.mpackage"}\nmap = {url = "http://mud.example/map"}\n'
+    )
+    read = config.load(write(project, text + WORLD))
+    assert read.server.web == ""
+    assert read.server.proxies == ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]
+    assert read.web.origins == ["https://mud.example", "http://[::1]:8080"]
+    assert read.text.colours_from_players
+    assert read.limits == config.Limits(3, 2, 0.5, 7, loopback=True)
+    assert read.gmcp == config.Gmcp(
+        gui=config.Gui("3", "https://mud.example/gui.mpackage"), map=config.Map("http://mud.example/map")
+    )
+
+
+def test_what_lists_of_games_are_told_is_a_free_table(project: Path) -> None:
+    """Texts, numbers, true and false, and lists of them, as MSSP spells them."""
+    text = '[mssp]\nGENRE = "Fantasy"\n"MINIMUM AGE" = 0\nANSI = true\nPORT = [4000, 4001]\nICON = false\n'
+    assert config.load(write(project, text + WORLD)).mssp == {
+        "GENRE": ["Fantasy"],
+        "MINIMUM AGE": ["0"],
+        "ANSI": ["1"],
+        "PORT": ["4000", "4001"],
+        "ICON": ["0"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[server]\nweb = "host"', "2: server.web: 'host' is not an address. Expected HOST:PORT"),
+        ('[server]\ntelnet = ""', "2: server.telnet: '' is not an address."),
+        ('[server]\nproxies = [\n"127.0.0.1",\n"10.1.0.0/8"]', "4: server.proxies[1]: 10.1.0.0/8 has host bits set; "),
+        ('[server]\nproxies = ["proxy"]', "2: server.proxies[0]: 'proxy' does not appear to be an IPv4 or IPv6"),
+        ('[server]\nproxies = "127.0.0.1"', "2: server.proxies: '127.0.0.1' does not fit; expected a list"),
+        ('[web]\norigins = ["mud.example"]', "2: web.origins[0]: 'mud.example' is not an origin; expected SCHEME://"),
+        ('[web]\norigins = ["https://mud.example/"]', "2: web.origins[0]: 'https://mud.example/' is not an origin"),
+        ('[web]\norigins = ["https://Mud.example"]', "2: web.origins[0]: 'https://Mud.example' is not an origin"),
+        ('[web]\norigins = ["*"]', "2: web.origins[0]: '*' is not an origin"),
+        ("[web]\norigin = []", "2: web.origin: no such key; did you mean origins?"),
+        ("[text]\ncolors_from_players = true", "2: text.colors_from_players: no such key; did you mean colours_from"),
+        ("[limits]\nconnections = 0", "2: limits.connections: 0 does not fit; expected a whole number >= 1"),
+        ("[limits]\nlines_per_s = 0", "2: limits.lines_per_s: 0 does not fit; expected a number > 0"),
+        ("[limits]\nlines_per_s = inf", "2: limits.lines_per_s: inf does not fit; expected a number <= 1000"),
+        ("[limits]\nloopback = 1", "2: limits.loopback: 1 does not fit; expected true or false"),
+        ('[gmcp]\ngui = {version = "1"}', "2: gmcp.gui: the key url is missing"),
+        ('[gmcp]\nmap = {url = "ftp://x"}', "2: gmcp.map.url: 'ftp://x' is not an address of the web"),
+        ('[mssp]\ngenre = "x"', "2: mssp.genre: 'genre' is not a variable; expected up to 40 capital letters"),
+        ("[mssp]\nPLAYERS = 900", "2: mssp.PLAYERS: the server itself says this, as it is; leave it out"),
+        ('[mssp]\nGENRE = "a\\u0001"', "2: mssp.GENRE: there is a value that cannot be told; expected a text of at"),
+        ("[mssp]\nGENRE = []", "2: mssp.GENRE: there is a value that cannot be told"),
+        (f'[mssp]\nGENRE = "{"x" * 201}"', "2: mssp.GENRE: there is a value that cannot be told"),
+        ("[mssp]\nGENRE = 1.5", "2: mssp.GENRE: 1.5 does not fit"),
+        (
+            "[mssp]\n" + "\n".join(f"A{n} = 1" for n in range(65)),
+            "1: mssp: there are 65 variables; expected at most 64",
+        ),
+    ],
+)
+def test_how_players_connect_is_checked(project: Path, text: str, message: str) -> None:
+    """With the key, the line and what would be right."""
+    assert refusal(project, f"{text}\n{WORLD}").startswith(f"PROJECT/perdure.toml:{message}")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class Project:
         listed = "\n".join(f'{room} = "bench"' for room in self.rooms)
         host = f"[host]\ncommand = {json.dumps(command)}\n" if command else ""
         (self.folder / "perdure.toml").write_text(
-            '[server]\nname = "bench"\ntelnet = "127.0.0.1:0"\n'
+            '[server]\nname = "bench"\ntelnet = "127.0.0.1:0"\nweb = ""\n'
             '[games.bench]\npath = "bench_game"\ndurability = "process"\n'
             f'[rooms]\n{listed}\n[login]\nroom = "r0"\nguests = true\n{host}'
         )

@@ -219,7 +219,7 @@ def game(*, rooms: int = 1, parts: int = PARTS, watch: bool = False, wake_hz: fl
         made.save_store(new_type=False)
         listed = "\n".join(f'r{number} = "bench"' for number in range(rooms))
         (folder / "perdure.toml").write_text(
-            '[server]\nname = "bench"\ntelnet = "127.0.0.1:0"\n'
+            '[server]\nname = "bench"\ntelnet = "127.0.0.1:0"\nweb = ""\n'
             f'[games.bench]\npath = "bench_game"\ndurability = "process"\nwatch = {str(watch).lower()}\n'
             f'[rooms]\n{listed}\n[login]\nroom = "r0"\nguests = true\n'
         )

@@ -6,8 +6,10 @@ and the nearest one that is. Each process of a server reads the file itself (doc
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import string
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -20,7 +22,7 @@ from perdure.tomlfile import TomlFile, nearest
 FILE_NAME = "perdure.toml"
 STATE_FOLDER = ".perdure"
 """Name of the state folder that belongs to a project, unless another one is named."""
-TELNET_PORT = 4000
+TELNET_PORT, WEB_PORT = 4000, 8080
 BANNER_BYTES_MAX = 64 * 1024
 
 Durability = Literal["power", "process", "checkpoint", "none"]
@@ -34,11 +36,20 @@ TEXT_CHARS_MAX = 1000
 PLACEHOLDERS = ("seconds", "when", "reason", "build", "server")
 COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "bold", "reset")
 """What stands in braces in such a text; said here too, because a gateway reads this file and meets no movement."""
+SECTIONS = ("server", "games", "rooms", "login", "host", "copyover", "web", "text", "limits", "gmcp", "mssp")
+MSSP_VARIABLES_MAX, MSSP_CHARS_MAX = 64, 200
+MSSP_OURS = ("PLAYERS", "UPTIME")
+"""What lists of games ask of a server, and nobody may invent."""
+URL_CHARS_MAX = 500
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MSSP_NAME = re.compile(r"[A-Z0-9][A-Z0-9 _-]{0,39}")
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_URL = re.compile(r"https?://[!-~]+")
 
 Word = Annotated[str, Meta(pattern=r"^[^\0]*\Z")]
 Argv = Annotated[list[Word], Meta(max_length=256)]
 """A program and its arguments, started without a shell."""
+MsspValue = str | int | bool
 EXAMPLES = {
     ("host", "command"): '["venv/bin/python", "-P", "-m", "perdure.host"]',
     ("copyover", "build"): '["make", "-C", "native"]',
@@ -51,11 +62,15 @@ class Server(msgspec.Struct, frozen=True):
     Attributes:
         name: What players see as the server's name.
         telnet: HOST:PORT on which players connect.
+        web: HOST:PORT of the web page; "" = there is none.
+        proxies: Addresses and networks of which it is believed who somebody is that connects through them.
         banner: Text shown on connecting; in the file it may be the path of a text file instead.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=80)] = "Perdure"
     telnet: str = f"127.0.0.1:{TELNET_PORT}"
+    web: str = f"127.0.0.1:{WEB_PORT}"
+    proxies: list[str] = []
     banner: str = ""
 
 
@@ -121,6 +136,68 @@ class Copyover(msgspec.Struct, frozen=True):
     messages: dict[Phase, Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]] = {}
 
 
+class Web(msgspec.Struct, frozen=True):
+    """[web].
+
+    Attributes:
+        origins: SCHEME://HOST[:PORT] of other sites whose pages may play here.
+    """
+
+    origins: list[str] = []
+
+
+class Text(msgspec.Struct, frozen=True):
+    """[text].
+
+    Attributes:
+        colours_from_players: Whether colours in what players type are kept.
+    """
+
+    colours_from_players: bool = False
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """[limits], each for one address; an IPv6 user has a whole /64.
+
+    Attributes:
+        connections: At once.
+        logins: That may fail in a row before the next try has to wait.
+        lines_per_s, lines_burst: Lines in the long run, and at once after a silence; more are read later.
+        loopback: Whether this machine's own addresses are limited, too.
+    """
+
+    connections: Annotated[int, Meta(ge=1, le=100_000)] = 64
+    logins: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    lines_per_s: Annotated[float, Meta(gt=0, le=1000)] = 20.0
+    lines_burst: Annotated[int, Meta(ge=1, le=100_000)] = 100
+    loopback: bool = False
+
+
+class Gui(msgspec.Struct, frozen=True):
+    """[gmcp] gui: what clients are offered with Client.GUI.
+
+    Attributes:
+        version: Clients fetch it again when this has changed.
+        url: Where it lies.
+    """
+
+    version: Annotated[str, Meta(min_length=1, max_length=40)]
+    url: str
+
+
+class Map(msgspec.Struct, frozen=True):
+    """[gmcp] map: what clients are offered with Client.Map."""
+
+    url: str
+
+
+class Gmcp(msgspec.Struct, frozen=True):
+    """[gmcp]; None = nothing is offered."""
+
+    gui: Gui | None = None
+    map: Map | None = None
+
+
 class Config(msgspec.Struct, frozen=True):
     """A whole perdure.toml.
 
@@ -128,6 +205,7 @@ class Config(msgspec.Struct, frozen=True):
         project: The folder that holds the file; paths in it are relative to this folder.
         games: By game id.
         rooms: Room id -> game id.
+        mssp: Variable -> values, told to lists of games besides what the gateway says itself.
     """
 
     project: Path
@@ -137,6 +215,11 @@ class Config(msgspec.Struct, frozen=True):
     login: Login
     host: Host = Host()
     copyover: Copyover = Copyover()
+    web: Web = Web()
+    text: Text = Text()
+    limits: Limits = Limits()
+    gmcp: Gmcp = Gmcp()
+    mssp: dict[str, list[str]] = {}
 
     @property
     def file(self) -> Path:
@@ -220,7 +303,7 @@ class _Reader:
         self.error = self.toml.error
 
     def config(self) -> Config:
-        self.toml.check_keys((), self.toml.tables, ("server", "games", "rooms", "login", "host", "copyover"))
+        self.toml.check_keys((), self.toml.tables, SECTIONS)
         config = Config(
             project=self.file.parent,
             server=self.toml.convert(Server, ("server",)),
@@ -229,6 +312,11 @@ class _Reader:
             login=self.toml.convert(Login, ("login",)),
             host=self.toml.convert(Host, ("host",)),
             copyover=self.toml.convert(Copyover, ("copyover",)),
+            web=self.toml.convert(Web, ("web",)),
+            text=self.toml.convert(Text, ("text",)),
+            limits=self.toml.convert(Limits, ("limits",)),
+            gmcp=self.toml.convert(Gmcp, ("gmcp",)),
+            mssp=self.mssp(self.toml.convert(dict[str, MsspValue | list[MsspValue]], ("mssp",))),
         )
         return self.checked(config)
 
@@ -240,10 +328,7 @@ class _Reader:
         for room, id in config.rooms.items():
             if id not in config.games:
                 raise self.error(("rooms", room), f"no game {id!r}", nearest("a game of [games]", id, config.games))
-        try:
-            parse_address(config.server.telnet)
-        except ConfigError as error:
-            raise self.error(("server", "telnet"), str(error)) from None
+        self.check_clients(config)
         login = msgspec.structs.replace(config.login, room=self.login_room(config))
         server = msgspec.structs.replace(config.server, banner=self.banner(config))
         host = msgspec.structs.replace(config.host, command=self.argv(("host", "command"), config.host.command))
@@ -252,6 +337,47 @@ class _Reader:
             self.check_message(phase, text)
         copyover = msgspec.structs.replace(config.copyover, build=build)
         return msgspec.structs.replace(config, login=login, server=server, host=host, copyover=copyover)
+
+    def check_clients(self, config: Config) -> None:
+        """What says how players connect."""
+        for key, address in (("telnet", config.server.telnet), ("web", config.server.web)):
+            try:
+                parse_address(address if address or key == "telnet" else str(WEB_PORT))
+            except ConfigError as error:
+                raise self.error(("server", key), str(error)) from None
+        for index, network in enumerate(config.server.proxies):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                hint = "expected an address or a network, like 127.0.0.1 or 10.0.0.0/8"
+                raise self.error(("server", "proxies", index), str(error), hint) from None
+        for index, origin in enumerate(config.web.origins):
+            if not _ORIGIN.fullmatch(origin):
+                hint = "expected SCHEME://HOST or SCHEME://HOST:PORT in lower case, like https://mud.example"
+                raise self.error(("web", "origins", index), f"{origin!r} is not an origin", hint)
+        for name, offered in (("gui", config.gmcp.gui), ("map", config.gmcp.map)):
+            if offered is not None and not (_URL.fullmatch(offered.url) and len(offered.url) <= URL_CHARS_MAX):
+                raise self.error(("gmcp", name, "url"), f"{offered.url!r} is not an address of the web")
+
+    def mssp(self, table: Mapping[str, MsspValue | list[MsspValue]]) -> dict[str, list[str]]:
+        """Each variable's values as they are told; MSSP spells true 1 and false 0."""
+        if len(table) > MSSP_VARIABLES_MAX:
+            raise self.error(("mssp",), f"there are {len(table)} variables", f"expected at most {MSSP_VARIABLES_MAX}")
+        variables = {}
+        for name, given in table.items():
+            if not _MSSP_NAME.fullmatch(name):
+                hint = 'expected up to 40 capital letters, digits and spaces, like GENRE or "MINIMUM AGE"'
+                raise self.error(("mssp", name), f"{name!r} is not a variable", hint)
+            if name in MSSP_OURS:
+                raise self.error(("mssp", name), "the server itself says this, as it is", "leave it out")
+            values = given if isinstance(given, list) else [given]
+            variables[name] = [str(int(value)) if isinstance(value, bool) else str(value) for value in values]
+            if not values or any(len(text) > MSSP_CHARS_MAX or not text.isprintable() for text in variables[name]):
+                hint = (
+                    f"expected a text of at most {MSSP_CHARS_MAX} characters, a number, true, false, or a list of them"
+                )
+                raise self.error(("mssp", name), "there is a value that cannot be told", hint)
+        return variables
 
     def check_ids(self, config: Config) -> None:
         for section, ids in (("games", config.games), ("rooms", config.rooms)):

@@ -60,16 +60,24 @@ class Dev:
     Args:
         config: The project.
         state: Opened by the caller; its lock is held.
-        telnet: HOST:PORT instead of the configuration's.
+        telnet: HOST:PORT instead of the configuration's; "" = as it says.
+        web: The same for the web page, where "" = none, and None = as the configuration says.
         now: The wall clock, as ISO 8601 text.
         say: Takes lines for the author's terminal.
     """
 
     def __init__(
-        self, config: Config, state: StateDir, telnet: str, now: Callable[[], str], say: Callable[[str], None]
+        self,
+        config: Config,
+        state: StateDir,
+        telnet: str,
+        web: str | None,
+        now: Callable[[], str],
+        say: Callable[[str], None],
     ) -> None:
         self._config, self._state, self._say = _watching(config), state, say
         self._telnet = telnet or config.server.telnet
+        self._web = config.server.web if web is None else web
         self._events = EventLog(state.path, now)
         source = said_of_this_program(config, None)["source"]
         self._build = Build(number_of(state.path, source), source)
@@ -81,7 +89,9 @@ class Dev:
         """Serve until Ctrl-C, SIGTERM or `perdure stop`; saves at the end."""
         folder = SocketFolder(self._state.path)
         try:
-            self._listeners.open(parse_address(self._telnet))
+            self._listeners.open("telnet", parse_address(self._telnet))
+            if self._web:
+                self._listeners.open("web", parse_address(self._web))
             await self._serve(folder)
         finally:
             self._listeners.close()
@@ -115,7 +125,7 @@ class Dev:
             SqlAccounts(self._state.accounts_file),
             Hasher(hash_password, verify_password),
             loop=loop,
-            listeners=list(self._listeners.sockets),
+            listeners=list(self._listeners.telnet),
             link=link,
             name=GATEWAY,
             epoch=SqliteOwners(self._state.owners_file).gateway_epoch(GATEWAY),
@@ -204,7 +214,7 @@ def _watching(config: Config) -> Config:
     return msgspec.structs.replace(config, games=games)
 
 
-def serve(config: Config, folder: Path, telnet: str, log_level: str) -> None:
+def serve(config: Config, folder: Path, telnet: str, web: str | None, log_level: str) -> None:
     """Serve the project from this terminal until it is stopped.
 
     Logs go to STATE/logs/dev.jsonl, tracebacks of faults to the terminal too, and `breakpoint()` works.
@@ -215,7 +225,7 @@ def serve(config: Config, folder: Path, telnet: str, log_level: str) -> None:
     state = StateDir.open(folder, version=perdure.__version__)
     try:
         _set_up_terminal(state, log_level)
-        asyncio.run(Dev(config, state, telnet, utc_now, _print).run())
+        asyncio.run(Dev(config, state, telnet, web, utc_now, _print).run())
     finally:
         state.close()
 

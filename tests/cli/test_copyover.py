@@ -385,7 +385,7 @@ def test_status_of_the_server_says_that_a_copyover_goes_on(fake: Any) -> None:
         "version": "0.1.0",
         "build": {"number": 4, "source": "b" * 12},
         "uptime_s": 1,
-        "listening": {"telnet": []},
+        "listening": {"telnet": [], "web": []},
         "state_dir": "/srv",
         "processes": [],
         "copyover": {"state": "moving", "phase": "verify"},

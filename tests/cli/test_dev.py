@@ -50,7 +50,7 @@ class Terminal:
     """A command in a terminal of its own."""
 
     def __init__(self, project: Path, *arguments: str) -> None:
-        program, *rest = command(*arguments, str(project), "--telnet", "127.0.0.1:0")
+        program, *rest = command(*arguments, str(project), "--telnet", "127.0.0.1:0", "--web", "127.0.0.1:0")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
         self.child = pexpect.spawn(program, rest, env={**environ, "TERM": "dumb"}, timeout=DEADLINE_S, encoding="utf-8")
         self.child.expect(r"telnet 127\.0\.0\.1 (\d+)")
@@ -179,7 +179,7 @@ def test_a_game_that_does_not_load_names_file_and_line(tavern: Path) -> None:
     """Exit 7 for `dev` and `run`, with the author's line and no traceback of ours."""
     (tavern / "tavern" / "game.py").write_text("from perdure import Game\n\nclass Tavern(Game:\n")
     for how in ("dev", "run"):
-        done = perdure(how, tavern, "--telnet", "127.0.0.1:0")
+        done = perdure(how, tavern, "--telnet", "127.0.0.1:0", "--web", "127.0.0.1:0")
         assert done.code == 7, done
         assert "game.py" in done.err
         assert "3" in done.err

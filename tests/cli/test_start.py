@@ -41,15 +41,26 @@ def test_a_port_in_use_is_exit_8(project: Path) -> None:
     """The address, who may have it, and how to choose another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = perdure("run", project, "--telnet", address)
+        done = perdure("run", project, "--telnet", address, "--web", "127.0.0.1:0")
     assert done.code == 8
     assert f"{address} is already in use, so nothing was started" in done.err
 
 
+def test_a_port_of_the_web_page_in_use_is_exit_8(project: Path) -> None:
+    """Another address may be named, or none."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = perdure("run", project, "--telnet", "127.0.0.1:0", "--web", address)
+    assert done.code == 8
+    assert f"{address} is already in use, so nothing was started" in done.err
+    assert "--web" in done.err
+
+
+@pytest.mark.parametrize("option", ["--telnet", "--web"])
 @pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "203.0.113.1:0"])
-def test_an_address_that_is_none_of_ours_is_exit_7(project: Path, address: str) -> None:
+def test_an_address_that_is_none_of_ours_is_exit_7(project: Path, option: str, address: str) -> None:
     """Before anything is started."""
-    done = perdure("run", project, "--telnet", address)
+    done = perdure("run", project, "--telnet", "127.0.0.1:0", "--web", "", option, address)
     assert done.code == 7
     assert "Traceback" not in done.err
 
@@ -57,7 +68,7 @@ def test_an_address_that_is_none_of_ours_is_exit_7(project: Path, address: str) 
 def test_a_second_run_on_one_state_is_exit_8(project: Path) -> None:
     """The first one goes on."""
     state = StateDir.open(project / ".perdure")
-    done = perdure("run", project, "--telnet", "127.0.0.1:0")
+    done = perdure("run", project, "--telnet", "127.0.0.1:0", "--web", "")
     state.close()
     assert done.code == 8
     assert "in use" in done.err
@@ -67,7 +78,7 @@ def test_a_state_folder_of_a_newer_version_is_exit_7(project: Path) -> None:
     """Untouched, and the way out is named."""
     StateDir.open(project / ".perdure").close()
     (project / ".perdure" / "VERSION").write_text('{"format": 99, "perdure": "9.0"}')
-    done = perdure("run", project, "--telnet", "127.0.0.1:0")
+    done = perdure("run", project, "--telnet", "127.0.0.1:0", "--web", "")
     assert done.code == 7
     assert "99" in done.err
 

@@ -90,7 +90,7 @@ class Halls:
 
     def configure(self, command: Sequence[str] = (), **copyover: object) -> None:
         """Write perdure.toml, with this command for hosts, and these keys of [copyover]."""
-        lines = ["[server]", 'name = "Test"', 'telnet = "127.0.0.1:0"']
+        lines = ["[server]", 'name = "Test"', 'telnet = "127.0.0.1:0"', 'web = "127.0.0.1:0"']
         for game in ("hall", "beat"):
             lines += [f"[games.{game}]", f'path = "{game}"', *_keys(self._settings)]
         lines += ["[rooms]", *(f'{hall} = "hall"' for hall in HALLS), f'{TOWER} = "beat"']

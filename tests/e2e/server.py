@@ -59,7 +59,7 @@ class Done(NamedTuple):
 def project(folder: Path, games: Mapping[str, Path], rooms: Mapping[str, str], login: str, **settings: object) -> Path:
     """A project of these games, in `folder`; `settings` are keys of every game."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ["[server]", 'name = "Test"', 'telnet = "127.0.0.1:0"']
+    lines = ["[server]", 'name = "Test"', 'telnet = "127.0.0.1:0"', 'web = "127.0.0.1:0"']
     for game, path in games.items():
         lines += [f"[games.{game}]", f"path = {json.dumps(str(path))}"]
         lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
@@ -98,8 +98,8 @@ class Server:
 
     def command(self) -> list[str]:
         """What starts it."""
-        run = ["run", str(self.project), "--telnet", "127.0.0.1:0", "--state", str(self.state)]
-        return [*self.prefix, *COMMAND, *run]
+        anywhere = ["--telnet", "127.0.0.1:0", "--web", "127.0.0.1:0"]
+        return [*self.prefix, *COMMAND, "run", str(self.project), *anywhere, "--state", str(self.state)]
 
     def start(self, fault: str = "", *, wait: bool = True, **options: Any) -> "Server":
         """Start it, and wait until players may come."""

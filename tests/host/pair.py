@@ -357,7 +357,7 @@ class Pair:
         return self.state.path / "link.sock"
 
     def _write_project(self, rooms: Mapping[str, str]) -> None:
-        lines = ["[server]", 'name = "Pair"', 'telnet = "127.0.0.1:0"']
+        lines = ["[server]", 'name = "Pair"', 'telnet = "127.0.0.1:0"', 'web = "127.0.0.1:0"']
         for game in sorted(set(rooms.values())):
             settings = dict(GAMES[game])
             (self.folder / game).mkdir()

@@ -55,7 +55,8 @@ class Server:
         self.state.mkdir(exist_ok=True)
         (folder / "game").mkdir(exist_ok=True)
         (folder / "perdure.toml").write_text(
-            '[server]\ntelnet = "127.0.0.1:0"\n[games.game]\npath = "game"\n[rooms]\nworld = "game"\n'
+            '[server]\ntelnet = "127.0.0.1:0"\nweb = "127.0.0.1:0"\n'
+            '[games.game]\npath = "game"\n[rooms]\nworld = "game"\n'
         )
         self.popen: subprocess.Popen[str] | None = None
 

@@ -85,6 +85,28 @@ def test_a_killed_gateway_is_replaced_and_keeps_its_listeners(server: Server) ->
     assert json.loads(boot.read_text())["epoch"] == 2
 
 
+def test_a_gateway_gets_the_listeners_of_telnet_and_of_the_web(server: Server) -> None:
+    """Both are kept by the supervisor, and `status` and the first lines in the terminal say where."""
+    boot = server.state / "boot"
+    server.start(child(["boot", boot], "ready"), READY)
+    server.wait_ready()
+    listeners = json.loads(boot.read_text())["listeners"]
+    assert (len(listeners["telnet"]), len(listeners["web"])) == (1, 1)
+    ((host, port),) = server.ask("status")["listening"]["web"]
+    socket.create_connection((host, port), timeout=DEADLINE_S).close()
+    server.signal(signal.SIGTERM)
+    assert f"http://127.0.0.1:{port}/" in server.end()[1]
+
+
+def test_without_a_web_page_nothing_listens_for_one(server: Server) -> None:
+    """`web = ""`."""
+    config = server.project / "perdure.toml"
+    config.write_text(config.read_text().replace('web = "127.0.0.1:0"', 'web = ""'))
+    server.start(READY, READY)
+    server.wait_ready()
+    assert server.ask("status")["listening"]["web"] == []
+
+
 def test_a_crash_loop_is_backed_off_and_visible(server: Server) -> None:
     """Delays double from 0.1 s; events and status say what is going on, and a stop works at any time (FM-57)."""
     flag = server.state / "flag"
@@ -337,17 +359,18 @@ def test_a_killed_supervisor_leaves_no_double_behind(server: Server) -> None:
     assert sorted(event["pids"]) == sorted(left)
 
 
-def test_a_taken_port_names_the_address_and_starts_nothing(server: Server) -> None:
+@pytest.mark.parametrize("kind", ["telnet", "web"])
+def test_a_taken_port_names_the_address_and_starts_nothing(server: Server, kind: str) -> None:
     """Exit 8, and how to find and choose another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         config = server.project / "perdure.toml"
-        config.write_text(config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        config.write_text(config.read_text().replace(f'{kind} = "127.0.0.1:0"', f'{kind} = "127.0.0.1:{port}"'))
         server.start(READY, READY)
         code, _, err = server.end()
     assert code == 8
     assert f"127.0.0.1:{port} is already in use, so nothing was started" in err
-    assert "--telnet" in err
+    assert f"--{kind}" in err
     assert not server.events("starting")
 
 

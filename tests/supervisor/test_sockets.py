@@ -9,7 +9,7 @@ import pytest
 
 from perdure.config import Address
 from perdure.errors import ConfigError, Unavailable
-from perdure.supervisor.sockets import Listeners, SocketFolder
+from perdure.supervisor.sockets import Kind, Listeners, SocketFolder
 
 
 @pytest.fixture
@@ -21,38 +21,51 @@ def listeners() -> Iterator[Listeners]:
 
 def test_a_name_is_listened_on_at_each_of_its_addresses_and_one_port(listeners: Listeners) -> None:
     """`localhost` may be 127.0.0.1 and ::1; a player's telnet tries either."""
-    listeners.open(Address("localhost", 0))
-    assert len({address.port for address in listeners.addresses()}) == 1
-    for address in listeners.addresses():
+    listeners.open("telnet", Address("localhost", 0))
+    assert len({address.port for address in listeners.addresses("telnet")}) == 1
+    for address in listeners.addresses("telnet"):
         socket.create_connection(address, timeout=10).close()
 
 
-def test_a_taken_port_is_explained_and_nothing_stays_open(listeners: Listeners) -> None:
+def test_telnet_and_the_web_are_listened_on_apart(listeners: Listeners) -> None:
+    """Each with its own port; either may be missing."""
+    listeners.open("telnet", Address("127.0.0.1", 0))
+    assert listeners.addresses("web") == []
+    listeners.open("web", Address("127.0.0.1", 0))
+    ((_, telnet),), ((_, web),) = listeners.addresses("telnet"), listeners.addresses("web")
+    assert telnet != web
+    assert listeners.fds("web") == [listeners.web[0].fileno()]
+
+
+@pytest.mark.parametrize("kind", ["telnet", "web"])
+def test_a_taken_port_is_explained_and_nothing_stays_open(listeners: Listeners, kind: Kind) -> None:
     """Who has it, and how to choose another."""
+    if kind == "web":
+        listeners.open("telnet", Address("127.0.0.1", 0))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(Unavailable, match=rf"127\.0\.0\.1:{port} is already in use.*--telnet") as caught:
-            listeners.open(Address("127.0.0.1", port))
-    assert caught.value.op == "listen:telnet"
-    assert listeners.sockets == []
+        with pytest.raises(Unavailable, match=rf"127\.0\.0\.1:{port} is already in use.*--{kind} 127") as caught:
+            listeners.open(kind, Address("127.0.0.1", port))
+    assert caught.value.op == f"listen:{kind}"
+    assert listeners.telnet == listeners.web == []
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid"])
 def test_an_address_of_somebody_else_is_a_configuration_error(listeners: Listeners, host: str) -> None:
     """It names the address."""
     with pytest.raises(ConfigError, match=host.replace(".", r"\.")):
-        listeners.open(Address(host, 0))
+        listeners.open("telnet", Address(host, 0))
 
 
 def test_a_port_is_free_again_at_once(listeners: Listeners) -> None:
     """A restart does not wait for TIME_WAIT."""
-    listeners.open(Address("127.0.0.1", 0))
-    address = listeners.addresses()[0]
+    listeners.open("telnet", Address("127.0.0.1", 0))
+    address = listeners.addresses("telnet")[0]
     with socket.create_connection(address, timeout=10):
-        accepted, _ = listeners.sockets[0].accept()
+        accepted, _ = listeners.telnet[0].accept()
         accepted.close()
     listeners.close()
-    listeners.open(address)
+    listeners.open("telnet", address)
 
 
 @pytest.mark.parametrize("depth", [0, 10])

@@ -12,6 +12,7 @@ import click
 from perdure.cli.client import Client
 from perdure.cli.options import server_options, state_folder
 from perdure.cli.show import copyover_state, duration, print_fields, print_json, print_table, size
+from perdure.config import Address
 from perdure.errors import Unavailable
 from perdure.movement.wording import counted
 from perdure.supervisor.plain import plain
@@ -46,6 +47,8 @@ def status(detail: bool, state: Path | None, as_json: bool) -> None:
     click.echo(f"Perdure {plain(found['version'])}, build {build['number']} ({plain(build['source'])}), up {up}")
     for host, port in found["listening"]["telnet"]:
         click.echo(f"telnet {plain(host)} {port}")
+    for host, port in found["listening"]["web"]:
+        click.echo(f"web    http://{plain(Address(host, port))}/")
     click.echo(f"state  {plain(found['state_dir'])}\n")
     _print_processes(found["processes"])
     if found["copyover"]["state"] != "idle":

@@ -16,6 +16,9 @@ project_argument = click.argument("project", default=".", type=click.Path(path_t
 telnet_option = click.option(
     "--telnet", default="", metavar="HOST:PORT", help="Listen there instead of where perdure.toml says; port 0: any."
 )
+web_option = click.option(
+    "--web", default=None, metavar="HOST:PORT", help='The same for the web page; --web "" serves none.'
+)
 level_option = click.option("--log-level", type=LOG_LEVELS, default="info", show_default=True)
 
 
@@ -24,17 +27,18 @@ def check_linux() -> None:
     if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
         raise ConfigError(
             f"Perdure's processes need Linux (pidfds, memfds), and this is {sys.platform}. Nothing was started. "
-            'On macOS run it in a Linux container (docker run --rm -it -p 4000:4000 -v "$PWD":/src -w /src '
-            "python:3.13), on Windows in WSL (wsl --install)."
+            'On macOS run it in a Linux container (docker run --rm -it -p 4000:4000 -p 8080:8080 -v "$PWD":/src '
+            "-w /src python:3.13), on Windows in WSL (wsl --install)."
         )
 
 
 @click.command()
 @project_argument
 @telnet_option
+@web_option
 @state_option
 @level_option
-def run(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
+def run(project: Path, telnet: str, web: str | None, state: Path | None, log_level: str) -> None:
     """Serve a project in the foreground; Ctrl-C saves and stops."""
     check_linux()
     import msgspec
@@ -42,11 +46,14 @@ def run(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
     from perdure.config import load, parse_address
 
     config = load(project)
-    parse_address(telnet or config.server.telnet)
+    for address in (telnet, web):
+        if address:
+            parse_address(address)
     order = {
         "project": str(config.project),
         "state": str((state or config.state).absolute()),
         "telnet": telnet,
+        "web": web,
         "log_level": log_level,
     }
     # Becomes the supervisor instead of starting it: same pid and terminal, and none of this command's memory.
@@ -59,9 +66,10 @@ def run(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
 @click.command()
 @project_argument
 @telnet_option
+@web_option
 @state_option
 @level_option
-def dev(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
+def dev(project: Path, telnet: str, web: str | None, state: Path | None, log_level: str) -> None:
     """Serve a project in one process, for its author.
 
     The same semantics as `run`; print and breakpoint() work in this terminal, and faults show their traceback.
@@ -71,7 +79,7 @@ def dev(project: Path, telnet: str, state: Path | None, log_level: str) -> None:
     from perdure.dev import serve
 
     config = load(project)
-    serve(config, (state or config.state).absolute(), telnet, log_level)
+    serve(config, (state or config.state).absolute(), telnet, web, log_level)
 
 
 @click.command()
@@ -82,7 +90,7 @@ def new(name: str) -> None:
 
     folder = scaffold(Path(name))
     click.echo(f"Made {folder}. Next:")
-    click.echo(f"  perdure run {name}        serve it, and: telnet 127.0.0.1 4000")
+    click.echo(f"  perdure run {name}        serve it, and: http://127.0.0.1:8080/ or telnet 127.0.0.1 4000")
     click.echo(f"  python -m pytest {name}   its test")
 
 

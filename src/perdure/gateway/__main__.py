@@ -55,6 +55,7 @@ class Listeners(msgspec.Struct):
 
     telnet: list[int]
     link: int
+    web: list[int] = []
 
 
 async def serve(boot: Boot) -> None:

@@ -1,7 +1,8 @@
 """``python -P -m perdure.supervisor JSON``: what `perdure run` becomes once it has read its command line.
 
 A process of its own image, so that the supervisor does not carry the command line's libraries for ever.
-JSON: {"project": folder, "state": folder, "telnet": "HOST:PORT" or "", "log_level": level}
+JSON: {"project": folder, "state": folder, "telnet": "HOST:PORT" or "", "web": the same or null,
+"log_level": level}
 """
 
 from __future__ import annotations

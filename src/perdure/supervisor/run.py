@@ -28,6 +28,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     project: str
     state: str
     telnet: str = ""
+    web: str | None = None
     log_level: str = "info"
 
 
@@ -42,6 +43,7 @@ async def serve(order: Order) -> int:
         commands={},
         environ=dict(os.environ),
         telnet=order.telnet,
+        web=order.web,
         log_level=order.log_level,
     )
     owners, console = SqliteOwners(state.owners_file), Console()

@@ -82,7 +82,7 @@ class Supervisor:
             self._events.emit("leftovers", pids=killed, note="an earlier server died and left them behind")
         folder = SocketFolder(settings.state)
         try:
-            self._listeners.open(parse_address(settings.telnet or settings.config.server.telnet))
+            self._listen()
             link, control = folder.listen(LINK_SOCKET), folder.listen(CONTROL_SOCKET)
             try:
                 return await self._serve(folder, link, control)
@@ -95,6 +95,12 @@ class Supervisor:
             self._listeners.close()
             folder.close()
             self._events.close()
+
+    def _listen(self) -> None:
+        settings, server = self._settings, self._settings.config.server
+        self._listeners.open("telnet", parse_address(settings.telnet or server.telnet))
+        if web := server.web if settings.web is None else settings.web:
+            self._listeners.open("web", parse_address(web))
 
     async def _serve(self, folder: SocketFolder, link: socket.socket, control: socket.socket) -> int:
         self._processes = processes = Processes()
@@ -161,16 +167,16 @@ class Supervisor:
         )
 
     def _boot_gateway(self, link: socket.socket) -> Boot:
-        settings, telnet = self._settings, self._listeners.fds()
+        settings, telnet, web = self._settings, self._listeners.fds("telnet"), self._listeners.fds("web")
         self._gateway.build = self._hosts.serving.build.number
         values = {
             "project": str(settings.config.project),
             "state": str(settings.state),
             "log_level": settings.log_level,
-            "listeners": {"telnet": telnet, "link": link.fileno()},
+            "listeners": {"telnet": telnet, "web": web, "link": link.fileno()},
             "epoch": self._keeper.gateway_epoch(GATEWAY),
         }
-        return Boot(values, (*telnet, link.fileno()))
+        return Boot(values, (*telnet, *web, link.fileno()))
 
     async def _gateway_died(self, gateway: Instance, exit: Exit) -> bool:
         """A death that nobody ordered: whether to start again."""

@@ -20,7 +20,8 @@ class Settings(msgspec.Struct, frozen=True):
         state: The state folder; its lock is held.
         commands: What to run, by instance name; for hosts it goes before the configuration, and is usually empty.
         environ: The environment of all processes.
-        telnet: HOST:PORT instead of the configuration's.
+        telnet: HOST:PORT instead of the configuration's; "" = as it says.
+        web: The same for the web page, where "" = none, and None = as the configuration says.
         log_level: For the gateway and the hosts.
     """
 
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
     commands: Mapping[str, Sequence[str]]
     environ: Mapping[str, str]
     telnet: str = ""
+    web: str | None = None
     log_level: str = "info"
 
 

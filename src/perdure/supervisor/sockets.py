@@ -7,6 +7,7 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from perdure.config import Address
 from perdure.errors import ConfigError, StorageError, Unavailable
@@ -17,42 +18,56 @@ UNIX_PATH_BYTES_MAX = 107
 """What fits into sockaddr_un.sun_path with its terminating zero (unix(7))."""
 
 
+Kind = Literal["telnet", "web"]
+"""How players connect; the command line's option for the address has the same name."""
+
+
 class Listeners:
-    """The listening sockets of one TCP address: one for each address that its name has."""
+    """The sockets on which players connect: for each kind, one for each address that its name has.
+
+    Attributes:
+        telnet, web: The sockets; empty where nothing is served.
+    """
 
     def __init__(self) -> None:
-        self.sockets: list[socket.socket] = []
+        self.telnet: list[socket.socket] = []
+        self.web: list[socket.socket] = []
 
-    def open(self, address: Address) -> None:
-        """Listen; with port 0 all take the port that the first one got.
+    def open(self, kind: Kind, address: Address) -> None:
+        """Listen; with port 0 all sockets of the kind take the port that the first one got.
 
         Raises:
             ConfigError: The name is unknown, or not an address of this machine.
             Unavailable: The port is taken, or this user may not take it.
         """
+        sockets = self._of(kind)
         for family, host in _resolved(address):
-            port = self.sockets[0].getsockname()[1] if self.sockets else address.port
+            port = sockets[0].getsockname()[1] if sockets else address.port
             try:
-                self.sockets.append(_listen(family, Address(host, port)))
+                sockets.append(_listen(family, Address(host, port)))
             except OSError as error:
-                if self.sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     continue  # a name like localhost may have an IPv6 address that this machine lacks
                 self.close()
-                raise _explained(address, error) from None
+                raise _explained(kind, address, error) from None
 
-    def addresses(self) -> list[Address]:
-        """Where they listen."""
-        return [Address(*listener.getsockname()[:2]) for listener in self.sockets]
+    def addresses(self, kind: Kind) -> list[Address]:
+        """Where this kind's listen."""
+        return [Address(*listener.getsockname()[:2]) for listener in self._of(kind)]
 
-    def fds(self) -> list[int]:
-        """Their descriptors."""
-        return [listener.fileno() for listener in self.sockets]
+    def fds(self, kind: Kind) -> list[int]:
+        """This kind's descriptors."""
+        return [listener.fileno() for listener in self._of(kind)]
 
     def close(self) -> None:
         """Listen no more; those who inherited them still do."""
-        for listener in self.sockets:
-            listener.close()
-        self.sockets.clear()
+        for sockets in (self.telnet, self.web):
+            for listener in sockets:
+                listener.close()
+            sockets.clear()
+
+    def _of(self, kind: Kind) -> list[socket.socket]:
+        return self.telnet if kind == "telnet" else self.web
 
 
 def _resolved(address: Address) -> list[tuple[socket.AddressFamily, str]]:
@@ -79,18 +94,20 @@ def _listen(family: socket.AddressFamily, address: Address) -> socket.socket:
     return listener
 
 
-def _explained(address: Address, error: OSError) -> ConfigError | Unavailable:
+def _explained(kind: Kind, address: Address, error: OSError) -> ConfigError | Unavailable:
     other = Address(address.host, address.port + 1 if 0 < address.port < 65535 else 4000)
-    choose = f"Choose another one: perdure run PROJECT --telnet {other} (port 0 takes any free one)."
+    choose = f"Choose another one: perdure run PROJECT --{kind} {other} (port 0 takes any free one)."
+    if kind == "web":
+        choose += ' Or serve no web page: --web "".'
     if error.errno == errno.EADDRINUSE:
         return Unavailable(
             f"{address} is already in use, so nothing was started. "
             f"Who has it: ss -ltnp 'sport = :{address.port}'. {choose}",
-            op="listen:telnet",
+            op=f"listen:{kind}",
         )
     if error.errno == errno.EACCES:
         return Unavailable(
-            f"This user may not listen on {address}, so nothing was started. {choose}", op="listen:telnet"
+            f"This user may not listen on {address}, so nothing was started. {choose}", op=f"listen:{kind}"
         )
     return ConfigError(f"Nothing can listen on {address}: {error.strerror}. Use an address of this machine.")
 

@@ -13,7 +13,7 @@ import msgspec
 import perdure
 from perdure.config import Config
 from perdure.supervisor.build import Build
-from perdure.supervisor.sockets import Listeners
+from perdure.supervisor.sockets import Kind, Listeners
 
 NOT_RUNNING: dict[str, Any] = {"pid": None, "uptime_s": 0.0, "rss_bytes": 0, "fds": 0}
 
@@ -34,7 +34,7 @@ def status(
         "build": msgspec.structs.asdict(build),
         "state_dir": str(state),
         "project": str(config.project),
-        "listening": {"telnet": [[address.host, address.port] for address in listeners.addresses()]},
+        "listening": {"telnet": _pairs(listeners, "telnet"), "web": _pairs(listeners, "web")},
         "uptime_s": round(time.monotonic() - started_s, 3),
         "processes": list(processes),
         "copyover": copyover,
@@ -57,14 +57,19 @@ def measured(pid: int, started_s: float) -> dict[str, Any]:
     }
 
 
+def _pairs(listeners: Listeners, kind: Kind) -> list[list[str | int]]:
+    return [[address.host, address.port] for address in listeners.addresses(kind)]
+
+
 def greeting(config: Config, state: Path, build: Build, listeners: Listeners) -> list[str]:
     """The lines with which a server begins in its terminal."""
     from_here = "" if state == config.state else f" --state {state}"
-    play = " and ".join(f"telnet {address.host} {address.port}" for address in listeners.addresses())
+    play = [f"telnet {address.host} {address.port}" for address in listeners.addresses("telnet")]
+    play += [f"http://{address}/" for address in listeners.addresses("web")]
     return [
         f"Perdure {perdure.__version__}, build {build.number} ({build.source})",
         f"  serves   {config.server.name}",
-        f"  play     {play}",
+        f"  play     {' and '.join(play)}",
         f"  state    {state}",
         f"  operate  perdure status | rooms | events -f{from_here}",
         f"  stop     Ctrl-C, or: perdure stop{from_here}",
