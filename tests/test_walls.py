@@ -17,8 +17,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src" / "perdure"
 
-# Importable by all: the taxonomy of errors, what the core needs of the world, and the table of versions.
-COMMON = {"errors", "ports", "versions"}
+# Importable by all: the taxonomy of errors, what the core needs of the world, the table of versions, and the marks
+# that structured text carries from a game to the gateway.
+COMMON = {"errors", "ports", "versions", "markup"}
 # What the processes share.
 SHARED = {"build", "collector", "faults", "config", "control", "control_lines", "logs", "slot"}
 
@@ -28,6 +29,7 @@ WALLS: dict[str, set[str]] = {
     "errors": set(),
     "ports": {"errors"},
     "versions": set(),
+    "markup": set(),
     # pure
     "snapshot": COMMON,
     "room": COMMON | {"snapshot"},

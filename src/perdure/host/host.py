@@ -266,6 +266,8 @@ class Host:
             running.end.ran(ran)
             self._ledger.write(running, ran)
         self._slot.clear()
+        for error in ran.faults:
+            self._faulted(running, cause, error)
 
     def _durable(self, running: Running, ran: Ran) -> None:
         """Release what the record holds (H2)."""

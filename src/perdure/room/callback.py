@@ -47,6 +47,7 @@ class Callback:
         timer: What was set, when the cause is `TimerFired`.
         request: What was asked, when the cause is `Answered`.
         match_over: Set by the game when new code that waits for the end of a match may come now.
+        faults: Errors of the game's that undo nothing: of its hooks for prompts and GMCP.
     """
 
     def __init__(self, room: Value, cause: Cause) -> None:
@@ -62,6 +63,7 @@ class Callback:
         self.requests: list[tuple[int, Request]] = []
         self.effects: list[tuple[str, bytes]] = []
         self.match_over = False
+        self.faults: list[BaseException] = []
 
     @property
     def seats(self) -> Mapping[str, Seat]:

@@ -110,6 +110,7 @@ class Ran(msgspec.Struct):
         effects: (service, number, body), in order.
         error: The game's error, when the callback faulted and was undone.
         match_over: Whether the game said that new code may come now, if some waits for that.
+        faults: Errors of the game's that undid nothing.
     """
 
     record: Record | None
@@ -118,6 +119,7 @@ class Ran(msgspec.Struct):
     effects: list[tuple[str, int, bytes]] = []
     error: BaseException | None = None
     match_over: bool = False
+    faults: list[BaseException] = []
 
 
 class Room:
@@ -209,11 +211,11 @@ class Room:
         for table in self.tables.values():
             table.settle()
         if record is None:
-            return Ran(None, match_over=callback.match_over)
+            return Ran(None, match_over=callback.match_over, faults=callback.faults)
         for name, key, row in record.rows:
             self.cells[name].book(key, row)
         ran = self._book(record, data)
-        ran.match_over = callback.match_over
+        ran.match_over, ran.faults = callback.match_over, callback.faults
         return ran
 
     def swap(self, program: Program, clock_us: int, *, drop_orphans: bool = False, may_lose: bool = False) -> Ran:

@@ -22,6 +22,7 @@ from perdure.games.python.api import Game, Module
 from perdure.games.python.binding import Binding
 from perdure.games.python.load import load_game, program_of
 from perdure.games.python.program import PythonProgram
+from perdure.markup import unmarked
 from perdure.room.machine import Ran, Room
 from perdure.room.program import Vetoed
 from perdure.room.record import (
@@ -36,6 +37,7 @@ from perdure.room.record import (
     Mailed,
     Output,
     Refused,
+    Resize,
     Started,
     Text,
     TimerFired,
@@ -58,17 +60,26 @@ class Player:
 
     Attributes:
         name, id: Who they are; rows keyed by `player.id` are keyed by this id.
-        lines: Everything that they were shown, line by line, without styles.
+        lines: Everything that they were shown, line by line, without styles and links.
+        prompt: What stands before the line that they type.
+        gmcp: Package -> the data that it was sent with last.
+        messages: Every GMCP message that their client was sent, as (package, data).
         room: Where they are, as a room's id.
         ended: Why their session is over, "" while it is not.
     """
 
-    def __init__(self, perdure: Perdure, name: str, role: str) -> None:
+    def __init__(
+        self, perdure: Perdure, name: str, role: str, columns: int = 80, rows: int = 24, screenreader: bool = False
+    ) -> None:
         self._perdure, self._j, self._n = perdure, 0, 0
         self.name, self.id, self.role = name, name.lower(), role
         self.session = f"{self.id}-{perdure.counted()}"
         self.lines: list[str] = []
+        self.prompt = ""
+        self.gmcp: dict[str, Any] = {}
+        self.messages: list[tuple[str, Any]] = []
         self.room, self.ended = "", ""
+        self._columns, self._rows, self._screenreader = columns, rows, screenreader
 
     def types(self, *lines: str) -> None:
         """Type lines, one after the other."""
@@ -83,6 +94,11 @@ class Player:
         shown = "\n".join(f"  | {line}" for line in self.lines) or "  (nothing)"
         raise AssertionError(f"{self.name} was not shown {text!r}, but:\n{shown}")
 
+    def resizes(self, columns: int, rows: int = 24) -> None:
+        """Make the window another size, in characters."""
+        self._columns, self._rows = columns, rows
+        self._send(Resize(columns, rows, self._screenreader))
+
     def leave(self, reason: str = "quit") -> None:
         """End the player's session."""
         self._send(Leave(reason))
@@ -91,22 +107,33 @@ class Player:
     def _enter(self, room: str) -> None:
         assert room in self._perdure.rooms, f"{self.name} is sent to {room!r}: make that room with perdure.room(…, id=)"
         self.room, self._j, self._n = room, self._j + 1, -1
-        self._send(Join(Who(self.id, self.name, self.role)))
+        self.prompt = ""
+        self._send(Join(Who(self.id, self.name, self.role), self._columns, self._rows, self._screenreader))
 
-    def _send(self, body: Join | Input | Leave) -> None:
+    def _send(self, body: Join | Input | Resize | Leave) -> None:
         self._n += 1
         self._perdure.rooms[self.room].run(Event(self.session, self._j, self._n, body))
 
     def _show(self, output: Output) -> None:
         match output:
+            case Text(prompt=str(prompt)):
+                self.prompt = _plain(prompt)
+            case Text(gmcp=(package, body)):
+                self._hear(package, msgspec.json.decode(body))
             case Text(text=text):
-                self.lines += _STYLE.sub("", text).removesuffix("\n").split("\n")
+                self.lines += _plain(text).removesuffix("\n").split("\n")
             case Go(target=target):
                 self._perdure.later.append(partial(self._enter, target))
             case Refused(reason=reason):
                 self.ended = f"refused: {reason}"
             case End(reason=reason):
                 self.ended = reason
+
+    def _hear(self, package: str, data: Any) -> None:
+        """As a gateway hands it on: what is no event is passed over if the client has it."""
+        if package.startswith("Comm.") or package not in self.gmcp or self.gmcp[package] != data:
+            self.messages.append((package, data))
+        self.gmcp[package] = data
 
 
 class RoomInTest:
@@ -135,9 +162,17 @@ class RoomInTest:
         assert isinstance(binding, Binding)
         return binding.named(module) if isinstance(module, str) else binding.module(module)
 
-    def join(self, name: str, role: Literal["player", "builder", "admin"] = "player") -> Player:
-        """Somebody comes in."""
-        player = Player(self._perdure, name, role)
+    def join(
+        self,
+        name: str,
+        role: Literal["player", "builder", "admin"] = "player",
+        *,
+        columns: int = 80,
+        rows: int = 24,
+        screenreader: bool = False,
+    ) -> Player:
+        """Somebody comes in, with a window of this size in characters; perhaps they listen to the text."""
+        player = Player(self._perdure, name, role, columns, rows, screenreader)
         self._perdure.players[player.session] = player
         player._enter(self.id)
         self._perdure.settle()
@@ -209,10 +244,10 @@ class RoomInTest:
             self._records.append(ran.data)
         self._release(ran)
         self.match_over += ran.match_over
-        if ran.error is not None:
-            if not self._keep_faults:
-                raise ran.error
-            self.faults.append(ran.error)
+        faults = ran.faults if ran.error is None else [*ran.faults, ran.error]
+        if faults and not self._keep_faults:
+            raise faults[0]
+        self.faults += faults
         if not isinstance(cause, Wake):
             for table in self.machine.tables.values():
                 table.check_untouched()
@@ -342,6 +377,10 @@ def _loader(game: type[Game] | str | Path) -> Callable[[], PythonProgram]:
     if isinstance(game, type):
         return lambda: program_of(game)
     return lambda: load_game(Path(game))
+
+
+def _plain(text: str) -> str:
+    return unmarked(_STYLE.sub("", text))
 
 
 async def _awaited(value: Any) -> Any:

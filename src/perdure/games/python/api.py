@@ -6,16 +6,18 @@ to the `Engine` that runs the callback.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from random import Random
 from typing import Any, ClassVar, Generic, Literal, NoReturn, Protocol, TypeVar, TypeVarTuple, overload
 
 import msgspec
 
+from perdure.games.python.gmcp import message
 from perdure.games.python.marks import Event
 from perdure.room.callback import Callback
 from perdure.room.program import Refusal
-from perdure.room.record import End, Go, Text, Who
+from perdure.room.record import End, Go, Text
+from perdure.room.seats import Seat
 
 Plain = None | bool | int | float | str | bytes | list["Plain"] | dict[str, "Plain"]
 """What timers, questions and answers carry."""
@@ -32,6 +34,11 @@ class Engine(Protocol):
     @property
     def callback(self) -> Callback:
         """The callback that runs now. Raises GameError outside of one."""
+        ...
+
+    @property
+    def acting(self) -> Callback:
+        """The same, to do something in it. Raises GameError also in a hook that only looks."""
         ...
 
     def players(self) -> list[Player]: ...
@@ -52,6 +59,7 @@ class Engine(Protocol):
     def locked(self, feature: str) -> str: ...
     def check_room(self, room: str) -> str: ...
     def depart(self, player: Player) -> None: ...
+    def refresh(self, player: Player) -> None: ...
 
 
 class Player:
@@ -63,13 +71,44 @@ class Player:
         role: player, builder or admin.
     """
 
-    def __init__(self, engine: Engine, session: str, who: Who) -> None:
-        self._engine, self._session = engine, session
-        self.id, self.name, self.role = who.id, who.name, who.role
+    def __init__(self, engine: Engine, session: str, seat: Seat) -> None:
+        self._engine, self._session, self._seat = engine, session, seat
+        self.id, self.name, self.role = seat.who.id, seat.who.name, seat.who.role
+
+    @property
+    def columns(self) -> int:
+        """Width of the player's window in characters; 80 if their client does not say."""
+        return self._seat.columns
+
+    @property
+    def rows(self) -> int:
+        """Height of the player's window in lines; 24 if their client does not say."""
+        return self._seat.rows
+
+    @property
+    def screenreader(self) -> bool:
+        """Whether the player listens to the text: write one item per line, and draw nothing with characters."""
+        return self._seat.screenreader
 
     def tell(self, text: str) -> None:
         """Show `text` to this player alone."""
-        self._engine.callback.output([self._session], Text(_line(text)))
+        self._engine.acting.output([self._session], Text(_line(text)))
+
+    def send(self, package: str, data: object) -> None:
+        """Send this player's client a GMCP message: ``player.send("Comm.Channel.Text", {"text": "Hello."})``.
+
+        What tells of something that happened belongs to a package that begins with ``Comm.``: each such message is
+        sent. Of every other package a client is given how things stand: the last message, and not the same one twice.
+
+        Args:
+            package: Words with dots between.
+            data: Plain data: numbers, text, booleans, None, lists and dicts of these; 16 KiB as JSON at most.
+        """
+        self._engine.acting.output([self._session], Text("", None, message(package, data)))
+
+    def refresh(self) -> None:
+        """Call the hooks `prompt` and `gmcp` for this player at the end of the callback, though nothing was told."""
+        self._engine.refresh(self)
 
     def ask(self, question: str, then: Callable[[Player, str, *Ts], object], *args: *Ts) -> None:
         """Show `question`; the next line that the player types goes to the method `then(player, line, *args)`.
@@ -87,12 +126,12 @@ class Player:
         """
         self._engine.check_room(room)
         self._engine.depart(self)
-        self._engine.callback.output([self._session], Go(room, -1))
+        self._engine.acting.output([self._session], Go(room, -1))
 
     def end(self, reason: str) -> None:
         """End the player's session; `reason` is shown. The `leave` hooks run first, in this callback."""
         self._engine.depart(self)
-        self._engine.callback.output([self._session], End(_line(reason)[:-1]))
+        self._engine.acting.output([self._session], End(_line(reason)[:-1]))
 
     def __str__(self) -> str:
         return self.name
@@ -197,7 +236,7 @@ class Room:
 
     def cancel(self, timer: str) -> bool:
         """Forget a timer. Returns whether it was still to come."""
-        return self._engine.callback.cancel_timer(timer)
+        return self._engine.acting.cancel_timer(timer)
 
     @overload
     def ask(
@@ -264,12 +303,12 @@ class Room:
 
     def match_over(self) -> None:
         """Say that now is a good moment for new code: for games that take it between matches (`update = "match"`)."""
-        self._engine.callback.match_over = True
+        self._engine.acting.match_over = True
 
     def mail(self, room: str, event: Event) -> None:
         """Hand the event to another room's `@on` handlers, exactly once, after this callback."""
         body = msgspec.msgpack.encode((type(event).__name__, event))
-        self._engine.callback.effect(f"room:{self._engine.check_room(room)}", body)
+        self._engine.acting.effect(f"room:{self._engine.check_room(room)}", body)
 
 
 class Module:
@@ -289,7 +328,7 @@ class Module:
         """Show `text` to everybody in the room, or to those in `to`, but not to those in `but`."""
         without = {but} if isinstance(but, Player) else set(but)
         sessions = [p._session for p in (self.room.players if to is None else to) if p not in without]
-        self.room._engine.callback.output(sessions, Text(_line(text)))
+        self.room._engine.acting.output(sessions, Text(_line(text)))
 
     def refuse(self, text: str) -> NoReturn:
         """End this callback, undo what it did, and show `text` to the player who caused it."""
@@ -309,6 +348,14 @@ class Module:
 
     def close(self) -> None:
         """Called before the room ends for good."""
+
+    def gmcp(self, player: Player) -> Mapping[str, object]:  # noqa: ARG002  (for those who override it)
+        """How things stand for the player: GMCP packages and their plain data, for clients that show them.
+
+        Called at the end of each callback in which the player was told something or that they caused, and when
+        the game asks for it by `player.refresh()`. It only looks. What has not changed is not sent again.
+        """
+        return {}
 
     def veto_copyover(self) -> str | Veto | None:
         """Called before the server's program is replaced. Returns why that should not be now, or None.
@@ -343,6 +390,10 @@ class Game(Module):
     def input(self, player: Player, line: str) -> bool | None:  # noqa: ARG002  (for those who override it)
         """Sees every line before the commands do. Returns True when it is done with it."""
         return None
+
+    def prompt(self, player: Player) -> str:  # noqa: ARG002  (for those who override it)
+        """What stands before the line that the player types; "" for nothing. Called when `gmcp` is. It only looks."""
+        return ""
 
 
 def _line(text: str) -> str:

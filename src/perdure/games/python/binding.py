@@ -32,6 +32,7 @@ from perdure.games.python.own import (
 )
 from perdure.games.python.patterns import Token, Unfit
 from perdure.games.python.plain import encode_plain
+from perdure.games.python.standing import Standing
 from perdure.games.python.words import Words
 from perdure.room.callback import Callback
 from perdure.room.program import Overrun, Vetoed
@@ -90,6 +91,9 @@ class Binding:
             module = self._modules[part.name] = part.kind()
             vars(module).update({name: tables[stored] for name, stored in part.tables.items()}, room=self.room)
         self._kinds = {part.kind: self._modules[part.name] for part in collected.parts}
+        self._standing = Standing.of(collected, self._modules, health.disabled, self._book)
+        self._refreshed: dict[str, None] = {}
+        self._looking = False
         self._callback: Callback | None = None
         self._now_us = 0
         self._command: Command | None = None
@@ -112,7 +116,13 @@ class Binding:
             self._set_intervals()
             self._keep_begun(cause)
             self._send_notices()
-            self._dispatch(callback, cause)
+            if self._standing is None:
+                self._dispatch(callback, cause)
+            else:
+                self._standing.begin()
+                self._refreshed.clear()
+                self._dispatch(callback, cause)
+                self._update_standing(self._standing, callback, cause)
         except BaseException:
             self._undone()
             raise
@@ -125,11 +135,17 @@ class Binding:
         what = f'The command "{" ".join(self._command.pattern.leading)}"' if self._command else "Something here"
         took = "took too long" if isinstance(error, Overrun) else "failed"
         line = f"{what} {took}. Nothing of it was kept, and the failure was reported."
-        if self._blamed and self._health.book(self._blamed, self._now_us):
-            notice = f"{self._blamed} failed {FAULTS_MAX} times and is disabled until its code changes."
-            self._notices.append(f"[notice] {notice} The last error: {_shown(error)}")
+        if self._blamed and self._book(self._blamed, error):
             line += " It is disabled now."
         return line
+
+    def _book(self, handler: str, error: BaseException) -> bool:
+        """Count a fault; admins are told when it was one too many. Returns whether it was."""
+        disabled = self._health.book(handler, self._now_us)
+        if disabled:
+            notice = f"{handler} failed {FAULTS_MAX} times and is disabled until its code changes."
+            self._notices.append(f"[notice] {notice} The last error: {_shown(error)}")
+        return disabled
 
     def handles(self, handler: str) -> bool:
         """Whether this code has the method that a timer, a question or an answer waits for."""
@@ -139,6 +155,7 @@ class Binding:
         """The room goes on with another binding."""
         self._modules.clear()
         self._kinds.clear()
+        self._standing = None
         del self.room
 
     def wants_start(self) -> bool:
@@ -178,6 +195,8 @@ class Binding:
         """What this callback set up is not there; it is to be done again."""
         self._timers_set = False
         self._notices_sent = 0
+        if self._standing is not None:
+            self._standing.undo()
 
     # -- causes -------------------------------------------------------------------------------------
 
@@ -233,9 +252,11 @@ class Binding:
     def _join(self, player: Player) -> None:
         for session, seat in list(self.callback.seats.items()):
             if seat.who.id == player.id and session != player._session:
-                self.depart(Player(self, session, seat.who))
+                self.depart(Player(self, session, seat))
                 self.callback.output([session], End("You are here from somewhere else now."))
         self._joining, self._arrived = player._session, []
+        if self._standing is not None:
+            self._standing.forget(player._session)
         for part in self._collected.parts:
             if player._session not in self.callback.seats:
                 return
@@ -248,6 +269,25 @@ class Binding:
         if kind is None or kind not in self._collected.listeners:
             raise GameError(f"{source} sent {name}, and no module here listens to it. It is lost. Add @on({name}).")
         self.emit(msgspec.msgpack.decode(data, type=kind), source)
+
+    def _update_standing(self, standing: Standing, callback: Callback, cause: Cause) -> None:
+        """Call the hooks for who caused this, who was told something, and whom the game named."""
+        sessions = self._refreshed
+        if isinstance(cause, SeatEvent):
+            sessions[cause.session] = None
+        for told, output in callback.outputs:
+            if type(output) is Text:
+                sessions.update(dict.fromkeys(told))
+        seats, departing = callback.seats, self._departing
+        here = [session for session in sessions if session in seats and session not in departing]
+        self._looking = True
+        try:
+            standing.update(callback, [Player(self, session, seats[session]) for session in here])
+        except BaseException:  # a hook was cut; it is to blame, and not the command before it
+            self._blamed, self._command = standing.running, None
+            raise
+        finally:
+            self._looking = False
 
     # -- lines --------------------------------------------------------------------------------------
 
@@ -360,12 +400,29 @@ class Binding:
             raise GameError("rooms and players can be used during a callback only, not from a thread or afterwards.")
         return self._callback
 
+    @property
+    def acting(self) -> Callback:
+        """The callback that runs now, to do something in it."""
+        self._check_acting()
+        return self.callback
+
+    def _check_acting(self) -> None:
+        if self._looking:
+            raise GameError(
+                "a prompt or gmcp hook only looks: it cannot tell, ask, send or end anything. Do that in a command, "
+                "a timer or an @on method."
+            )
+
+    def refresh(self, player: Player) -> None:
+        """Call the hooks for the player at the callback's end."""
+        self._refreshed[player._session] = None
+
     def players(self) -> list[Player]:
         """Everybody in the room."""
-        return [Player(self, session, seat.who) for session, seat in self.callback.seats.items()]
+        return [Player(self, session, seat) for session, seat in self.callback.seats.items()]
 
     def _player(self, session: str) -> Player:
-        return Player(self, session, self.callback.seats[session].who)
+        return Player(self, session, self.callback.seats[session])
 
     def module(self, kind: type[M]) -> M:
         """The room's instance of a module."""
@@ -390,11 +447,12 @@ class Binding:
 
     def set_timer(self, seconds: float, handler: str, args: tuple[object, ...]) -> str:
         """Set a timer."""
-        due_us = self.callback.now_us + round(max(0.0, seconds) * 1_000_000)
+        due_us = self.acting.now_us + round(max(0.0, seconds) * 1_000_000)
         return self.callback.set_timer(due_us, handler, encode_plain(args))
 
     def set_question(self, session: str, handler: str, args: tuple[object, ...]) -> None:
         """Let the session's next line go to a method."""
+        self._check_acting()
         self._questions[session] = Question(handler, encode_plain(args))
 
     def ask(
@@ -413,7 +471,7 @@ class Binding:
                 f"{name} is the server's own, and no game can ask for it. Pass a plain function of the game."
             )
         timeout_us = round(timeout * 1_000_000)
-        self.callback.ask(Request(name, encode_plain(args), then, encode_plain(context), timeout_us, idempotent))
+        self.acting.ask(Request(name, encode_plain(args), then, encode_plain(context), timeout_us, idempotent))
 
     def emit(self, event: Event, source: str) -> None:
         """Call who listens to the event."""
@@ -432,6 +490,7 @@ class Binding:
 
     def depart(self, player: Player) -> None:
         """Run the leave hooks of those whose join ran, and forget what waits for the player."""
+        self._check_acting()
         if player._session in self._departing:
             raise GameError(f"{player} is leaving already; a leave hook cannot send them elsewhere.")
         self._departing.add(player._session)

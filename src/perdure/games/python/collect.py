@@ -31,13 +31,15 @@ from perdure.room.tables import Migration, Row, Table, TableSpec
 
 WAKE_HZ_MAX = 60
 VETO = "veto_copyover"
-HOOKS = ("start", "join", "leave", "wake", "close", VETO)
+HOOKS = ("start", "join", "leave", "wake", "close", "gmcp", VETO)
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "start": (),
     "join": ("player",),
     "leave": ("player",),
     "wake": (),
     "close": (),
+    "gmcp": ("player",),
+    "prompt": ("player",),
     VETO: (),
     "input": ("player", "line"),
 }
@@ -266,13 +268,16 @@ class Collected:
         function = typing.cast("types.FunctionType", inspect.getattr_static(kind, attribute))
         place = Place(function.__code__.co_filename, function.__code__.co_firstlineno)
         marks = marks_of(function)
-        if (marks or attribute in (*HOOKS, "input")) and inspect.iscoroutinefunction(function):
+        if (marks or attribute in (*HOOKS, "input", "prompt")) and inspect.iscoroutinefunction(function):
             self._refuse(
                 function,
                 f"{attribute} is async, and what waits cannot be stored. Make it a plain method, and use "
                 f"self.room.ask(…, then=self.method) for what takes time.",
             )
-        if attribute in ARGUMENTS:
+        if attribute == "prompt" and not issubclass(kind, Game):
+            if not marks:
+                self._refuse(function, f"the prompt is the Game's. Return it from {attribute} there, not in a Module.")
+        elif attribute in ARGUMENTS:
             self._check_arguments(function, ARGUMENTS[attribute], ARGUMENTS[attribute])
         for mark in marks:
             match mark:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from perdure import markup
+from perdure.errors import GameError
+
 Color = Literal["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"]
 
 _CODES: dict[str, int] = {
@@ -26,3 +29,17 @@ def bold(text: str) -> str:
 def color(text: str, name: Color) -> str:
     """`text`, in one of the eight colours that every terminal has."""
     return f"\x1b[{_CODES[name]}m{text}\x1b[39m"
+
+
+def link(text: str, send: str) -> str:
+    """`text` as a link: whoever follows it sends the line `send`, as if they had typed it.
+
+    Clients that know no links show the text alone, so it had better say what to type.
+
+    Raises:
+        GameError: One of the two is empty, has a line end in it, or holds a link.
+    """
+    try:
+        return markup.link(text, send)
+    except ValueError as error:
+        raise GameError(f"link({text!r:.60}, send={send!r:.60}): {error}.") from None

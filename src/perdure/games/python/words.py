@@ -10,8 +10,8 @@ from perdure.games.python.collect import Command
 from perdure.games.python.marks import ROLES
 from perdure.games.python.patterns import Token, tokens
 
-QUIT = ("quit", "Leave the game.")
-"""The one word that the gateway takes for itself; players look for it in the game's help."""
+SERVERS = (("quit", "Leave the game."), ("set", "Show or change how text is sent to you."))
+"""What the gateway takes for itself; players look for it in the game's help."""
 
 
 class Words:
@@ -44,7 +44,9 @@ class Words:
     def _help(self, player: Player, words: tuple[str, ...]) -> str:
         if not words:
             usages = {c.pattern.usage: c.help for c in self._commands.values() if _may(player, c)}
-            mine = [*sorted(usages.items()), QUIT]
+            mine = [*sorted(usages.items()), *SERVERS]
+            if player.screenreader:
+                return "\n".join(["You can type:", *(f"{usage}: {text}".rstrip(": ") for usage, text in mine)])
             width = max(len(usage) for usage, _ in mine)
             return "\n".join(["You can type:", *(f"  {u:{width}}  {text}".rstrip() for u, text in mine)])
         command = self._commands.get(words)
