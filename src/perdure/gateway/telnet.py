@@ -4,10 +4,12 @@ Bytes from the client go into `Telnet.receive`, which returns events; bytes for 
 `Telnet.data_to_send`. No bytes make it raise. Everything it remembers is one plain struct, so a machine
 can be exported after any byte and continued by another process.
 
-Options are negotiated by the Q method (RFC 1143), one table for both sides. Lines end with CR LF, CR NUL,
-LF or a bare CR; the CR ends the line at once and swallows the LF or NUL that follows. Text is UTF-8, and
-invalid bytes become U+FFFD. A line beyond its cap is dropped whole, never split. A client that negotiates
-without end, or never ends a subnegotiation, is told to be disconnected by `Ended`.
+Options are negotiated by the Q method (RFC 1143), one table for both sides; what is not wanted is refused:
+LINEMODE, and compression (MCCP), which would have to be ended and begun again with every move of the socket.
+Lines end with CR LF, CR NUL, LF or a bare CR; the CR ends the line at once and swallows the LF or NUL that
+follows. They stay bytes: which encoding they are in is for the wire to know. A line beyond its cap is dropped
+whole, never split. A client that negotiates without end, or never ends a subnegotiation, is told to be
+disconnected by `Ended`; subnegotiations beyond their number are passed over.
 
 Known flaw: characters echoed by the server are not supported; clients in character mode see their own echo.
 """
@@ -15,99 +17,103 @@ Known flaw: characters echoed by the server are not supported; clients in charac
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
-IAC, DONT, DO, WONT, WILL, SB, GA = 255, 254, 253, 252, 251, 250, 249
-EL, EC, AYT, IP, BRK, SE, EOR_MARK = 248, 247, 246, 244, 243, 240, 239  # RFC 854, RFC 885
-ECHO, SGA, TTYPE, EOR, NAWS = 1, 3, 24, 25, 31  # RFC 857, 858, 1091, 885, 1073
+from perdure.gateway.gmcp import join_message, split_message
+from perdure.gateway.look import Encoding
+from perdure.gateway.telnet_codes import (
+    AYT,
+    BRK,
+    CHARSET,
+    DO,
+    DONT,
+    EC,
+    ECHO,
+    EL,
+    EOR,
+    EOR_MARK,
+    GA,
+    GMCP,
+    IAC,
+    IP,
+    MSSP,
+    NAWS,
+    NEW_ENVIRON,
+    NOP,
+    RECEIVED,
+    SB,
+    SE,
+    SGA,
+    TTYPE,
+    WANTED,
+    WILL,
+    WONT,
+    Q,
+)
+from perdure.gateway.telnet_options import (
+    CHARSET_ACCEPTED,
+    CHARSET_REJECTED,
+    CHARSET_REQUEST,
+    ENVIRON_SEND_ALL,
+    NAME_CHARS_MAX,
+    charset_chosen,
+    charset_named,
+    environ_variables,
+    printable,
+    status_body,
+    window_size,
+)
+from perdure.gateway.wire import Ended, Interrupt, LineTooLong
 
 LINE_BYTES_MAX = 4096
 SUBNEGOTIATION_BYTES_MAX = 8192
 COMMANDS_MAX = 256
-"""Option commands (and AYT) answered without a line between them; honest clients need about 20."""
+"""Option commands (and AYT) answered without a line or a keepalive between them; honest clients need about 30."""
+STATUS_COMMANDS = 16
+"""What an answer by MSSP counts for: it is long."""
+SUBNEGOTIATIONS_MAX = 1024
+"""Read without a line or a keepalive between them: a window dragged about has some hundred sizes."""
 NAMES_MAX = 4
 """Terminal types asked for. MTTS clients give three: client, terminal, capabilities; then the last again."""
-NAME_CHARS_MAX = 40  # RFC 1091 allows 40
-SIZE_MAX = 1000
-"""Columns and rows are clamped to it: no game is made to draw 65,535 columns."""
 
-US_WANTED = frozenset({ECHO, SGA, EOR})
-HIM_WANTED = frozenset({SGA, TTYPE, NAWS})
-
-Q = Literal["no", "yes", "want-no", "want-no-opposite", "want-yes", "want-yes-opposite"]
-"""RFC 1143, section 7: the state and its queue bit in one word. An option that is not listed is "no"."""
-
-# (state, the peer says yes?) -> (state, answer). For an offer of what is off, `_option` decides.
-RECEIVED: dict[tuple[Q, bool], tuple[Q, bool | None]] = {
-    ("no", False): ("no", None),
-    ("yes", True): ("yes", None),
-    ("yes", False): ("no", False),
-    ("want-no", True): ("no", None),
-    ("want-no", False): ("no", None),
-    ("want-no-opposite", True): ("yes", None),
-    ("want-no-opposite", False): ("want-yes", True),
-    ("want-yes", True): ("yes", None),
-    ("want-yes", False): ("no", None),
-    ("want-yes-opposite", True): ("want-no", False),
-    ("want-yes-opposite", False): ("no", None),
-}
-# (state, we want yes?) -> (state, what to send).
-WANTED: dict[tuple[Q, bool], tuple[Q, bool | None]] = {
-    ("no", True): ("want-yes", True),
-    ("no", False): ("no", None),
-    ("yes", True): ("yes", None),
-    ("yes", False): ("want-no", False),
-    ("want-no", True): ("want-no-opposite", None),
-    ("want-no", False): ("want-no", None),
-    ("want-no-opposite", True): ("want-no-opposite", None),
-    ("want-no-opposite", False): ("want-no", None),
-    ("want-yes", True): ("want-yes", None),
-    ("want-yes", False): ("want-yes-opposite", None),
-    ("want-yes-opposite", True): ("want-yes", None),
-    ("want-yes-opposite", False): ("want-yes-opposite", None),
-}
+US_WANTED = frozenset({ECHO, SGA, EOR, CHARSET, MSSP, GMCP})
+HIM_WANTED = frozenset({SGA, TTYPE, NAWS, NEW_ENVIRON, CHARSET})
+SIDES: dict[int, str] = {NAWS: "him", TTYPE: "him", NEW_ENVIRON: "him", CHARSET: "either", GMCP: "us"}
+"""Who must do an option before its subnegotiations are read. CHARSET may be asked for by either side."""
 
 
-class Line(msgspec.Struct, frozen=True):
-    """A line that the client typed, without its end; not yet cleaned of control characters."""
+class Typed(msgspec.Struct, frozen=True):
+    """A line that the client typed, without its end, in whichever encoding."""
 
-    text: str
-
-
-class LineTooLong(msgspec.Struct, frozen=True):
-    """A line beyond `LINE_BYTES_MAX` ended; nothing of it is kept."""
+    line: bytes
 
 
-class WindowSize(msgspec.Struct, frozen=True):
-    """The client's window has a new size, in characters."""
-
-    columns: int
-    rows: int
+class Changed(msgspec.Struct, frozen=True):
+    """The client told something of itself: its window, terminal, environment or character set."""
 
 
-class TerminalType(msgspec.Struct, frozen=True):
-    """The client named one more of its terminal types (printable ASCII)."""
-
-    name: str
+class StatusAsked(msgspec.Struct, frozen=True):
+    """The client wants the server's status: `send_status` answers."""
 
 
-class Interrupt(msgspec.Struct, frozen=True):
-    """The client sent Interrupt Process or Break."""
+class Gmcp(msgspec.Struct, frozen=True):
+    """A GMCP message. The body may be a password, so it is not shown."""
+
+    package: str
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Gmcp({self.package!r}, {len(self.body)} bytes)"
 
 
-class Ended(msgspec.Struct, frozen=True):
-    """The client broke a bound; disconnect it. The machine ignores everything after this."""
-
-    reason: str
-
-
-TelnetEvent = Line | LineTooLong | WindowSize | TerminalType | Interrupt | Ended
+TelnetEvent = Typed | LineTooLong | Changed | StatusAsked | Gmcp | Interrupt | Ended
 
 
 class TelnetState(msgspec.Struct):
-    """Everything that a `Telnet` remembers, as plain data.
+    """Everything that a `Telnet` remembers, as plain data. Its unread bytes may be a password's: it does not show.
 
     Attributes:
         mode: Where in the byte stream the next byte stands.
@@ -117,10 +123,14 @@ class TelnetState(msgspec.Struct):
         after_cr: A CR just ended a line; a LF or NUL that follows belongs to it.
         subnegotiation: Bytes of the unfinished subnegotiation, its option first.
         us, him: Option -> state, for what we do and what the client does.
-        commands: Option commands since the last line.
+        negotiated: The client sent an option command: it is no bare socket.
+        commands, subnegotiations: How many since the last line or keepalive.
         names: Terminal types named so far.
         asked: A terminal type was asked for and not yet named.
-        columns, rows: Last window size, 0 before the first.
+        columns, rows: Last window size, 0 = unsaid.
+        environ: Variables of the client's environment, as `telnet_options.VARIABLES` knows them.
+        charset: What was agreed upon by CHARSET.
+        offering: Our offer of character sets is not answered yet.
         ended: Whether `Ended` was given out.
         out: Bytes not yet taken by `data_to_send`.
     """
@@ -133,16 +143,26 @@ class TelnetState(msgspec.Struct):
     subnegotiation: bytes = b""
     us: dict[int, Q] = {}
     him: dict[int, Q] = {}
+    negotiated: bool = False
     commands: int = 0
+    subnegotiations: int = 0
     names: list[str] = []
     asked: bool = False
     columns: int = 0
     rows: int = 0
+    environ: dict[str, str] = {}
+    charset: Encoding | None = None
+    offering: bool = False
     ended: bool = False
     out: bytes = b""
 
+    def __repr__(self) -> str:
+        return f"TelnetState(mode={self.mode!r}, us={self.us}, him={self.him}, …)"
+
 
 _special = re.compile(rb"[\x00\x08\n\r\x7f\xff]")
+_last_sequence = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})[\x80-\xbf]\Z")
+_whole_line = re.compile(rb"([^\x00\x08\n\r\x7f\xff]{0,%d})\r\n" % LINE_BYTES_MAX)
 
 
 class Telnet:
@@ -162,22 +182,28 @@ class Telnet:
         """A copy of everything that the machine remembers."""
         return _copied(self._now)
 
+    @property
+    def gmcp(self) -> bool:
+        """Whether the client takes GMCP messages."""
+        return self._now.us.get(GMCP) == "yes"
+
     def begin(self) -> None:
         """Offer what we can do and ask for what we want to know."""
-        self._want("him", NAWS, True)
-        self._want("him", TTYPE, True)
-        self._want("us", EOR, True)
+        for option in (NAWS, TTYPE, NEW_ENVIRON):
+            self._want("him", option, True)
+        for option in (EOR, CHARSET, MSSP, GMCP):
+            self._want("us", option, True)
 
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to stop (or start again) showing what is typed, by taking the echo over."""
         self._want("us", ECHO, hidden)
 
-    def send_text(self, text: str) -> None:
-        """Append text as it is; its lines must already end with CR LF."""
-        self._now.out += encode_text(text)
+    def send_data(self, data: bytes) -> None:
+        """Append text in the client's encoding; its lines must already end with CR LF."""
+        self._now.out += data.replace(b"\xff", b"\xff\xff")
 
-    def end_burst(self) -> None:
-        """Mark the end of a burst of text, so that clients show an unfinished last line as a prompt.
+    def end_prompt(self) -> None:
+        """Mark what was just sent as a prompt, without which strict clients do not show an unfinished line.
 
         End of Record if negotiated, else Go Ahead unless suppressed (RFC 885, 854, 858).
         """
@@ -185,6 +211,24 @@ class Telnet:
             self._now.out += bytes((IAC, EOR_MARK))
         elif self._now.us.get(SGA) != "yes":
             self._now.out += bytes((IAC, GA))
+
+    def send_gmcp(self, package: str, body: bytes) -> None:
+        """Append a GMCP message, if the client takes any."""
+        if self.gmcp:
+            self._send_sub(GMCP, join_message(package, body))
+
+    def send_status(self, variables: Mapping[str, str | list[str]]) -> None:
+        """Append the server's status, as the answer to `StatusAsked`."""
+        self._send_sub(MSSP, status_body(variables))
+
+    def keepalive(self) -> None:
+        """Some time has passed: say nothing in telnet's way, to clients that speak it (RFC 854, NOP).
+
+        What bounds a client's negotiating begins anew: its bounds are rates, and this is the clock.
+        """
+        self._now.commands = self._now.subnegotiations = 0
+        if self._now.negotiated and not self._now.ended:
+            self._now.out += bytes((IAC, NOP))
 
     def data_to_send(self) -> bytes:
         """Take the bytes for the client."""
@@ -194,6 +238,10 @@ class Telnet:
     def receive(self, data: bytes) -> list[TelnetEvent]:
         """What `data` means, in order. Replies are in `data_to_send` afterwards."""
         now = self._now
+        idle = now.mode == "data" and not now.line and not now.dropping and not now.ended
+        if idle and (found := _whole_line.fullmatch(data)):  # nearly all that clients ever send
+            now.after_cr, now.commands, now.subnegotiations = False, 0, 0
+            return [Typed(found[1])]
         events: list[TelnetEvent] = []
         at = 0
         while at < len(data) and not now.ended:
@@ -244,16 +292,14 @@ class Telnet:
         if now.dropping:
             events.append(LineTooLong())
         else:
-            events.append(Line(now.line.decode("utf-8", "replace")))
-        now.line, now.dropping, now.commands = b"", False, 0
+            events.append(Typed(now.line))
+        now.line, now.dropping, now.commands, now.subnegotiations = b"", False, 0, 0
 
     def _erase(self) -> None:
-        """Take back the last character: a UTF-8 lead byte with what continues it."""
+        """Take back the last character: a UTF-8 sequence if the line ends with one, else a byte."""
         line = self._now.line
-        end = len(line) - 1
-        while end > 0 and line[end] & 0xC0 == 0x80:
-            end -= 1
-        self._now.line = line[: max(end, 0)]
+        found = _last_sequence.search(line, max(len(line) - 4, 0))
+        self._now.line = line[: found.start() if found else -1]
 
     # --- commands and options ---
 
@@ -293,9 +339,9 @@ class Telnet:
         elif byte == AYT and self._count(events):
             now.out += b"\r\n[Yes]\r\n"
 
-    def _count(self, events: list[TelnetEvent]) -> bool:
-        """Count a command that wants an answer; False (and ended) beyond the bound."""
-        self._now.commands += 1
+    def _count(self, events: list[TelnetEvent], commands: int = 1) -> bool:
+        """Count what wants an answer; False (and ended) beyond the bound."""
+        self._now.commands += commands
         if self._now.commands <= COMMANDS_MAX:
             return True
         self._end("too many telnet option commands", events)
@@ -307,6 +353,7 @@ class Telnet:
         events.append(Ended(reason))
 
     def _option(self, verb: int, option: int, events: list[TelnetEvent]) -> None:
+        self._now.negotiated = True
         if not self._count(events):
             return
         ours = verb in (DO, DONT)
@@ -321,9 +368,22 @@ class Telnet:
         else:
             after, answer = RECEIVED[state, said_yes]
         self._become("us" if ours else "him", option, after, answer)
-        if not ours and option == TTYPE and after == "yes" and state != "yes":
-            self._now.names = []
+        if after == "yes" and state != "yes":
+            self._agreed("us" if ours else "him", option, events)
+
+    def _agreed(self, side: Literal["us", "him"], option: int, events: list[TelnetEvent]) -> None:
+        """An option is on from here: ask what it is there for."""
+        now = self._now
+        if side == "him" and option == TTYPE:
+            now.names = []
             self._ask_terminal_type()
+        elif side == "him" and option == NEW_ENVIRON:
+            self._send_sub(NEW_ENVIRON, ENVIRON_SEND_ALL)
+        elif side == "us" and option == CHARSET:
+            now.offering = True
+            self._send_sub(CHARSET, CHARSET_REQUEST)
+        elif side == "us" and option == MSSP and self._count(events, STATUS_COMMANDS):
+            events.append(StatusAsked())
 
     def _want(self, side: Literal["us", "him"], option: int, on: bool) -> None:
         states = self._now.us if side == "us" else self._now.him
@@ -359,41 +419,84 @@ class Telnet:
         """Read a whole subnegotiation; one that was not negotiated, or makes no sense, is ignored."""
         now = self._now
         option = body[0] if body else -1
-        if now.him.get(option) != "yes":
+        if not self._allowed(option) or now.subnegotiations >= SUBNEGOTIATIONS_MAX:
             return
-        if option == NAWS and len(body) == 5:
-            size = _size(body, 1, 80), _size(body, 3, 24)
-            if size != (now.columns, now.rows):
-                now.columns, now.rows = size
-                events.append(WindowSize(*size))
+        now.subnegotiations += 1
+        if option == NAWS:
+            self._sized(body[1:], events)
         elif option == TTYPE and body[1:2] == b"\x00" and now.asked:
             self._named(body[2:], events)
+        elif option == NEW_ENVIRON and body[1:2] in (b"\x00", b"\x02"):
+            self._environed(body[2:], events)
+        elif option == CHARSET:
+            self._charset(body[1:2], body[2:], events)
+        elif option == GMCP and (message := split_message(body[1:])) is not None:
+            events.append(Gmcp(*message))
+
+    def _allowed(self, option: int) -> bool:
+        side = SIDES.get(option, "")
+        us, him = self._now.us.get(option) == "yes", self._now.him.get(option) == "yes"
+        return us if side == "us" else him if side == "him" else side == "either" and (us or him)
+
+    def _sized(self, body: bytes, events: list[TelnetEvent]) -> None:
+        now = self._now
+        size = window_size(body)
+        if size is not None and size != (now.columns, now.rows):
+            now.columns, now.rows = size
+            events.append(Changed())
 
     def _named(self, name: bytes, events: list[TelnetEvent]) -> None:
         now = self._now
         now.asked = False
-        text = "".join(chr(byte) for byte in name[:NAME_CHARS_MAX] if 32 <= byte < 127)
+        text = printable(name, NAME_CHARS_MAX)
         if not text or text in now.names:
             return  # RFC 1091: the last one again means that there are no more
         now.names = [*now.names, text]
-        events.append(TerminalType(text))
+        events.append(Changed())
         if len(now.names) < NAMES_MAX:
             self._ask_terminal_type()
 
     def _ask_terminal_type(self) -> None:
         self._now.asked = True
-        self._now.out += bytes((IAC, SB, TTYPE, 1, IAC, SE))
+        self._send_sub(TTYPE, b"\x01")
 
+    def _environed(self, body: bytes, events: list[TelnetEvent]) -> None:
+        """IS or INFO: variables that the client has, has changed, or has no longer."""
+        environ = dict(self._now.environ)
+        for name, value in environ_variables(body):
+            if value is None:
+                environ.pop(name, None)
+            else:
+                environ[name] = value
+        if environ != self._now.environ:
+            self._now.environ = environ
+            events.append(Changed())
 
-def encode_text(text: str) -> bytes:
-    """Text as telnet carries it. UTF-8 has no byte 255, so nothing needs doubling."""
-    return text.encode("utf-8", "replace")
+    def _charset(self, kind: bytes, body: bytes, events: list[TelnetEvent]) -> None:
+        """RFC 2066. Of two requests that cross, the server's counts and the client's is rejected."""
+        now = self._now
+        if kind == b"\x01":
+            chosen = None if now.offering else charset_chosen(body)
+            self._send_sub(CHARSET, CHARSET_REJECTED if chosen is None else CHARSET_ACCEPTED + chosen[0])
+            if chosen is not None:
+                self._speaks(chosen[1], events)
+        elif kind == CHARSET_ACCEPTED and now.offering:
+            now.offering = False
+            self._speaks(charset_named(body), events)
+        elif kind == CHARSET_REJECTED:
+            now.offering = False
+        elif kind == b"\x04":  # TTABLE-IS: a table that nobody asked for
+            self._send_sub(CHARSET, b"\x05")
 
+    def _speaks(self, charset: Encoding | None, events: list[TelnetEvent]) -> None:
+        if charset != self._now.charset:
+            self._now.charset = charset
+            events.append(Changed())
 
-def _size(body: bytes, start: int, default: int) -> int:
-    """A size of NAWS; 0 means that the client does not say (RFC 1073)."""
-    return min(int.from_bytes(body[start : start + 2], "big"), SIZE_MAX) or default
+    def _send_sub(self, option: int, body: bytes) -> None:
+        self._now.out += bytes((IAC, SB, option)) + body.replace(b"\xff", b"\xff\xff") + bytes((IAC, SE))
 
 
 def _copied(state: TelnetState) -> TelnetState:
-    return msgspec.structs.replace(state, us=dict(state.us), him=dict(state.him), names=list(state.names))
+    """Names and environment are replaced, never changed; the options' states are."""
+    return msgspec.structs.replace(state, us=dict(state.us), him=dict(state.him))
