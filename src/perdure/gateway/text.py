@@ -2,36 +2,72 @@
 
 A player's text reaches other players' terminals, so an escape sequence in it could retitle, clear or
 answer from somebody else's screen. Sequences are removed whole, in one pass from left to right: each ESC
-is either the start of a kept SGR or gone, so removing can't put a new sequence together.
+is either the start of a kept SGR or gone, so removing can't put a new sequence together. Marks of structured
+text (`markup`) are a game's alone: what players type loses them, and in a game's text only whole links keep them.
 """
 
 from __future__ import annotations
 
 import re
 
+from perdure.gateway.sgr import FOR_PLAYERS, SGR, Style, closed
 from perdure.logs import CONTROLS
+from perdure.markup import LINK, LINK_END, LINK_TEXT, LINKS, MARKS
 
-_SGR = r"\x1b\[[0-9;:]{0,64}m"
+_MORE_CONTROLS = "\u180e\u206a-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0001"
+"""Beside the logs': formats that Unicode deprecates or keeps for inside programs, which show as nothing or as junk."""
 _SEQUENCES = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC and its kin
+    rf"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n{MARKS}]*(?:\x07|\x1b\\|\x9c)?"  # OSC and its kin
     r"|\x1b[ -/]*[0-~]?"  # the two-character ones
 )
-_for_player = re.compile(f"({_SGR})|{_SEQUENCES}|[{CONTROLS}]")
-_from_player = re.compile(f"{_SEQUENCES}|[{CONTROLS}\n]")
+_JUNK = f"{_SEQUENCES}|[{CONTROLS}{_MORE_CONTROLS}]"
+_for_player = re.compile(f"({SGR.pattern})|{_JUNK}")
+_from_player = re.compile(f"{_JUNK}|[\n{MARKS}]")
+_from_player_but_sgr = re.compile(f"({SGR.pattern})|{_JUNK}|[\n{MARKS}]")
+_mark = re.compile(f"({LINKS.pattern})|[{MARKS}]")
 _line_ends = re.compile(r"\r\n?|\n")
 
 
-def clean_line(line: str) -> str:
-    """A line that a player typed, without control characters and escape sequences; tabs become spaces."""
+def clean_line(line: str, *, colours: bool = False) -> str:
+    """A line that a player typed, without control characters, escape sequences and marks; tabs become spaces.
+
+    With `colours`, it keeps the SGR that colours, weighs, slants and underlines, and ends it at the line's end.
+    """
     if line.isascii() and line.isprintable():
         return line
-    return _from_player.sub("", line.replace("\t", " "))
+    line = line.replace("\t", " ")
+    if not colours:
+        return _from_player.sub("", line)
+    style = Style(kept=FOR_PLAYERS)
+    return closed(_from_player_but_sgr.sub(lambda found: _turned(style, found), line), style)
+
+
+def clean(text: str) -> str:
+    """A game's text: only SGR, tabs and newlines control, and the only marks are those of whole links.
+
+    What a link sends has no SGR, and a link that shows nothing is none.
+    """
+    text = _line_ends.sub("\n", text)
+    if text.replace("\n", "").isprintable():
+        return text
+    text = _for_player.sub(lambda found: found[1] or "", text)
+    return text if text.isascii() else _mark.sub(_kept_mark, text)
 
 
 def clean_text(text: str) -> str:
     """Text for a player: only SGR, tabs and newlines control; lines end with CR LF."""
-    text = _line_ends.sub("\n", text)
-    if not text.replace("\n", "").isprintable():
-        text = _for_player.sub(lambda found: found.group(1) or "", text)
-    return text.replace("\n", "\r\n")
+    return clean(text).replace("\n", "\r\n")
+
+
+def _turned(style: Style, found: re.Match[str]) -> str:
+    return style.turn(found[2]) if found[1] else ""
+
+
+def _kept_mark(found: re.Match[str]) -> str:
+    if not found[1]:
+        return ""
+    sent, shown = SGR.sub("", found[2]), found[3]
+    if not sent.strip() or not SGR.sub("", shown).strip():
+        return shown
+    return f"{LINK}{sent}{LINK_TEXT}{shown}{LINK_END}"
