@@ -1,0 +1,129 @@
+/**
+ * One WebSocket at a time: opens it, notices when it is dead, and opens the next one.
+ *
+ * States, each an object for whoever shows it:
+ *   {name: "connecting"}                    there is no answer yet
+ *   {name: "open"}                          the server and the page understand each other
+ *   {name: "waiting", at, device}           lost; the next try is at `at` (ms), `device`: this device has no network
+ *   {name: "stopped", reason, elsewhere}    nothing happens by itself any more
+ */
+
+export const ELSEWHERE = 4001; // close code: somebody plays this session from another place
+const FINAL = new Set([1002, 1003, 1007, 1008, 1009, 1010]); // it would only end in the same way again
+const DELAYS_S = [0, 0.5, 1, 2, 4, 8, 15];
+const OPENING_MAX_S = 10;
+const ANSWER_MAX_S = 8; // after this long without a word that was due, the network is taken for dead
+const SILENCE_MAX_S = 30; // after this long without a word, one is asked for
+
+export class Connection {
+  #url;
+  #hooks;
+  #socket = null;
+  #tries = 0;
+  #settled = false; // whether this socket ever got as far as `settle`
+  #retry = 0;
+  #answer = 0;
+  #heard = 0;
+  state = { name: "connecting" };
+
+  /**
+   * hooks.heard(message)   the server's next message
+   * hooks.changed(state)   what holds now
+   * hooks.lost()           the socket is gone, before anything else is tried
+   * hooks.probe()          a message that the server answers at once
+   * hooks.goesOn()         whether there is a session to go on with
+   */
+  constructor(url, hooks) {
+    this.#url = url;
+    this.#hooks = hooks;
+    window.addEventListener("online", () => this.#look(0));
+    window.addEventListener("offline", () => this.#look(0));
+    document.addEventListener("visibilitychange", () => document.hidden || this.#look(10));
+    setInterval(() => this.#look(SILENCE_MAX_S), 5000);
+  }
+
+  /** Open a socket now, in place of whatever there is. */
+  open() {
+    this.#abandon();
+    this.#change({ name: "connecting" });
+    const socket = new WebSocket(this.#url, "perdure");
+    this.#socket = socket;
+    this.#settled = false;
+    this.#expect(OPENING_MAX_S);
+    socket.onmessage = (event) => {
+      this.#heard = performance.now();
+      clearTimeout(this.#answer);
+      this.#answer = 0;
+      this.#hooks.heard(JSON.parse(event.data));
+    };
+    socket.onclose = (event) => this.#closed(event);
+  }
+
+  /** The server greeted: the next loss is tried at once again. */
+  settle() {
+    this.#tries = 0;
+    this.#settled = true;
+    this.#change({ name: "open" });
+  }
+
+  /** Send, if there is a socket; `answered`: the server will answer, or it is gone. */
+  send(message, answered = false) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(JSON.stringify(message));
+    if (answered) this.#expect(ANSWER_MAX_S);
+  }
+
+  /** Give up, until somebody opens it again. */
+  stop(reason, elsewhere = false) {
+    this.#abandon();
+    this.#change({ name: "stopped", reason, elsewhere });
+  }
+
+  /** Something may have happened to the network: ask, or try at once, if nothing was heard for so long. */
+  #look(silence_s) {
+    if (this.state.name === "waiting" && silence_s < SILENCE_MAX_S) this.open();
+    const silent = performance.now() - this.#heard >= silence_s * 1000;
+    if (this.state.name === "open" && silent && !this.#answer) this.send(this.#hooks.probe(), true);
+  }
+
+  #expect(seconds) {
+    if (!this.#answer) this.#answer = setTimeout(() => this.#gone(), seconds * 1000);
+  }
+
+  #closed({ code, reason, wasClean }) {
+    if (code === ELSEWHERE) this.#end(reason || "You play from somewhere else now.", true);
+    else if (FINAL.has(code)) this.#end(reason || "The server closed the connection.");
+    else if (wasClean && this.#settled && !this.#hooks.goesOn()) this.#end(reason || "The server closed the connection.");
+    else this.#gone();
+  }
+
+  #end(reason, elsewhere = false) {
+    this.#hooks.lost(elsewhere);
+    this.stop(reason, elsewhere);
+  }
+
+  #gone() {
+    this.#abandon();
+    this.#hooks.lost(false);
+    const step = DELAYS_S[Math.min(this.#tries++, DELAYS_S.length - 1)];
+    const delay = step * 1000 * (0.75 + Math.random() / 2); // so that not everybody comes back in the same moment
+    this.#retry = setTimeout(() => this.open(), delay);
+    this.#change({ name: "waiting", at: Date.now() + delay, device: !navigator.onLine });
+  }
+
+  /** A dead network lets no socket close in time, so the old one is left to itself. */
+  #abandon() {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#answer);
+    this.#answer = 0;
+    if (!this.#socket) return;
+    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close();
+    this.#socket = null;
+  }
+
+  #change(state) {
+    this.state = state;
+    this.#hooks.changed(state);
+  }
+}
