@@ -491,6 +491,8 @@ class Binding:
     def depart(self, player: Player) -> None:
         """Run the leave hooks of those whose join ran, and forget what waits for the player."""
         self._check_acting()
+        if self._standing is not None:
+            self._standing.forget(player._session)
         if player._session in self._departing:
             raise GameError(f"{player} is leaving already; a leave hook cannot send them elsewhere.")
         self._departing.add(player._session)

@@ -84,7 +84,6 @@ class Standing:
 
     def update(self, callback: Callback, players: Iterable[Player]) -> None:
         """Call the hooks for these players, and send them what has changed."""
-        self._forget_absent(callback)
         gmcp: dict[Text, list[str]] = {}
         prompts: dict[Text, list[str]] = {}
         prompt = self._prompt if self._prompt and self._prompt.handler not in self._disabled else None
@@ -110,12 +109,8 @@ class Standing:
             self._sent.pop(session, None)
 
     def forget(self, session: str) -> None:
-        """The session begins anew: its client has nothing from this room."""
+        """The session comes or goes: its client has nothing from this room that would still hold."""
         self._sent.pop(session, None)
-
-    def _forget_absent(self, callback: Callback) -> None:
-        if len(self._sent) > len(callback.seats):
-            self._sent = {session: known for session, known in self._sent.items() if session in callback.seats}
 
     def _try(
         self,

@@ -10,7 +10,7 @@ from perdure.games.python.collect import Command
 from perdure.games.python.marks import ROLES
 from perdure.games.python.patterns import Token, tokens
 
-SERVERS = (("quit", "Leave the game."), ("set", "Show or change how text is sent to you."))
+SERVERS = {"quit": "Leave the game.", "set": "Show or change how text is sent to you."}
 """What the gateway takes for itself; players look for it in the game's help."""
 
 
@@ -44,18 +44,31 @@ class Words:
     def _help(self, player: Player, words: tuple[str, ...]) -> str:
         if not words:
             usages = {c.pattern.usage: c.help for c in self._commands.values() if _may(player, c)}
-            mine = [*sorted(usages.items()), *SERVERS]
-            if player.screenreader:
-                return "\n".join(["You can type:", *(f"{usage}: {text}".rstrip(": ") for usage, text in mine)])
-            width = max(len(usage) for usage, _ in mine)
-            return "\n".join(["You can type:", *(f"  {u:{width}}  {text}".rstrip() for u, text in mine)])
+            return "\n".join(["You can type:", *_items([*sorted(usages.items()), *SERVERS.items()], player)])
         command = self._commands.get(words)
-        if command is None or not _may(player, command):
+        if command is not None and _may(player, command):
+            usage, *lines = _about(command)
+        elif len(words) == 1 and words[0] in SERVERS:
+            usage, *lines = words[0], SERVERS[words[0]]
+        else:
             return f"There is no command '{' '.join(words)}'. Type 'help' for what you can do."
-        lines = [command.pattern.usage, f"  {command.help or 'No help yet.'}"]
-        others = [" ".join(key) for key in command.words if key != command.pattern.leading]
-        lines += [f"  Also: {', '.join(others)}"] if others else []
-        return "\n".join([*lines, *(f"  {line}" for line in command.doc.splitlines())])
+        indent = "" if player.screenreader else "  "
+        return "\n".join([usage, *(f"{indent}{line}" for line in lines)])
+
+
+def _items(usages: list[tuple[str, str]], player: Player) -> list[str]:
+    """Each usage with its word of help: in columns, or as a sentence for those who listen."""
+    if player.screenreader:
+        return [f"{usage}: {text}" if text else usage for usage, text in usages]
+    width = max(len(usage) for usage, _ in usages)
+    return [f"  {usage:{width}}  {text}".rstrip() for usage, text in usages]
+
+
+def _about(command: Command) -> list[str]:
+    """Usage, help, aliases, and the author's docstring."""
+    others = [" ".join(key) for key in command.words if key != command.pattern.leading]
+    also = [f"Also: {', '.join(others)}"] if others else []
+    return [command.pattern.usage, command.help or "No help yet.", *also, *command.doc.splitlines()]
 
 
 def _may(player: Player, command: Command) -> bool:
