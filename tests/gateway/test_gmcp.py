@@ -30,7 +30,7 @@ def test_a_client_that_listed_nothing_is_sent_core_alone() -> None:
 
 
 def test_a_listed_module_takes_every_message_below_its_name() -> None:
-    """"Char 1" takes Char.Vitals, and "Comm.Channel 1" Comm.Channel.Text; a name ends at its dot."""
+    """ "Char 1" takes Char.Vitals, and "Comm.Channel 1" Comm.Channel.Text; a name ends at its dot."""
     packages = supporting("Char 1", "Comm.Channel 1")
     assert [packages.takes(each) for each in ("Char.Vitals", "Char.Status", "Char", "Comm.Channel.Text")] == [True] * 4
     assert not any(packages.takes(each) for each in ("Character.X", "Comm.Tell", "Comm", "Room.Info"))
@@ -82,7 +82,7 @@ def test_version_0_is_a_module_that_is_not_taken() -> None:
 
 
 def test_login_by_gmcp_is_only_for_clients_that_list_it_by_name() -> None:
-    """"Char" is older than Char.Login, and clients that list it would not know what to do."""
+    """ "Char" is older than Char.Login, and clients that list it would not know what to do."""
     assert not supporting("Char 1").takes("Char.Login.Default")
     assert supporting("Char 1", "Char.Login 1").takes("Char.Login.Result")
 
@@ -151,10 +151,22 @@ def test_all_other_messages_are_ignored(package: str) -> None:
     assert Packages().receive(package, b"{}") == []
 
 
-NONSENSE = [b"", b"{", b"[1]", b'["Char 1"', b'{"client":1}', b'"\\ud800"', b"\xff", b'{"a":' + b"[" * 8000, b"[" * 8000]
+NONSENSE = [
+    b"",
+    b"{",
+    b"[1]",
+    b'["Char 1"',
+    b'{"client":1}',
+    b'"\\ud800"',
+    b"\xff",
+    b'{"a":' + b"[" * 8000,
+    b"[" * 8000,
+]
 
 
-@pytest.mark.parametrize("package", ["Core.Hello", "Core.Supports.Set", "Core.Supports.Remove", "Char.Login.Credentials"])
+@pytest.mark.parametrize(
+    "package", ["Core.Hello", "Core.Supports.Set", "Core.Supports.Remove", "Char.Login.Credentials"]
+)
 @pytest.mark.parametrize("body", [*NONSENSE, b'{"client":"\xff"}', b'["\\ud800"]'])
 def test_no_body_makes_it_raise(package: str, body: bytes) -> None:
     """Strangers send anything; nesting without end is one of it (FM-80)."""

@@ -2,23 +2,31 @@
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway import telnet
-from perdure.gateway.telnet import (
+from perdure.gateway.telnet import Changed, Gmcp, StatusAsked, Telnet, TelnetEvent, TelnetState, Typed
+from perdure.gateway.telnet_codes import (
     AYT,
+    CHARSET,
     DO,
     DONT,
     EC,
     ECHO,
     EL,
     EOR,
+    EOR_MARK,
     GA,
+    GMCP,
     IAC,
     IP,
+    MSSP,
     NAWS,
+    NEW_ENVIRON,
+    NOP,
     RECEIVED,
     SB,
     SE,
@@ -27,17 +35,11 @@ from perdure.gateway.telnet import (
     WANTED,
     WILL,
     WONT,
-    Ended,
-    Interrupt,
-    Line,
-    LineTooLong,
-    Telnet,
-    TelnetState,
-    TerminalType,
-    WindowSize,
 )
+from perdure.gateway.telnet_options import SIZE_MAX
+from perdure.gateway.wire import Ended, Interrupt, LineTooLong
 
-LINEMODE = 34
+LINEMODE, STATUS, TIMING_MARK, MCCP2, MCCP3, MSP, MXP, ZMP, ATCP = 34, 5, 6, 86, 87, 90, 91, 93, 200
 
 
 def command(*codes: int) -> bytes:
@@ -46,6 +48,10 @@ def command(*codes: int) -> bytes:
 
 def subnegotiation(option: int, body: bytes) -> bytes:
     return command(SB, option) + body.replace(b"\xff", b"\xff\xff") + command(SE)
+
+
+def size(machine: Telnet) -> tuple[int, int]:
+    return machine.state().columns, machine.state().rows
 
 
 def begun() -> Telnet:
@@ -62,28 +68,34 @@ def begun() -> Telnet:
 @pytest.mark.parametrize("end", [b"\r\n", b"\r\x00", b"\n", b"\r"])
 def test_every_line_end_that_clients_use_ends_exactly_one_line(end: bytes) -> None:
     """CR LF and CR NUL (RFC 854), LF of netcat, bare CR of old clients."""
-    assert Telnet().receive(b"look" + end + b"go north" + end) == [Line("look"), Line("go north")]
+    assert Telnet().receive(b"look" + end + b"go north" + end) == [Typed(b"look"), Typed(b"go north")]
 
 
 def test_an_empty_line_is_a_line() -> None:
     """Games page with the return key alone."""
-    assert Telnet().receive(b"\r\n\r\n") == [Line(""), Line("")]
+    assert Telnet().receive(b"\r\n\r\n") == [Typed(b""), Typed(b"")]
 
 
-def test_nul_is_ignored_and_invalid_utf8_is_replaced() -> None:
-    """Neither reaches a game (FM-80)."""
-    assert Telnet().receive(b"a\x00b\xc3(\xff\xff\n") == [Line("ab\ufffd(\ufffd")]
+def test_nul_is_ignored_and_other_bytes_are_kept() -> None:
+    """No game sees a NUL; what the others mean is for the wire to know (FM-80)."""
+    assert Telnet().receive(b"a\x00b\xc3(\xff\xff\n") == [Typed(b"ab\xc3(\xff")]
 
 
 @pytest.mark.parametrize("erase", [b"\x08", b"\x7f", command(EC)])
 def test_erasing_takes_back_one_character_not_one_byte(erase: bytes) -> None:
     """Backspace after a two-byte character removes both bytes; at the start of a line it does nothing."""
-    assert Telnet().receive(erase + "ö€é".encode() + erase + erase + b"x\n") == [Line("öx")]
+    assert Telnet().receive(erase + "ö€é".encode() + erase + erase + b"x\n") == [Typed("öx".encode())]
+
+
+def test_erasing_takes_back_one_byte_of_a_client_that_has_no_utf8() -> None:
+    """The pound sign of Latin-1 could be the end of a sequence, but nothing in front of it begins one."""
+    assert Telnet().receive(b"a\xa3\x08b\xc3\x08c\x08\x08\x08\x08d\n") == [Typed(b"d")]
+    assert Telnet().receive(b"\xa3\xa3\xa3\x08\n") == [Typed(b"\xa3\xa3")]
 
 
 def test_erase_line_forgets_the_line() -> None:
     """RFC 854, EL."""
-    assert Telnet().receive(b"drop all" + command(EL) + b"look\n") == [Line("look")]
+    assert Telnet().receive(b"drop all" + command(EL) + b"look\n") == [Typed(b"look")]
 
 
 def test_a_line_beyond_the_cap_is_refused_whole() -> None:
@@ -92,18 +104,18 @@ def test_a_line_beyond_the_cap_is_refused_whole() -> None:
     events = [event for _ in range(64) for event in machine.receive(b"x" * 1024)]
     assert events == []
     assert len(machine.state().line) <= telnet.LINE_BYTES_MAX
-    assert machine.receive(b"tail\nlook\n") == [LineTooLong(), Line("look")]
+    assert machine.receive(b"tail\nlook\n") == [LineTooLong(), Typed(b"look")]
 
 
 def test_a_line_of_exactly_the_cap_is_taken() -> None:
     """The cap counts bytes without the line end."""
     full = "x" * telnet.LINE_BYTES_MAX
-    assert Telnet().receive(full.encode() + b"\n") == [Line(full)]
+    assert Telnet().receive(full.encode() + b"\n") == [Typed(full.encode())]
 
 
 def test_interrupt_process_is_an_event_and_keeps_the_line() -> None:
     """Control-C of a line-mode client."""
-    assert Telnet().receive(b"lo" + command(IP) + b"ok\n") == [Interrupt(), Line("look")]
+    assert Telnet().receive(b"lo" + command(IP) + b"ok\n") == [Interrupt(), Typed(b"look")]
 
 
 def test_are_you_there_is_answered() -> None:
@@ -116,11 +128,12 @@ def test_are_you_there_is_answered() -> None:
 # --- options ---
 
 
-def test_the_first_offers_ask_for_size_and_terminal_and_offer_end_of_record() -> None:
-    """SGA is not offered: Linux telnet would leave line mode for it."""
+def test_the_first_offers_ask_what_the_client_is_and_say_what_we_can_do() -> None:
+    """SGA is not offered: Linux telnet would leave line mode for it. RFC 1073, 1091, 1572, 885, 2066."""
     machine = Telnet()
     machine.begin()
-    assert machine.data_to_send() == command(DO, NAWS) + command(DO, TTYPE) + command(WILL, EOR)
+    asked = command(DO, NAWS) + command(DO, TTYPE) + command(DO, NEW_ENVIRON)
+    assert machine.data_to_send() == asked + b"".join(command(WILL, each) for each in (EOR, CHARSET, MSSP, GMCP))
 
 
 def test_an_agreed_option_is_not_acknowledged_again() -> None:
@@ -134,16 +147,32 @@ def test_an_agreed_option_is_not_acknowledged_again() -> None:
 def test_an_unknown_option_is_refused_each_time_it_is_offered() -> None:
     """RFC 854: what is not understood is declined."""
     machine = begun()
-    machine.receive(command(DO, LINEMODE) + command(WILL, LINEMODE) + command(WONT, 99) + command(DONT, 99))
-    assert machine.data_to_send() == command(WONT, LINEMODE) + command(DONT, LINEMODE)
+    machine.receive(command(DO, 98) + command(WILL, 98) + command(WONT, 99) + command(DONT, 99))
+    assert machine.data_to_send() == command(WONT, 98) + command(DONT, 98)
+
+
+@pytest.mark.parametrize("option", [LINEMODE, STATUS, TIMING_MARK, MCCP2, MCCP3, MSP, MXP, ZMP, ATCP])
+def test_linemode_compression_and_what_else_we_do_not_speak_is_refused_without_a_loop(option: int) -> None:
+    """DO is answered by WONT and WILL by DONT, refusals by nothing, and no subnegotiation of it is read (FM-80).
+
+    LINEMODE is RFC 1184, STATUS 859, TIMING-MARK 860. Compressed, a client's half-read stream could not be moved.
+    """
+    machine = begun()
+    assert machine.receive(command(DO, option) + subnegotiation(option, b"\x01\x03") + command(WILL, option)) == []
+    assert machine.data_to_send() == command(WONT, option) + command(DONT, option)
+    assert machine.receive(command(DONT, option) + command(WONT, option) + b"look\r\n") == [Typed(b"look")]
+    assert machine.data_to_send() == b""
 
 
 def test_window_sizes_are_events_when_they_change() -> None:
     """NAWS, with a doubled 255 and the sizes clamped; 0 means unsaid (RFC 1073)."""
     machine = begun()
     machine.receive(command(WILL, NAWS))
-    assert machine.receive(subnegotiation(NAWS, bytes((0, 255, 0, 50))) * 2) == [WindowSize(255, 50)]
-    assert machine.receive(subnegotiation(NAWS, b"\xff\xff\x00\x00")) == [WindowSize(telnet.SIZE_MAX, 24)]
+    assert machine.receive(command(SB, NAWS) + b"\x00\xff\xff\x00\x32" + command(SE)) == [Changed()]
+    assert size(machine) == (255, 50)
+    assert machine.receive(subnegotiation(NAWS, bytes((0, 255, 0, 50)))) == []
+    assert machine.receive(subnegotiation(NAWS, b"\xff\xff\x00\x00")) == [Changed()]
+    assert size(machine) == (SIZE_MAX, 0)
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00", b"\x00\x50\x00", b"\x00\x50\x00\x18\x00"])
@@ -167,7 +196,7 @@ def test_terminal_types_are_asked_for_until_one_repeats() -> None:
     names = ["MUDLET", "XTERM-256COLOR", "MTTS 2349"]
     for name in names:
         assert machine.data_to_send() == send
-        assert machine.receive(subnegotiation(TTYPE, b"\x00" + name.encode())) == [TerminalType(name)]
+        assert machine.receive(subnegotiation(TTYPE, b"\x00" + name.encode())) == [Changed()]
     machine.receive(subnegotiation(TTYPE, b"\x00MTTS 2349"))
     assert machine.data_to_send() == send
     assert machine.state().names == names
@@ -186,7 +215,8 @@ def test_a_terminal_type_cannot_carry_escapes() -> None:
     """It is shown to operators (FM-83)."""
     machine = begun()
     machine.receive(command(WILL, TTYPE))
-    assert machine.receive(subnegotiation(TTYPE, b"\x00\x1b[2Jxterm\x07")) == [TerminalType("[2Jxterm")]
+    assert machine.receive(subnegotiation(TTYPE, b"\x00\x1b[2Jxterm\x07")) == [Changed()]
+    assert machine.state().names == ["[2Jxterm"]
 
 
 def test_hiding_input_takes_the_echo_over_and_gives_it_back() -> None:
@@ -216,17 +246,17 @@ def test_a_change_of_mind_waits_for_the_answer_to_the_first_request() -> None:
     [
         (b"", command(GA)),
         (command(DO, SGA), b""),
-        (command(DO, EOR), command(telnet.EOR_MARK)),
-        (command(DO, SGA) + command(DO, EOR), command(telnet.EOR_MARK)),
+        (command(DO, EOR), command(EOR_MARK)),
+        (command(DO, SGA) + command(DO, EOR), command(EOR_MARK)),
         (command(DONT, EOR), command(GA)),
     ],
 )
-def test_a_burst_ends_with_the_mark_that_was_agreed(said: bytes, mark: bytes) -> None:
-    """A prompt without its mark is never shown by strict clients."""
+def test_a_prompt_ends_with_the_mark_that_was_agreed(said: bytes, mark: bytes) -> None:
+    """Without it strict clients do not show the prompt (FM-6). RFC 885, else RFC 854, unless RFC 858."""
     machine = begun()
     machine.receive(said)
     machine.data_to_send()
-    machine.end_burst()
+    machine.end_prompt()
     assert machine.data_to_send() == mark
 
 
@@ -235,6 +265,219 @@ def test_the_q_tables_know_every_state() -> None:
     states = {state for state, _ in WANTED}
     assert {after for after, _ in (*WANTED.values(), *RECEIVED.values())} <= states
     assert set(RECEIVED) == {(state, yes) for state in states for yes in (True, False)} - {("no", True)}
+
+
+# --- environment (RFC 1572) ---
+
+VAR, VALUE, ESC, USERVAR = b"\x00", b"\x01", b"\x02", b"\x03"
+IS, INFO = b"\x00", b"\x02"
+
+
+def test_a_client_with_an_environment_is_asked_for_all_of_it() -> None:
+    """SEND without names; MNES and other clients call the same things VAR and USERVAR."""
+    machine = begun()
+    machine.receive(command(WILL, NEW_ENVIRON))
+    assert machine.data_to_send() == bytes.fromhex("fffa 27 01 fff0")
+
+
+def test_variables_of_either_kind_are_kept_and_what_is_private_is_not() -> None:
+    """Only what says how to show text: no user's name, no display, no path."""
+    machine = begun()
+    machine.receive(command(WILL, NEW_ENVIRON))
+    body = IS + VAR + b"CLIENT_NAME" + VALUE + b"MUDLET" + USERVAR + b"MTTS" + VALUE + b"2349" + VAR + b"USER"
+    body += VALUE + b"ada" + USERVAR + b"SCREEN_READER" + VALUE + VAR + b"CHARSET"
+    assert machine.receive(subnegotiation(NEW_ENVIRON, body)) == [Changed()]
+    assert machine.state().environ == {"CLIENT_NAME": "MUDLET", "MTTS": "2349", "SCREEN_READER": ""}
+
+
+def test_info_changes_a_variable_or_takes_it_back() -> None:
+    """A name without a VALUE is not defined any more; the same again is no news."""
+    machine = begun()
+    machine.receive(command(WILL, NEW_ENVIRON))
+    machine.receive(
+        subnegotiation(NEW_ENVIRON, IS + VAR + b"CHARSET" + VALUE + b"ASCII" + VAR + b"MTTS" + VALUE + b"1")
+    )
+    change = subnegotiation(NEW_ENVIRON, INFO + VAR + b"CHARSET" + VALUE + b"UTF-8" + VAR + b"MTTS")
+    assert machine.receive(change) == [Changed()]
+    assert machine.receive(change) == []
+    assert machine.state().environ == {"CHARSET": "UTF-8"}
+
+
+def test_escaped_and_unprintable_bytes_of_a_value_are_read_and_dropped() -> None:
+    """ESC stands before a byte that would mean something; values are shown to operators (FM-83)."""
+    machine = begun()
+    machine.receive(command(WILL, NEW_ENVIRON))
+    body = IS + VAR + b"CLIENT_NAME" + VALUE + b"a" + ESC + VALUE + b"b\xff\x1b[2J" + ESC + ESC + b"x" * 100
+    machine.receive(subnegotiation(NEW_ENVIRON, body))
+    (name,) = machine.state().environ.values()
+    assert name.startswith("ab[2Jxxx")
+    assert len(name) <= 64
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00", b"\x01", b"\x05x", IS + b"junk", IS + VALUE + b"x", IS + ESC, IS + VAR])
+def test_an_environment_that_makes_no_sense_is_ignored(body: bytes) -> None:
+    """No bytes make the machine raise (FM-80)."""
+    machine = begun()
+    assert machine.receive(command(WILL, NEW_ENVIRON) + subnegotiation(NEW_ENVIRON, body)) == []
+
+
+def test_an_environment_that_nobody_agreed_upon_is_ignored() -> None:
+    """IS without WILL."""
+    machine = begun()
+    assert machine.receive(subnegotiation(NEW_ENVIRON, IS + VAR + b"MTTS" + VALUE + b"1")) == []
+
+
+# --- character sets (RFC 2066) ---
+
+REQUEST, ACCEPTED, REJECTED, TTABLE_IS, TTABLE_REJECTED = (bytes((code,)) for code in (1, 2, 3, 4, 5))
+
+
+def test_a_client_that_takes_charset_is_offered_ours_best_first() -> None:
+    """DO CHARSET from the client allows us to request."""
+    machine = begun()
+    machine.receive(command(DO, CHARSET))
+    assert machine.data_to_send() == bytes.fromhex("fffa 2a 01") + b";UTF-8;ISO-8859-1;US-ASCII" + command(SE)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [(b"UTF-8", "utf-8"), (b"utf-8", "utf-8"), (b"ISO-8859-1", "latin-1"), (b"US-ASCII", "ascii"), (b"KOI8-R", None)],
+)
+def test_what_the_client_accepts_is_agreed(name: bytes, encoding: str | None) -> None:
+    """Names are compared without case; one that was not offered agrees upon nothing."""
+    machine = begun()
+    machine.receive(command(DO, CHARSET))
+    events = machine.receive(subnegotiation(CHARSET, ACCEPTED + name))
+    assert events == ([] if encoding is None else [Changed()])
+    assert machine.state().charset == encoding
+
+
+def test_a_rejected_offer_and_an_answer_to_none_agree_upon_nothing() -> None:
+    """ACCEPTED counts once, after a REQUEST."""
+    machine = begun()
+    machine.receive(command(DO, CHARSET) + subnegotiation(CHARSET, REJECTED))
+    assert machine.receive(subnegotiation(CHARSET, ACCEPTED + b"UTF-8")) == []
+    assert machine.state().charset is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "answer", "encoding"),
+    [
+        (b";KOI8-R;iso-8859-1;UTF-8", ACCEPTED + b"iso-8859-1", "latin-1"),
+        (b" UTF-8", ACCEPTED + b"UTF-8", "utf-8"),
+        (b"[TTABLE]\x01;UTF-8", ACCEPTED + b"UTF-8", "utf-8"),
+        (b";KOI8-R", REJECTED, None),
+        (b"[TTABLE]", REJECTED, None),
+        (b"", REJECTED, None),
+    ],
+)
+def test_a_clients_own_request_is_answered(listed: bytes, answer: bytes, encoding: str | None) -> None:
+    """The first that we speak, as the client wrote it; a translation table is never wanted."""
+    machine = begun()
+    machine.receive(command(DONT, CHARSET) + command(WILL, CHARSET))
+    assert machine.data_to_send() == command(DO, CHARSET)
+    machine.receive(subnegotiation(CHARSET, REQUEST + listed))
+    assert machine.data_to_send() == subnegotiation(CHARSET, answer)
+    assert machine.state().charset == encoding
+
+
+def test_of_two_requests_that_cross_the_clients_is_rejected() -> None:
+    """RFC 2066: else both sides would wait, or switch in opposite ways."""
+    machine = begun()
+    machine.receive(command(DO, CHARSET) + command(WILL, CHARSET))
+    machine.data_to_send()
+    machine.receive(subnegotiation(CHARSET, REQUEST + b";ISO-8859-1") + subnegotiation(CHARSET, ACCEPTED + b"UTF-8"))
+    assert machine.data_to_send() == subnegotiation(CHARSET, REJECTED)
+    assert machine.state().charset == "utf-8"
+
+
+def test_a_translation_table_is_rejected() -> None:
+    """TTABLE-IS is answered by TTABLE-REJECTED."""
+    machine = begun()
+    machine.receive(command(DO, CHARSET))
+    machine.data_to_send()
+    machine.receive(subnegotiation(CHARSET, TTABLE_IS + b"\x01;x;y"))
+    assert machine.data_to_send() == subnegotiation(CHARSET, TTABLE_REJECTED)
+
+
+# --- status and packages ---
+
+
+def test_status_is_told_to_who_asks_for_it() -> None:
+    """MSSP: VAR 1, VAL 2; a list is several values, and the marks cannot be part of one."""
+    machine = begun()
+    assert machine.receive(command(DO, MSSP)) == [StatusAsked()]
+    machine.send_status({"NAME": "D\u00fcn\x01\x02\x00e", "PORT": ["4000", "8080"], "EMPTY": ""})
+    told = b"\x01NAME\x02D\xc3\xbcne\x01PORT\x024000\x028080\x01EMPTY\x02"
+    assert machine.data_to_send() == command(SB, MSSP) + told + command(SE)
+
+
+def test_status_that_is_asked_for_again_and_again_is_a_storm() -> None:
+    """The answer is longer than the question, so it counts for more (FM-80)."""
+    machine = begun()
+    events = machine.receive((command(DO, MSSP) + command(DONT, MSSP)) * 100)
+    assert type(events.pop()) is Ended
+    assert 0 < len(events) <= telnet.COMMANDS_MAX // telnet.STATUS_COMMANDS
+
+
+def test_a_gmcp_message_is_a_package_and_its_json() -> None:
+    """Only after DO GMCP; a doubled 255 is one byte."""
+    machine = begun()
+    message = subnegotiation(GMCP, b'Core.Hello {"client":"x"}')
+    assert machine.receive(message) == []
+    assert machine.receive(command(DO, GMCP) + message) == [Gmcp("Core.Hello", b'{"client":"x"}')]
+    assert machine.receive(subnegotiation(GMCP, b"Core.Ping") + subnegotiation(GMCP, b"")) == [Gmcp("Core.Ping", b"")]
+
+
+def test_gmcp_is_sent_to_who_agreed_to_it() -> None:
+    """One package a message."""
+    machine = begun()
+    machine.send_gmcp("Char.Vitals", b'{"hp":20}')
+    assert machine.data_to_send() == b""
+    machine.receive(command(DO, GMCP))
+    machine.send_gmcp("Char.Vitals", b'{"hp":20}')
+    machine.send_gmcp("Core.Ping", b"")
+    assert machine.data_to_send() == (
+        bytes.fromhex("fffa c9")
+        + b'Char.Vitals {"hp":20}'
+        + command(SE)
+        + command(SB, GMCP)
+        + b"Core.Ping"
+        + command(SE)
+    )
+
+
+def test_a_password_in_a_message_is_not_shown_and_not_kept() -> None:
+    """Half of it may be in an exported state, for who goes on reading; after that nothing of it is (FM-96)."""
+    machine = begun()
+    login = subnegotiation(GMCP, b'Char.Login.Credentials {"account":"Ada","password":"correct horse"}')
+    machine.receive(command(DO, GMCP) + login[:-3])
+    assert b"correct" in machine.state().subnegotiation
+    assert "correct" not in repr(machine.state())
+    (event,) = machine.receive(login[-3:])
+    assert "correct" not in repr(event)
+    assert b"correct" not in msgspec.msgpack.encode(machine.state())
+
+
+# --- keepalive ---
+
+
+def test_only_a_client_that_negotiated_is_kept_awake_by_nop() -> None:
+    """RFC 854, NOP; a bare socket would take it for text. A refusal is telnet, too."""
+    machine = begun()
+    machine.receive(b"look\r\n")
+    machine.keepalive()
+    assert machine.data_to_send() == b""
+    machine.receive(command(DONT, EOR))
+    machine.keepalive()
+    assert machine.data_to_send() == command(NOP)
+
+
+def test_text_with_byte_255_is_doubled() -> None:
+    """RFC 854; Latin-1 has it."""
+    machine = begun()
+    machine.send_data("\u00ff\u00fe".encode("latin-1"))
+    assert machine.data_to_send() == b"\xff\xff\xfe"
 
 
 # --- bounds ---
@@ -255,7 +498,24 @@ def test_options_between_lines_are_no_storm() -> None:
     machine = begun()
     for _ in range(telnet.COMMANDS_MAX):
         machine.receive(command(WILL, NAWS) + command(WONT, NAWS) + b"look\n")
-    assert machine.receive(b"look\n") == [Line("look")]
+    assert machine.receive(b"look\n") == [Typed(b"look")]
+
+
+def test_time_gives_a_quiet_client_its_commands_back() -> None:
+    """Who types nothing for a night and resizes, or pings, is no storm: the bounds are rates."""
+    machine = begun()
+    for _ in range(8):
+        assert Ended not in {type(event) for event in machine.receive(command(WILL, 99) * telnet.COMMANDS_MAX)}
+        machine.keepalive()
+
+
+def test_subnegotiations_beyond_their_number_are_passed_over_until_the_next_line() -> None:
+    """A client that pings without end costs us no more answers; it stays connected (FM-80)."""
+    machine = begun()
+    ping = subnegotiation(GMCP, b"Core.Ping")
+    events = machine.receive(command(DO, GMCP) + ping * (telnet.SUBNEGOTIATIONS_MAX + 100))
+    assert events == [Gmcp("Core.Ping", b"")] * telnet.SUBNEGOTIATIONS_MAX
+    assert machine.receive(b"look\n" + ping) == [Typed(b"look"), Gmcp("Core.Ping", b"")]
 
 
 @pytest.mark.parametrize("filler", [b"x" * 100, b"\xff\xff" * 50])
@@ -274,25 +534,30 @@ def test_an_endless_subnegotiation_is_ended_at_the_cap(filler: bytes) -> None:
 def test_a_command_inside_a_subnegotiation_ends_it() -> None:
     """A client that forgot IAC SE does not lose its following lines."""
     machine = begun()
-    assert machine.receive(command(SB, NAWS) + b"junk" + command(WILL, NAWS) + b"look\n") == [Line("look")]
+    assert machine.receive(command(SB, NAWS) + b"junk" + command(WILL, NAWS) + b"look\n") == [Typed(b"look")]
 
 
 # --- any bytes, any boundary ---
 
 PIECES = st.sampled_from(
     [
-        command(WILL, NAWS),
-        command(WONT, NAWS),
-        command(WILL, TTYPE),
-        command(DO, ECHO),
-        command(DONT, ECHO),
-        command(DO, SGA),
-        command(DO, EOR),
+        *(command(verb, option) for verb in (WILL, WONT) for option in (NAWS, TTYPE, NEW_ENVIRON, CHARSET)),
+        *(command(verb, option) for verb in (DO, DONT) for option in (ECHO, SGA, EOR, CHARSET, MSSP, GMCP)),
+        *(command(verb, option) for verb in (DO, WILL) for option in (LINEMODE, MCCP2)),
         command(SB, NAWS) + b"\x00\x50\x00\x18" + command(SE),
         command(SB, TTYPE) + b"\x00xterm" + command(SE),
+        command(SB, TTYPE) + b"\x00MTTS 2349" + command(SE),
         command(SB, TTYPE) + b"\x00a\xff\xffb" + command(SE),
+        command(SB, NEW_ENVIRON) + b"\x00\x00MTTS\x0113\x03CHARSET\x01UTF\x02\x02-8" + command(SE),
+        command(SB, NEW_ENVIRON) + b"\x02\x00MTTS" + command(SE),
+        command(SB, CHARSET) + b"\x01;KOI8-R;UTF-8" + command(SE),
+        command(SB, CHARSET) + b"\x02ISO-8859-1" + command(SE),
+        command(SB, CHARSET) + b"\x03" + command(SE),
+        command(SB, GMCP) + b'Core.Hello {"client":"x"}' + command(SE),
+        command(SB, GMCP) + b"Core.Ping 1" + command(SE),
         command(SB),
         command(SE),
+        command(NOP),
         command(AYT),
         command(IP),
         command(EC),
@@ -302,10 +567,17 @@ PIECES = st.sampled_from(
         b"\x08",
         b"\xff",
         "say höho".encode(),
+        b"say h\xf6ho\r\n",
         b"x" * 3000,
     ]
 )
 STREAMS = st.lists(st.one_of(PIECES, st.binary(max_size=8)), max_size=30).map(b"".join)
+
+
+def moved(machine: Telnet) -> Telnet:
+    """The machine as another process gets it: through JSON and msgpack."""
+    by_json = msgspec.json.decode(msgspec.json.encode(machine.state()), type=TelnetState)
+    return Telnet.from_state(msgspec.msgpack.decode(msgspec.msgpack.encode(by_json), type=TelnetState))
 
 
 @given(st.binary(max_size=2000))
@@ -318,13 +590,13 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
 
 @given(STREAMS, st.lists(st.integers(min_value=0, max_value=4000), max_size=8))
 def test_exporting_and_importing_at_any_byte_changes_nothing(stream: bytes, cuts: list[int]) -> None:
-    """A machine carried over by its state gives the same events and bytes as one left alone."""
+    """A machine carried over by its state gives the same events and bytes as one left alone (FM-5)."""
     alone, carried = begun(), begun()
     expected = alone.receive(stream)
-    events = []
+    events: list[TelnetEvent] = []
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     for start, end in itertools.pairwise(edges):
-        carried = Telnet.from_state(carried.state())
+        carried = moved(carried)
         events += carried.receive(stream[start:end])
     assert events == expected
     assert carried.state() == alone.state()
@@ -338,4 +610,3 @@ def test_the_exported_state_is_independent_of_the_machine(stream: bytes) -> None
     state = machine.state()
     machine.receive(stream)
     assert state == begun().state()
-    assert isinstance(state, TelnetState)

@@ -29,7 +29,7 @@ class TelnetWireState(msgspec.Struct):
 
     Attributes:
         telnet, screen, packages: Of its parts.
-        settings: What the player chose.
+        settings, playing: As the gateway set them.
         invalid_utf8: The client sent a line that is not UTF-8.
     """
 
@@ -37,6 +37,7 @@ class TelnetWireState(msgspec.Struct):
     screen: ScreenState
     packages: PackagesState
     settings: Settings
+    playing: bool
     invalid_utf8: bool
 
 
@@ -64,14 +65,20 @@ class TelnetWire:
         wire._telnet = Telnet.from_state(state.telnet)
         wire._packages = Packages.from_state(state.packages)
         wire._screen = Screen.from_state(state.screen)
-        wire._settings, wire._invalid_utf8 = state.settings, state.invalid_utf8
+        wire._invalid_utf8 = state.invalid_utf8
         wire._told = wire._tells()
+        wire.settings, wire.playing = state.settings, state.playing
         return wire
 
     def state(self) -> TelnetWireState:
         """A copy of everything that the wire remembers."""
         return TelnetWireState(
-            self._telnet.state(), self._screen.state(), self._packages.state(), self._settings, self._invalid_utf8
+            telnet=self._telnet.state(),
+            screen=self._screen.state(),
+            packages=self._packages.state(),
+            settings=self._settings,
+            playing=self.playing,
+            invalid_utf8=self._invalid_utf8,
         )
 
     @property
@@ -150,11 +157,12 @@ class TelnetWire:
     # --- what comes in ---
 
     def _typed(self, line: bytes, events: list[ClientEvent]) -> None:
-        text = self._screen.typed(self._decoded(line, events))
+        text, page = self._screen.typed(self._decoded(line, events))
         if text is not None:
             events.append(Line(text))
-        if self._screen.more:
-            self._send(self._screen.more)
+        else:  # the pager took it, and nobody else answers
+            self._send(page)
+            self.end_burst()
 
     def _decoded(self, line: bytes, events: list[ClientEvent]) -> str:
         if self._screen.look.encoding != "latin-1":
