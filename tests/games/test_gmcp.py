@@ -85,7 +85,7 @@ def test_data_is_bounded() -> None:
     """What fills an outbox by itself is refused, with what to do."""
     fits = "x" * (JSON_BYTES_MAX - 2)
     assert len(encoded("Char.Vitals", fits)) == JSON_BYTES_MAX
-    with pytest.raises(GameError, match="16385 bytes as JSON, and 16384 are sent at most. Send less"):
+    with pytest.raises(GameError, match=r"16385 bytes as JSON, and 16384 are sent at most\. Send less"):
         encoded("Char.Vitals", fits + "x")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perdure import Game, Player, bold, color, command, link
+from perdure import Game, Player, bold, color, command, linked
 from perdure.errors import GameError
 from perdure.markup import LINKS
 from perdure.testing import Perdure
@@ -11,7 +11,7 @@ from perdure.testing import Perdure
 class Street(Game):
     @command("look")
     def look(self, player: Player) -> None:
-        player.tell(f"A {bold('street')} with a {link('door', send='open door')}, {color('red', 'red')}.")
+        player.tell(f"A {bold('street')} with a {linked('door', send='open door')}, {color('red', 'red')}.")
 
 
 def test_a_link_reads_as_its_text(perdure: Perdure) -> None:
@@ -23,13 +23,15 @@ def test_a_link_reads_as_its_text(perdure: Perdure) -> None:
 
 def test_a_link_carries_what_is_sent() -> None:
     """Between marks that no text of a player's can hold."""
-    found = LINKS.fullmatch(link(bold("door"), send="open door"))
+    found = LINKS.fullmatch(linked(bold("door"), send="open door"))
     assert found is not None
     assert (found[1], found[2]) == ("open door", bold("door"))
 
 
-@pytest.mark.parametrize(("text", "send"), [("", "x"), ("x", ""), ("x", "a\nb"), ("a\nb", "x"), (link("a", "b"), "x")])
+@pytest.mark.parametrize(
+    ("text", "send"), [("", "x"), ("x", ""), ("x", "a\nb"), ("a\nb", "x"), (linked("a", "b"), "x")]
+)
 def test_what_cannot_be_a_link_is_refused(text: str, send: str) -> None:
     """At the author's line."""
     with pytest.raises(GameError, match="cannot be part of a link: it needs one line of text, without another link"):
-        link(text, send)
+        linked(text, send)

@@ -31,7 +31,7 @@ def color(text: str, name: Color) -> str:
     return f"\x1b[{_CODES[name]}m{text}\x1b[39m"
 
 
-def link(text: str, send: str) -> str:
+def linked(text: str, send: str) -> str:
     """`text` as a link: whoever follows it sends the line `send`, as if they had typed it.
 
     Clients that know no links show the text alone, so it had better say what to type.
@@ -42,4 +42,4 @@ def link(text: str, send: str) -> str:
     try:
         return markup.link(text, send)
     except ValueError as error:
-        raise GameError(f"link({text!r:.60}, send={send!r:.60}): {error}.") from None
+        raise GameError(f"linked({text!r:.60}, send={send!r:.60}): {error}.") from None
