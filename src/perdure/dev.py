@@ -126,6 +126,7 @@ class Dev:
             Hasher(hash_password, verify_password),
             loop=loop,
             listeners=list(self._listeners.telnet),
+            web=list(self._listeners.web),
             link=link,
             name=GATEWAY,
             epoch=SqliteOwners(self._state.owners_file).gateway_epoch(GATEWAY),

@@ -1,15 +1,24 @@
-"""The door: counting addresses, and what it does when accepting itself fails."""
+"""The door: counting addresses, connections through proxies, and what it does when accepting itself fails."""
 
 import asyncio
 import contextlib
 import errno
+import selectors
 import socket
-from typing import Any
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+import structlog
 
+from perdure import config
 from perdure.gateway import door
-from perdure.gateway.door import Door, Limits, counted_address
+from perdure.gateway.door import Door, Kind, counted_address
+from perdure.gateway.limits import Limits
+
+DEADLINE_S = 20.0
+KINDS: tuple[Kind, Kind] = ("telnet", "web")
 
 
 @pytest.mark.parametrize(
@@ -48,14 +57,15 @@ def test_a_process_without_descriptors_rests_and_accepts_later(monkeypatch: pyte
         loop = asyncio.get_running_loop()
         admitted: asyncio.Future[str] = loop.create_future()
 
-        def admit(sock: socket.socket, address: str) -> None:
+        def admit(sock: socket.socket, address: str, kind: Kind, trusted: bool) -> None:
+            assert (kind, trusted) == ("telnet", False)
             sock.close()
             admitted.set_result(address)
 
         listener = Exhausted()
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        it = Door(loop, [listener], Limits(), admit)
+        it = Door(loop, [("telnet", listener)], Limits(), admit)
         it.open()
         with contextlib.closing(socket.create_connection(listener.getsockname())):
             address = await asyncio.wait_for(admitted, 20)
@@ -65,3 +75,253 @@ def test_a_process_without_descriptors_rests_and_accepts_later(monkeypatch: pyte
     address, tries = asyncio.run(run())
     assert address == "127.0.0.1"
     assert tries <= 3
+
+
+# --- connections through a proxy, over real sockets ---
+
+
+class Entrance:
+    """A door on 127.0.0.1 in a running loop; keeps what it admits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.admitted: list[tuple[socket.socket, str, Kind, bool]] = []
+        self.came = asyncio.Event()
+        self.guests: list[Guest] = []
+        listeners: dict[Kind, socket.socket] = {kind: socket.create_server(("127.0.0.1", 0)) for kind in KINDS}
+        self.ports: dict[Kind, int] = {kind: listener.getsockname()[1] for kind, listener in listeners.items()}
+        self.door = Door(self.loop, list(listeners.items()), limits, self._admit)
+        self.door.open()
+
+    def _admit(self, sock: socket.socket, address: str, kind: Kind, trusted: bool) -> None:
+        sock.setblocking(False)
+        self.admitted.append((sock, address, kind, trusted))
+        self.came.set()
+
+    async def connect(self, kind: Kind = "telnet") -> "Guest":
+        port = self.ports[kind]
+        guest = Guest(*await asyncio.open_connection("127.0.0.1", port))
+        self.guests.append(guest)
+        return guest
+
+    async def admits(self, count: int = 1) -> list[tuple[str, Kind, bool]]:
+        """Wait until so many were let in."""
+        async with asyncio.timeout(DEADLINE_S):
+            while len(self.admitted) < count:
+                self.came.clear()
+                await self.came.wait()
+        return [(address, kind, trusted) for _, address, kind, trusted in self.admitted]
+
+    async def hears(self) -> bytes:
+        """What the one who was let in last sends first."""
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.loop.sock_recv(self.admitted[-1][0], 1 << 16)
+
+
+class Guest(NamedTuple):
+    """Who knocks."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def says(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def is_told(self) -> str:
+        """All that the server says until it closes."""
+        async with asyncio.timeout(DEADLINE_S):
+            return (await self.reader.read()).decode()
+
+
+@contextlib.asynccontextmanager
+async def entrance(**limits: Any) -> AsyncIterator[Entrance]:
+    it = Entrance(Limits(**limits))
+    try:
+        yield it
+    finally:
+        it.door.close()
+        for sock, *_ in it.admitted:
+            sock.close()
+        for guest in it.guests:
+            guest.writer.close()
+            with contextlib.suppress(OSError):
+                await guest.writer.wait_closed()
+
+
+V2 = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + bytes([192, 0, 2, 7, 192, 0, 2, 1, 1, 1, 2, 2])
+
+
+@pytest.mark.parametrize("header", [b"PROXY TCP4 192.0.2.7 192.0.2.1 257 514\r\n", V2])
+def test_a_proxys_header_is_taken_off_and_says_who_comes(header: bytes) -> None:
+    """However it is cut; the one who serves the connection finds the client's bytes, and all of them."""
+
+    async def run() -> None:
+        async with entrance(proxies=("127.0.0.1",)) as it:
+            for cut in (0, 1, 6, 15, 20, len(header) - 1):
+                guest = await it.connect()
+                guest.says(header[:cut])
+                await asyncio.sleep(0)
+                guest.says(header[cut:] + b"\xff\xfb\x18look\r\n")
+                assert (await it.admits(len(it.admitted) + 1))[-1] == ("192.0.2.7", "telnet", False)
+                assert await it.hears() == b"\xff\xfb\x18look\r\n"
+
+    asyncio.run(run())
+
+
+class Counting(selectors.DefaultSelector):
+    """Counts how often something was ready."""
+
+    rounds = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout)
+        self.rounds += bool(ready)
+        return ready
+
+
+def test_half_a_header_is_waited_for_without_spinning() -> None:
+    """What came of it is taken off the socket, which so is not readable again until more comes (FM-81)."""
+    selector = Counting()
+
+    async def run() -> None:
+        async with entrance(proxies=("127.0.0.1",)) as it:
+            guest = await it.connect()
+            guest.says(V2[:17])
+            before = selector.rounds
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(it.came.wait(), 0.1)
+            assert selector.rounds - before < 10
+            guest.says(V2[17:] + b"x")
+            await it.admits()
+            assert await it.hears() == b"x"
+
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+        runner.run(run())
+
+
+@pytest.mark.parametrize("said", [b"connect Ada secret\r\n", b"PROXY TCP4 nobody nobody 1 1\r\n", b""])
+def test_a_proxys_connection_without_a_header_is_closed(said: bytes) -> None:
+    """At once when something else comes, and else after a deadline: nobody holds a connection so (FM-81)."""
+
+    async def run() -> None:
+        async with entrance(proxies=("127.0.0.1",), proxy_s=0.05 if not said else 60.0) as it:
+            guest = await it.connect()
+            guest.says(said)
+            assert "PROXY header" in await guest.is_told()
+            assert it.admitted == []
+
+    asyncio.run(run())
+
+
+def test_a_proxy_that_only_looks_whether_somebody_listens_is_no_warning() -> None:
+    """It connects and closes; a LOCAL header, or an UNKNOWN one, is the proxy itself."""
+
+    async def run() -> None:
+        with structlog.testing.capture_logs() as logs:
+            async with entrance(proxies=("127.0.0.1",)) as it:
+                guest = await it.connect()
+                guest.writer.close()
+                for header in (b"PROXY UNKNOWN\r\n", b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"):
+                    guest = await it.connect()
+                    guest.says(header)
+                    assert (await it.admits(len(it.admitted) + 1))[-1] == ("127.0.0.1", "telnet", True)
+        assert logs == []
+
+    asyncio.run(run())
+
+
+def test_who_is_not_trusted_speaks_for_nobody() -> None:
+    """Their header is their first line, and they count under the address from which they came."""
+
+    async def run() -> None:
+        async with entrance(proxies=("127.0.0.2",)) as it:
+            guest = await it.connect()
+            guest.says(V2)
+            assert await it.admits() == [("127.0.0.1", "telnet", False)]
+            assert await it.hears() == V2
+
+    asyncio.run(run())
+
+
+def test_connections_through_a_proxy_count_under_their_own_addresses() -> None:
+    """The proxy itself is not limited, each of its clients is (FM-82)."""
+
+    async def run() -> None:
+        async with entrance(proxies=("127.0.0.1",), per_address_max=2, loopback=True) as it:
+            for last in (7, 7, 8, 8):
+                guest = await it.connect()
+                guest.says(f"PROXY TCP4 192.0.2.{last} 192.0.2.1 1 1\r\n".encode())
+                await it.admits(len(it.admitted) + 1)
+            guest = await it.connect()
+            guest.says(b"PROXY TCP4 192.0.2.7 192.0.2.1 1 1\r\n")
+            assert await guest.is_told() == (
+                "There are 2 connections from your address already. Close one of them first.\r\n"
+            )
+            it.door.left("192.0.2.7")
+            guest = await it.connect()
+            guest.says(b"PROXY TCP4 192.0.2.7 192.0.2.1 1 1\r\n")
+            assert (await it.admits(5))[-1] == ("192.0.2.7", "telnet", False)
+
+    asyncio.run(run())
+
+
+def test_a_web_page_behind_a_proxy_counts_under_the_address_that_it_names() -> None:
+    """Its request says so, when it was let in already (FM-82)."""
+
+    async def run() -> None:
+        async with entrance(proxies=("127.0.0.1",), per_address_max=1, loopback=True) as it:
+            for _ in range(4):
+                await it.connect("web")
+            assert await it.admits(4) == [("127.0.0.1", "web", True)] * 4
+            assert it.door.readdress("127.0.0.1", "2001:db8::7") == ""
+            assert it.door.readdress("127.0.0.1", "192.0.2.7") == ""
+            assert "1 connections from your address" in it.door.readdress("127.0.0.1", "2001:db8::8")
+            it.door.left("2001:db8::/64")
+            it.door.left("2001:db8::/64")
+            assert it.door.readdress("127.0.0.1", "2001:db8::8") == ""
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"clients_max": 1}, "The server is full."),
+        ({"per_address_max": 1, "loopback": True}, "There are 1 connections"),
+    ],
+)
+def test_who_is_turned_away_is_told_why_in_their_own_protocol(limits: dict[str, Any], reason: str) -> None:
+    """A browser shows the sentence, too (FM-82)."""
+
+    async def run() -> None:
+        async with entrance(**limits) as it:
+            await it.connect()
+            await it.admits()
+            assert (await (await it.connect("telnet")).is_told()).startswith(reason)
+            answer = await (await it.connect("web")).is_told()
+            head, _, body = answer.partition("\r\n\r\n")
+            assert head.startswith("HTTP/1.1 503 ")
+            assert f"Content-Length: {len(body)}" in head
+            assert body.startswith(reason)
+            assert len(it.admitted) == 1
+
+    asyncio.run(run())
+
+
+def test_this_machines_own_addresses_are_limited_only_if_that_is_asked_for() -> None:
+    """From there come proxies, bots and tests; the limits are those of perdure.toml."""
+    said_so = config.Config(
+        project=Path(),
+        server=config.Server(proxies=["10.0.0.0/8"]),
+        games={},
+        rooms={},
+        login=config.Login(),
+        limits=config.Limits(connections=3, logins=4, lines_per_s=5.0, lines_burst=6, loopback=True),
+    )
+    said = Limits.of(said_so, 99)
+    assert (said.clients_max, said.per_address_max, said.logins_free) == (99, 3, 4)
+    assert (said.lines_per_s, said.lines_burst, said.proxies) == (5.0, 6, ("10.0.0.0/8",))
+    for address in ("127.0.0.1", "127.8.8.8", "::1/64"):
+        assert said.limited(address)
+        assert not Limits().limited(address)
+    assert Limits().limited("192.0.2.7")

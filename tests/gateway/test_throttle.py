@@ -1,11 +1,12 @@
-"""Throttling of failed logins."""
+"""Throttling of failed logins, and of lines."""
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway import throttle
-from perdure.gateway.throttle import Failures, Throttle
+from perdure.gateway.limits import Limits
+from perdure.gateway.throttle import Failures, Rates, Throttle
 
 
 def failing(times: int, free: int = 3) -> Throttle:
@@ -58,3 +59,69 @@ def test_the_book_can_be_carried_over(count: int, last_s: float) -> None:
     it = Throttle(3, {"k": Failures(count, last_s)})
     carried = msgspec.json.decode(msgspec.json.encode(it.state), type=dict[str, Failures])
     assert Throttle(3, carried).wait_s("k", last_s) == it.wait_s("k", last_s) <= throttle.DELAY_S_MAX
+
+
+# --- lines ---
+
+
+def taken(it: Rates, count: int, address: str = "192.0.2.7") -> list[float]:
+    """When each of so many lines is taken that all come at 0 s."""
+    now_s, times = 0.0, []
+    for _ in range(count):
+        while (wait_s := it.wait_s(address, now_s)) > 0:
+            now_s += wait_s
+        times.append(round(now_s, 3))
+    return times
+
+
+def test_a_burst_of_lines_is_free_and_then_each_waits_its_turn() -> None:
+    """None is dropped: what waits is taken at the steady rate (FM-82)."""
+    assert taken(Rates(Limits(lines_per_s=2, lines_burst=3)), 6) == [0, 0, 0, 0.5, 1, 1.5]
+
+
+def test_a_silence_gives_the_burst_back_and_no_more() -> None:
+    """However long it was."""
+    it = Rates(Limits(lines_per_s=2, lines_burst=3))
+    assert taken(it, 3) == [0, 0, 0]
+    assert [it.wait_s("192.0.2.7", 0.5) for _ in range(2)] == [0, 0.5]
+    assert [it.wait_s("192.0.2.7", 1e6) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_addresses_do_not_share_their_lines() -> None:
+    """One who floods holds up nobody else (FM-82)."""
+    it = Rates(Limits(lines_per_s=2, lines_burst=3))
+    assert taken(it, 6, "192.0.2.7")[-1] == 1.5
+    assert taken(it, 3, "192.0.2.8") == [0, 0, 0]
+
+
+def test_this_machines_own_addresses_never_wait_unless_that_is_asked_for() -> None:
+    """Bots and proxies connect from there."""
+    assert taken(Rates(Limits(lines_per_s=1, lines_burst=1)), 100, "127.0.0.1") == [0] * 100
+    assert taken(Rates(Limits(lines_per_s=1, lines_burst=1, loopback=True)), 3, "127.0.0.1") == [0, 1, 2]
+
+
+def test_the_addresses_that_were_silent_longest_are_forgotten() -> None:
+    """The book is bounded."""
+    it = Rates(Limits(lines_per_s=1, lines_burst=2))
+    for number in range(throttle.KEYS_MAX + 5):
+        it.wait_s(str(number), 0.0)
+        it.wait_s("busy", 0.0)
+    assert it.wait_s("busy", 0.0) > 0
+    assert len(it.state) == throttle.KEYS_MAX
+
+
+@given(
+    st.floats(min_value=0.01, max_value=1000),
+    st.integers(min_value=1, max_value=50),
+    st.lists(st.floats(min_value=0, max_value=3), max_size=200),
+)
+def test_no_more_lines_are_taken_than_the_burst_and_the_rate(per_s: float, burst: int, pauses_s: list[float]) -> None:
+    """And whoever waits as long as they were told to is taken then."""
+    it, now_s = Rates(Limits(lines_per_s=per_s, lines_burst=burst)), 1000.0
+    for count, pause_s in enumerate(pauses_s, start=1):
+        now_s += pause_s
+        wait_s = it.wait_s("a", now_s)
+        if wait_s > 0:
+            now_s += wait_s
+            assert it.wait_s("a", now_s) == 0
+        assert count <= burst + (now_s - 1000.0) * per_s + 0.5

@@ -20,15 +20,16 @@ import msgspec
 import structlog
 import uvloop
 
-from perdure import config, logs
+from perdure import logs
 from perdure.collector import Collector
+from perdure.config import load
 from perdure.control import open_channel_fd
 from perdure.errors import ContractError
 from perdure.faults import Faults
 from perdure.gateway.control import methods
 from perdure.gateway.desk import Hasher
-from perdure.gateway.door import Limits
 from perdure.gateway.gateway import Gateway
+from perdure.gateway.limits import CLIENTS_MAX, Limits
 from perdure.store.accounts import SqlAccounts
 from perdure.store.passwords import hash_password, verify_password
 
@@ -80,20 +81,21 @@ async def serve(boot: Boot) -> None:
     def emit(event: dict[str, Any]) -> None:
         channel.notify(event)
 
-    loop = asyncio.get_running_loop()
+    config, loop = load(boot.project), asyncio.get_running_loop()
     loop.set_exception_handler(_log_unexpected)
     gateway = Gateway(
-        config.load(boot.project),
+        config,
         SqlAccounts(state / "accounts.db"),
         Hasher(hash_password, verify_password),
         loop=loop,
         listeners=[socket.socket(fileno=fd) for fd in boot.listeners.telnet],
+        web=[socket.socket(fileno=fd) for fd in boot.listeners.web],
         link=socket.socket(fileno=boot.listeners.link),
         name=boot.name,
         epoch=boot.epoch,
         emit=emit,
         fault=Faults(os.environ.get("PERDURE_FAULT", "")),
-        limits=Limits(clients_max=_clients_max()),
+        limits=Limits.of(config, _clients_max()),
     )
     handlers = {**methods(gateway), "stop": stop, "log-level": log_level}
     channel = await open_channel_fd(boot.control_fd, handlers, _ignore)
@@ -126,7 +128,7 @@ def _clients_max() -> int:
     """As many clients as descriptors allow, up to the limit; the soft limit is raised to the hard one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return max(1, min(Limits().clients_max, hard - DESCRIPTORS_SPARE))
+    return max(1, min(CLIENTS_MAX, hard - DESCRIPTORS_SPARE))
 
 
 def main() -> int:

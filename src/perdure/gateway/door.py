@@ -1,4 +1,9 @@
-"""The door: accepts connections on the inherited listeners, and turns away those that are too many."""
+"""The door: accepts connections on the inherited listeners, and turns away those that are too many.
+
+Of a connection that comes from a trusted proxy the door asks first whom the proxy speaks for: a telnet connection
+begins with a PROXY header, which is taken off it here, so that whoever serves it sees the client's bytes only. Of a
+web page the request says it, later (`readdress`).
+"""
 
 from __future__ import annotations
 
@@ -8,70 +13,99 @@ import ipaddress
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
-import msgspec
 import structlog
+
+from perdure.errors import ProtocolError
+from perdure.gateway import proxy
+from perdure.gateway.limits import Limits
+from perdure.gateway.proxy import Proxies
 
 ACCEPTS_PER_TURN = 64
 RETRY_S = 1.0
 """Pause after accept itself failed, which is what a process without free descriptors sees."""
 
+FULL = "The server is full. Try again in a while."
+NO_HEADER = "Connections from this address are a proxy's, and have to begin with a PROXY header."
+
+WEB_ANSWER = (
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Length: {bytes}\r\nConnection: close\r\n\r\n"
+)
+UNREAD_BYTES = 16 * 1024
+"""What a browser may have asked already when it is turned away."""
+
+Kind = Literal["telnet", "web"]
+Admit = Callable[[socket.socket, str, Kind, bool], None]
+
 log = structlog.get_logger()
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """How long and how many; the defaults are for servers, tests make them small.
+class _Waiting(NamedTuple):
+    """A proxy's connection whose header is not here yet."""
 
-    Attributes:
-        first_line_s: From connecting to the first line (slowloris).
-        login_s: From connecting to the end of the login dialogue.
-        clients_max: Connections in all.
-        per_address_max: Connections of one IPv4 address or one IPv6 /64.
-        per_loopback_max: The same for this machine's own addresses, where a proxy or a test connects from.
-        goodbye_s: How long a leaving player's room may take to say its last words.
-    """
-
-    first_line_s: float = 30.0
-    login_s: float = 180.0
-    clients_max: int = 16_384
-    per_address_max: int = 64
-    per_loopback_max: int = 16_384
-    goodbye_s: float = 5.0
+    header: bytearray
+    address: str
+    deadline: asyncio.TimerHandle
 
 
 class Door:
     """Accepts for the gateway.
 
     Args:
-        listeners: Listening sockets; the door owns them.
-        admit: Called with each accepted socket and the address under which it is counted.
+        listeners: Listening sockets and what is spoken on them; the door owns them.
+        admit: Called with each accepted socket, the address under which it is counted, what is spoken on it, and
+            whether it comes from a trusted proxy.
+
+    Attributes:
+        proxies: Whom it believes about others' addresses.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        listeners: Sequence[socket.socket],
+        listeners: Sequence[tuple[Kind, socket.socket]],
         limits: Limits,
-        admit: Callable[[socket.socket, str], None],
+        admit: Admit,
     ) -> None:
         self._loop, self._listeners, self._limits, self._admit = loop, list(listeners), limits, admit
+        self.proxies = Proxies(limits.proxies)
         self._here: Counter[str] = Counter()
+        self._waiting: dict[socket.socket, _Waiting] = {}
         self._retry: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Begin to accept."""
-        for listener in self._listeners:
+        for kind, listener in self._listeners:
             listener.setblocking(False)
-            self._loop.add_reader(listener, self._knock, listener)
+            self._loop.add_reader(listener, self._knock, kind, listener)
 
     def close(self) -> None:
         """Accept nobody any more."""
         if self._retry is not None:
             self._retry.cancel()
-        for listener in self._listeners:
+        for _, listener in self._listeners:
             self._loop.remove_reader(listener)
             listener.close()
         self._listeners.clear()
+        for sock in list(self._waiting):
+            self._stop_waiting(sock)
+            sock.close()
+
+    def readdress(self, old: str, new: str) -> str:
+        """A connection counted under `old` is that of the address `new`, as its proxy says.
+
+        From here on it counts under `counted_address(new)`.
+
+        Returns:
+            Why it cannot stay; "" when it can.
+        """
+        address = counted_address(new)
+        reason = self._too_many(address)
+        self.left(old)
+        self._here[address] += 1
+        return reason
 
     def left(self, address: str) -> None:
         """A connection from there is closed."""
@@ -79,7 +113,7 @@ class Door:
         if self._here[address] <= 0:
             del self._here[address]
 
-    def _knock(self, listener: socket.socket) -> None:
+    def _knock(self, kind: Kind, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TURN):
             try:
                 sock, peer = listener.accept()
@@ -88,34 +122,83 @@ class Door:
             except OSError as error:
                 self._rest(error)
                 return
-            self._answer(sock, counted_address(peer[0]))
+            address, trusted = counted_address(peer[0]), self.proxies.trusts(peer[0])
+            if trusted and kind == "telnet" and not self._is_full:
+                self._await_header(sock, address)
+            else:
+                self._answer(sock, address, kind, trusted=trusted)
 
-    def _answer(self, sock: socket.socket, address: str) -> None:
-        if reason := self._reason_against(address):
-            log.info("connection refused", address=address, reason=reason)
-            _turn_away(sock, reason)
+    def _answer(self, sock: socket.socket, address: str, kind: Kind, *, trusted: bool) -> None:
+        """Serve it, or say why not. A proxy's own address is not limited: its clients' are."""
+        reason = FULL if self._is_full else "" if trusted else self._too_many(address)
+        if reason:
+            log.info("connection refused", address=address, transport=kind, reason=reason)
+            _turn_away(sock, kind, reason)
             return
         self._here[address] += 1
         try:
-            self._admit(sock, address)
+            self._admit(sock, address, kind, trusted)
         except OSError as error:  # it was gone before it was served
             log.info("connection lost", address=address, error=str(error))
             self.left(address)
             sock.close()
 
-    def _reason_against(self, address: str) -> str:
-        if self._here.total() >= self._limits.clients_max:
-            return "The server is full. Try again in a while."
-        own = address == "::1/64" or address.startswith("127.")
-        most = self._limits.per_loopback_max if own else self._limits.per_address_max
-        if self._here[address] >= most:
+    @property
+    def _is_full(self) -> bool:
+        return self._here.total() + len(self._waiting) >= self._limits.clients_max
+
+    def _too_many(self, address: str) -> str:
+        most = self._limits.per_address_max
+        if self._limits.limited(address) and self._here[address] >= most:
             return f"There are {most} connections from your address already. Close one of them first."
         return ""
+
+    # --- proxies ---
+
+    def _await_header(self, sock: socket.socket, address: str) -> None:
+        sock.setblocking(False)
+        deadline = self._loop.call_later(self._limits.proxy_s, self._refuse, sock, "no PROXY header came in time")
+        self._waiting[sock] = _Waiting(bytearray(), address, deadline)
+        self._loop.add_reader(sock, self._read_header, sock)
+
+    def _read_header(self, sock: socket.socket) -> None:
+        """Take the header off the socket, and no byte of what follows: only what is surely header is ever read."""
+        waiting = self._waiting[sock]
+        try:
+            data = sock.recv(proxy.V2_BYTES_MAX, socket.MSG_PEEK)
+            found = proxy.header(bytes(waiting.header) + data) if data else None
+            if found is None:
+                waiting.header.extend(sock.recv(len(data)))
+            else:
+                sock.recv(found.size_bytes - len(waiting.header))
+        except (BlockingIOError, InterruptedError):
+            return
+        except ProtocolError as error:
+            self._refuse(sock, str(error))
+            return
+        except OSError:
+            data, found = b"", None
+        if found is not None:
+            self._stop_waiting(sock)
+            address = counted_address(found.address) if found.address else waiting.address
+            self._answer(sock, address, "telnet", trusted=not found.address)
+        elif not data:  # a proxy that only looks whether somebody listens
+            self._stop_waiting(sock)
+            sock.close()
+
+    def _refuse(self, sock: socket.socket, reason: str) -> None:
+        log.warning("a proxy's connection refused", proxy=self._waiting[sock].address, reason=reason)
+        self._stop_waiting(sock)
+        _turn_away(sock, "telnet", NO_HEADER)
+
+    def _stop_waiting(self, sock: socket.socket) -> None:
+        self._waiting.pop(sock).deadline.cancel()
+        self._loop.remove_reader(sock)
 
     def _rest(self, error: OSError) -> None:
         """Accept nobody for a moment: a listener that stays readable would spin."""
         log.error("cannot accept", error=str(error), retry_s=RETRY_S)
-        for listener in self._listeners:
+        for _, listener in self._listeners:
             self._loop.remove_reader(listener)
         self._retry = self._loop.call_later(RETRY_S, self.open)
 
@@ -132,8 +215,12 @@ def counted_address(host: str) -> str:
     return str(ipaddress.IPv6Network((address, 64), strict=False))
 
 
-def _turn_away(sock: socket.socket, reason: str) -> None:
+def _turn_away(sock: socket.socket, kind: Kind, reason: str) -> None:
+    text = f"{reason}\r\n".encode()
+    if kind == "web":
+        text = WEB_ANSWER.format(bytes=len(text)).encode() + text
     with sock, contextlib.suppress(OSError):  # whoever is gone needs no reason
         sock.setblocking(False)
-        sock.send(f"{reason}\r\n".encode())
+        sock.send(text)
         sock.shutdown(socket.SHUT_WR)
+        sock.recv(UNREAD_BYTES)  # what is closed unread is reset, and the reason with it

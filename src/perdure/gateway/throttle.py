@@ -1,18 +1,25 @@
-"""Failed logins make the next try wait; successful ones never do.
+"""What may be done how often: failed logins make the next try wait, and so do very many lines.
 
-Failures are counted per key (an address, an account's name). The first few are free, then each makes the
-key wait twice as long, up to a minute: an attacker gets a thousand guesses a day, and the owner of an
-attacked account waits at most that minute. A success forgets the key, and so does a quiet quarter of an hour.
+A login that succeeds never waits. Failures are counted per key (an address, an account's name). The first few are
+free, then each makes the key wait twice as long, up to a minute: an attacker gets a thousand guesses a day, and the
+owner of an attacked account waits at most that minute. A success forgets the key, and so does a quiet quarter of an
+hour.
+
+Lines are counted per address. None is ever dropped: a line that comes too early is taken later.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from perdure.gateway.limits import Limits
+
 DELAY_S_MAX = 60.0
 FORGET_S = 900.0
 KEYS_MAX = 10_000
-"""The key that failed longest ago gives way."""
+"""The key that failed, or sent a line, longest ago gives way."""
+SLACK = 1e-3
+"""Of a line's time: sums of floats are never exact, and a wait of nothing would be waited for."""
 
 
 class Failures(msgspec.Struct):
@@ -48,3 +55,31 @@ class Throttle:
     def succeeded(self, key: str) -> None:
         """Forget the key's failures."""
         self.state.pop(key, None)
+
+
+class Rates:
+    """Lines by address: a burst after a silence, and a steady rate in the long run.
+
+    Attributes:
+        state: Of each address that sent something lately, when its burst will be free again as a whole.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._line_s = 1.0 / limits.lines_per_s
+        self._burst_s = limits.lines_burst * self._line_s
+        self.state: dict[str, float] = {}
+
+    def wait_s(self, address: str, now_s: float) -> float:
+        """How long until one more line of this address may be taken; 0: it may now, and is booked."""
+        if not self._limits.limited(address):
+            return 0.0
+        free_s = max(self.state.get(address, now_s), now_s) + self._line_s
+        early_s = free_s - now_s - self._burst_s
+        if early_s > self._line_s * SLACK:
+            return early_s
+        self.state.pop(address, None)  # popped, so that the dict's order is that of the last lines
+        self.state[address] = free_s
+        while len(self.state) > KEYS_MAX:
+            del self.state[next(iter(self.state))]
+        return 0.0

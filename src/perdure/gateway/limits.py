@@ -1,0 +1,56 @@
+"""How long and how many: what a gateway grants to a connection, and to an address."""
+
+from __future__ import annotations
+
+import msgspec
+
+from perdure.config import Config
+
+CLIENTS_MAX = 16_384
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The defaults are for servers, tests make them small.
+
+    Attributes:
+        proxy_s: From a proxy's connecting to the end of its PROXY header.
+        first_line_s: From connecting to the first line (slowloris); of the web, to the end of the request.
+        login_s: From connecting to the end of the login dialogue.
+        goodbye_s: How long a leaving player's room may take to say its last words.
+        clients_max: Connections in all.
+        per_address_max: Connections of one IPv4 address or one IPv6 /64.
+        logins_free: Logins of an address that may fail before the next one has to wait.
+        lines_per_s, lines_burst: Lines of an address, in the long run and at once.
+        loopback: Whether this machine's own addresses, from where proxies and tests connect, are limited too.
+        proxies: Addresses and networks that are believed about others' addresses.
+    """
+
+    proxy_s: float = 5.0
+    first_line_s: float = 30.0
+    login_s: float = 180.0
+    goodbye_s: float = 5.0
+    clients_max: int = CLIENTS_MAX
+    per_address_max: int = 64
+    logins_free: int = 10
+    lines_per_s: float = 20.0
+    lines_burst: int = 100
+    loopback: bool = False
+    proxies: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, config: Config, clients_max: int = CLIENTS_MAX) -> Limits:
+        """As the configuration says."""
+        said = config.limits
+        return cls(
+            clients_max=clients_max,
+            per_address_max=said.connections,
+            logins_free=said.logins,
+            lines_per_s=said.lines_per_s,
+            lines_burst=said.lines_burst,
+            loopback=said.loopback,
+            proxies=tuple(config.server.proxies),
+        )
+
+    def limited(self, address: str) -> bool:
+        """Whether an address, as it is counted, is limited at all."""
+        return self.loopback or not (address == "::1/64" or address.startswith("127."))
