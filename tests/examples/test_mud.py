@@ -1,20 +1,6 @@
 """examples/mud plays as promised, and its characters survive everything."""
 
-from pathlib import Path
-
 import pytest
-
-from perdure.config import load
-from perdure.testing import Perdure, RoomInTest
-
-MUD = Path(__file__).resolve().parents[2] / "examples" / "mud" / "mud"
-
-
-@pytest.fixture
-def world(perdure: Perdure) -> RoomInTest:
-    """The town, with the arena beside it."""
-    perdure.room(MUD, "arena")
-    return perdure.room(MUD, "world")
 
 
 def test_speech_is_worded_as_promised(world):
@@ -169,20 +155,3 @@ def test_a_fight_is_fought_out_before_the_server_is_replaced(world):
     for _ in range(40):
         world.advance(2.5)
     assert world.vetoes() == []
-
-
-def test_the_map_leads_somewhere(perdure):
-    """Every exit leads to a place, and every place can be reached from the square; at least eight of them."""
-    program = perdure.room(MUD, "world").program
-    places = program._modules["places"].PLACES
-    assert len(places) >= 8
-    assert {to for place in places.values() for to in place.exits.values()} == set(places)
-
-
-def test_the_configuration_names_the_rooms_of_the_map(perdure):
-    """The places' rooms are the configured ones, and players begin at home."""
-    config = load(MUD.parent)
-    places = perdure.room(MUD, "world").program._modules["places"].PLACES
-    assert {place.room for place in places.values()} == set(config.rooms)
-    assert config.login.room == places["square"].room == "world"
-    assert set(config.copyover.locks) == {"fights"}

@@ -98,6 +98,11 @@ class Combat(Module):
     def how(self, player: Player) -> None:
         player.tell(f"You have {self.health[player.id].hp} of {HP_MAX}.")
 
+    def gmcp(self, player: Player) -> dict[str, object]:
+        """How a player is, for clients that draw it."""
+        health = self.health.peek(player.id)
+        return {"Char.Vitals": {"hp": health.hp, "maxhp": HP_MAX}} if health else {}
+
     @on(Eaten)
     def heal(self, event: Eaten) -> None:
         health = self.health[event.player]

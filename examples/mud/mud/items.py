@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from perdure import Event, Module, Player, Row, Table, command, on
 
-from .places import Looked, Places
+from .places import Did, Looked, Places
+from .words import counted, in_words, listing
 
 
 class Kind(NamedTuple):
@@ -18,6 +19,7 @@ class Kind(NamedTuple):
 KINDS = {
     "apple": Kind(price=2, heals=4),
     "pot of soup": Kind(price=5, heals=10),
+    "handful of beans": Kind(price=1, heals=2),
     "wooden spoon": Kind(price=3, damage=1),
     "rusty sword": Kind(price=12, damage=4),
     "goose feather": Kind(price=1),
@@ -25,7 +27,12 @@ KINDS = {
     "brass medal": Kind(price=15),
 }
 
-LYING_AROUND = {"meadow": ["apple", "apple"], "oak": ["wooden spoon"], "cellar": ["pot of soup"]}
+LYING_AROUND = {
+    "meadow": ["apple", "apple"],
+    "oak": ["wooden spoon"],
+    "cellar": ["pot of soup"],
+    "allotments": ["handful of beans", "handful of beans"],
+}
 
 
 class Item(Row):
@@ -68,6 +75,10 @@ class Items(Module):
         """The things in a place, or those that somebody carries. To look at; to change one, take it from `things`."""
         return [(number, item) for number, item in self.things.scan() if item.where == where]
 
+    def words(self, where: str) -> list[str]:
+        """The things there in words: an apple, 2 rat tails."""
+        return counted([item.kind for _, item in self.at(where)])
+
     def find(self, name: str, where: str) -> int | None:
         """The number of a thing, by its name or a word of it."""
         name = name.lower()
@@ -80,13 +91,15 @@ class Items(Module):
     @on(Looked)
     def show(self, event: Looked) -> None:
         player = self.room.players.get(event.player)
-        things = self.at(event.place)
+        things = self.words(event.place)
         if player and things:
-            player.tell(f"On the ground: {listed(things)}.")
+            player.tell(listing(player, "On the ground", things))
 
     @command("inventory", "i", "inv", help="See what you carry.")
     def inventory(self, player: Player) -> None:
-        player.tell(f"You carry {listed(self.at(hand(player))) or 'nothing'}.")
+        things = self.words(hand(player)) or ["nothing"]
+        player.tell(listing(player, "You carry", things) if player.screenreader else f"You carry {', '.join(things)}.")
+        self.room.emit(Did(player.id, "inventory"))
 
     @command("get ITEM", "take", help="Pick something up.")
     def get(self, player: Player, item: str) -> None:
@@ -95,6 +108,7 @@ class Items(Module):
         thing.where = hand(player)
         player.tell(f"You take the {thing.kind}.")
         self.say(f"{player} takes the {thing.kind}.", to=self.room[Places].around(player))
+        self.room.emit(Did(player.id, "get"))
 
     @command("drop ITEM", help="Put something down.")
     def drop(self, player: Player, item: str) -> None:
@@ -102,6 +116,7 @@ class Items(Module):
         thing.where = self.room[Places].place_of(player)
         player.tell(f"You drop the {thing.kind}.")
         self.say(f"{player} drops the {thing.kind}.", to=self.room[Places].around(player))
+        self.room.emit(Did(player.id, "drop"))
 
     @command("give ITEM to WHOM", "hand", help="Give something to somebody here.")
     def give(self, player: Player, item: str, whom: Player) -> None:
@@ -111,32 +126,20 @@ class Items(Module):
         thing.where = hand(whom)
         player.tell(f"You give {whom} the {thing.kind}.")
         whom.tell(f"{player} gives you the {thing.kind}.")
+        self.room.emit(Did(player.id, "give"))
 
     @command("eat ITEM", "drink", help="Eat something, and feel better.")
     def eat(self, player: Player, item: str) -> None:
         number = self.carried(player, item)
         kind = self.things[number].kind
         if not KINDS[kind].heals:
-            self.refuse(f"You think better of it. It is still a {kind}.")
+            self.refuse(f"You think better of it. It is still {in_words(kind, 1)}.")
         del self.things[number]
         player.tell(f"You finish the {kind}.")
         self.room.emit(Eaten(player.id, KINDS[kind].heals))
+        self.room.emit(Did(player.id, "eat"))
 
 
 def hand(player: Player) -> str:
     """Where the things are that a player carries."""
     return f"@{player.id}"
-
-
-def listed(things: list[tuple[int, Item]]) -> str:
-    """Things in words: an apple, 2 rat tails."""
-    kinds = [item.kind for _, item in things]
-    return ", ".join(in_words(kind, kinds.count(kind)) for kind in dict.fromkeys(kinds))
-
-
-def in_words(kind: str, count: int) -> str:
-    """So many things of a kind."""
-    if count == 1:
-        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-    noun, _, rest = kind.partition(" of ")
-    return f"{count} {noun}s of {rest}" if rest else f"{count} {kind}s"

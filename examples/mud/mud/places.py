@@ -1,71 +1,46 @@
 """Where everybody is: the map, looking, and walking.
 
-The map spans two rooms of the server, `world` and `arena`; each place says in which one it lies. An exit
-that leads into the other room ends in the event `Crossing`; what happens then is in game.py.
+The map is data, in `places.toml`: it never changes while it runs, so it is no row. It spans two rooms of the
+server, `world` and `arena`; each place says in which one it lies. An exit that leads into the other room ends in
+the event `Crossing`; what happens then is in game.py.
 """
 
 from typing import NamedTuple
 
-from perdure import Event, Module, Player, Row, Table, bold, command
-
-HOME = "square"
+from perdure import Event, Module, Player, Row, Table, bold, command, data, linked
 
 
 class Place(NamedTuple):
-    """A place of the map. It never changes, so it is code and not a row."""
+    """A place of the map.
 
+    `exits` lead from a word to another place's name. Those in `oneway` have no way back. No weather reaches a place
+    that is `indoors`. `num`, `environment` and the area are for clients that draw a map.
+    """
+
+    num: int
     title: str
     text: str
     exits: dict[str, str]
+    environment: str
+    indoors: bool = False
+    oneway: tuple[str, ...] = ()
     room: str = "world"
 
 
-PLACES = {
-    "square": Place(
-        "The Square",
-        "Three bridges meet over a town that was meant to be temporary. Somebody has\n"
-        "painted an arrow on the cobbles, pointing down: TO THE ARENA.",
-        {"north": "inn", "east": "shop", "south": "mill", "west": "bridge", "arena": "sand"},
-    ),
-    "inn": Place(
-        "The Leaking Ladle",
-        "The soup of the day has been the same for eleven years, and improves.\nStairs lead down to where it is kept.",
-        {"south": "square", "down": "cellar"},
-    ),
-    "cellar": Place("The Cellar", "Barrels, dark, and a smell of old soup. Something rustles.", {"up": "inn"}),
-    "shop": Place(
-        "Odds & Ends",
-        "Mostly ends. A hand-written card says: LIST what I have, BUY what you like,\nSELL what you found.",
-        {"west": "square"},
-    ),
-    "mill": Place(
-        "The Mill",
-        "The wheel turns whether there is corn or not. It has done so for so long that\n"
-        "nobody dares to ask what it grinds.",
-        {"north": "square", "east": "meadow"},
-    ),
-    "meadow": Place(
-        "The Meadow",
-        "Grass to the knee, and in it, geese to the elbow.",
-        {"west": "mill", "north": "oak"},
-    ),
-    "oak": Place(
-        "The Hollow Oak",
-        "You could live in here. Judging by the spoons, somebody did.",
-        {"south": "meadow", "up": "crown"},
-    ),
-    "crown": Place("The Crown of the Oak", "The whole town, held together with rope.", {"down": "oak"}),
-    "bridge": Place("The Low Bridge", "The river goes about its business below.", {"east": "square"}),
-    "sand": Place(
-        "The Arena",
-        "Raked sand under a low vault. High up, daylight, and the feet of people who\nare not fighting.",
-        {"out": "square", "up": "benches"},
-        "arena",
-    ),
-    "benches": Place("The Benches", "Empty, but for a cushion that bites.", {"down": "sand"}, "arena"),
-}
-
+PLACES = data("places.toml", dict[str, Place])
+HOME = "square"
+HOME_ROOM = PLACES[HOME].room
+ROOMS = sorted({place.room for place in PLACES.values()})
+AREAS = {"world": "Underbridge", "arena": "The Arena"}
 SHORT = {"n": "north", "e": "east", "s": "south", "w": "west", "u": "up", "d": "down"}
+LETTERS = {way: letter for letter, way in SHORT.items()}
+CROWD_MAX = 50
+"""So many players of one place are told to its players' clients."""
+
+# A map that leads nowhere is found out when the file is saved, and not when somebody walks off its edge.
+LOST = {to for place in PLACES.values() for to in place.exits.values()} - set(PLACES)
+if LOST:
+    raise ValueError(f"places.toml has exits to places that are not there: {', '.join(sorted(LOST))}")
 
 
 class Person(Row):
@@ -79,6 +54,13 @@ class Looked(Event):
 
     player: str
     place: str
+
+
+class Did(Event):
+    """A player has done something, and it worked."""
+
+    player: str
+    deed: str
 
 
 class Crossing(Event):
@@ -106,16 +88,23 @@ class Places(Module):
 
     def put(self, player: Player, place: str) -> None:
         """Bring a player to a place, without a word to those who are there."""
-        self.people[player.id].place = place
-        self.look(player)
+        before, self.people[player.id].place = self.place_of(player), place
+        self.describe(player)
+        self.show_crowd(before)
+        self.show_crowd(place)
 
-    @command("look", "l", help="See where you are.")
-    def look(self, player: Player) -> None:
+    def describe(self, player: Player) -> None:
+        """Show a player where they are."""
         place = PLACES[self.place_of(player)]
-        player.tell(f"{bold(place.title)}\n{place.text}\nExits: {', '.join(place.exits)}.")
+        player.tell(f"{bold(place.title)}\n{place.text}\n{exits(place, player.screenreader)}")
         for other in self.around(player):
             player.tell(f"{other} is here.")
         self.room.emit(Looked(player.id, self.place_of(player)))
+
+    @command("look", "l", help="See where you are.")
+    def look(self, player: Player) -> None:
+        self.describe(player)
+        self.room.emit(Did(player.id, "look"))
 
     @command("go DIRECTION", "walk", help="Walk through an exit. Its name alone will do.")
     def go(self, player: Player, direction: str) -> None:
@@ -128,8 +117,42 @@ class Places(Module):
             return
         self.put(player, place)
         self.say(f"{player} comes in.", to=self.around(player))
+        self.room.emit(Did(player.id, "go"))
+
+    def gmcp(self, player: Player) -> dict[str, object]:
+        """The place as a client's map has it."""
+        if player.id not in self.people:
+            return {}
+        place = PLACES[self.place_of(player)]
+        info = {
+            "num": place.num,
+            "name": place.title,
+            "area": AREAS[place.room],
+            "environment": place.environment,
+            "exits": {LETTERS.get(way, way): PLACES[to].num for way, to in place.exits.items()},
+        }
+        return {"Room.Info": info}
+
+    def show_crowd(self, place: str, but: Player | None = None) -> None:
+        """Tell the clients of those in a place who is there, but for somebody who is about to leave.
+
+        It is sent when somebody comes or goes, and no part of `gmcp`, which is called for everybody after each word
+        that is said: with a hundred players on the square, each of them would be counted a hundred times.
+        """
+        here = [player for player in self.present(place) if player != but]
+        names = [{"name": player.name, "fullname": player.name} for player in here[:CROWD_MAX]]
+        for player in here:
+            player.send("Room.Players", names)
 
     def is_exit(self, player: Player, word: str) -> bool:
         """Whether a word names a way out of where the player is."""
         word = word.lower()
         return SHORT.get(word, word) in PLACES[self.place_of(player)].exits
+
+
+def exits(place: Place, listens: bool) -> str:
+    """The ways out of a place: each a link, or for those who listen, each on its line with where it leads."""
+    ways = {way: linked(way, send=way) + (" (one way)" if way in place.oneway else "") for way in place.exits}
+    if listens:
+        return "\n".join(["Exits:", *(f"{ways[way]} to {PLACES[to].title}" for way, to in place.exits.items())])
+    return f"Exits: {', '.join(ways.values())}."

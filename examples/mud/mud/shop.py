@@ -3,7 +3,7 @@
 from perdure import Module, Player, Row, Table, command, every
 
 from .items import KINDS, Items, hand
-from .places import Places
+from .places import Did, Places
 
 SHOP = "shop"
 SHELF = {"apple": 4, "pot of soup": 2, "rusty sword": 1}
@@ -37,8 +37,9 @@ class Shop(Module):
     @command("list", help="See what the shop has.")
     def offer(self, player: Player) -> None:
         self.enter(player)
-        lines = [f"  {kind}, {KINDS[kind].price} coins" for kind, stock in self.stock.scan() if stock.count]
+        lines = [f"{kind}, {KINDS[kind].price} coins" for kind, stock in self.stock.scan() if stock.count]
         player.tell("\n".join(["For sale:", *lines]) if lines else "Sold out. Come back in ten minutes.")
+        self.room.emit(Did(player.id, "list"))
 
     @command("buy ITEM", help="Buy something in the shop.")
     def buy(self, player: Player, item: str) -> None:

@@ -2,7 +2,7 @@
 
 from perdure import Module, Player, Row, Table, command
 
-from .places import Places
+from .places import Did, Places
 
 
 class LastHeard(Row):
@@ -18,11 +18,13 @@ class Talk(Module):
     def speak(self, player: Player, text: str) -> None:
         player.tell(f'You say, "{text}"')
         self.say(f'{player} says, "{text}"', to=self.room[Places].around(player))
+        self.room.emit(Did(player.id, "say"))
 
     @command("tell WHOM TEXT", "whisper", help="Say something to one person in this part of the world.")
     def tell(self, player: Player, whom: Player, text: str) -> None:
         player.tell(f'You tell {whom}, "{text}"')
         whom.tell(f'{player} tells you, "{text}"')
+        whom.send("Comm.Channel.Text", {"channel": "tell", "talker": player.name, "text": text})
         self.heard[whom.id] = LastHeard(player.id)
 
     @command("reply TEXT", "r", help="Answer whoever told you something last.")
@@ -34,8 +36,3 @@ class Talk(Module):
     @command("emote TEXT", ":", help="Do something, in words: emote yawns.")
     def emote(self, player: Player, text: str) -> None:
         self.say(f"{player} {text}", to=[player, *self.room[Places].around(player)])
-
-    @command("who", help="See who is about.")
-    def who(self, player: Player) -> None:
-        names = sorted(other.name for other in self.room.players)
-        player.tell(f"{len(names)} here in the {self.room.id}: {', '.join(names)}.")
