@@ -191,26 +191,39 @@ class AccountRow(msgspec.Struct, frozen=True):
         name: As its owner spells it; unique without regard to case.
         role: player, builder or admin.
         disabled: Whether logging in is refused.
+        settings: What its player chose with `set`, as JSON; "" for nothing.
     """
 
     id: str
     name: str
     role: str
     disabled: bool
+    settings: str = ""
 
 
 class Accounts(Protocol):
     """Accounts. Calls block; never made on an event loop's thread."""
 
-    def find(self, name: str) -> AccountRow | None: ...
+    def find(self, name: str) -> AccountRow | None:
+        """The account of this name, in whatever case and form of Unicode."""
+        ...
+
+    def alike(self, name: str) -> AccountRow | None:
+        """The account whose name looks like this one, which may be its own."""
+        ...
+
     def password_hash(self, id: str) -> str: ...
     def create(self, name: str, password_hash: str, role: str) -> AccountRow:
-        """Raises ContractError when the name is taken."""
+        """Raises ContractError when the name is taken, or looks like one that is."""
         ...
 
     def set_role(self, name: str, role: str) -> AccountRow: ...
     def set_disabled(self, name: str, disabled: bool) -> AccountRow: ...
     def set_password_hash(self, name: str, password_hash: str) -> AccountRow: ...
+    def set_settings(self, id: str, settings: str) -> None:
+        """Keep what the player of account `id` chose. Raises ContractError when there is no such account."""
+        ...
+
     def all(self) -> list[AccountRow]: ...
 
 

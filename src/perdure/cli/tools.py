@@ -84,7 +84,7 @@ def create(name: str, role: str, password_stdin: bool, state: Path | None, as_js
     from perdure.store.accounts import check_name
     from perdure.store.passwords import hash_password
 
-    check_name(name)  # before anybody types a password for it
+    name = check_name(name)  # before anybody types a password for it
     accounts = _accounts(state)
     row = accounts.create(name, hash_password(_password(password_stdin)), role)
     _print_account(row, as_json, f"may log in, as {row.role}.")

@@ -3,6 +3,9 @@
 One thread talks to the accounts and to argon2 (19 MiB and some 20 ms each, so never two at once); a
 bounded queue waits before it. A failed login is booked when its answer is there and the next request
 looks at the book only then: guesses made in parallel gain nothing.
+
+What players choose with `set` is kept by the same thread, before whatever waits; of several choices of one account
+the last is kept. Rules about names are looked at here, too: their data take a while to load.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
+from perdure import names
 from perdure.errors import ContractError, StorageError
 from perdure.gateway.login import (
     Admitted,
@@ -34,6 +39,7 @@ from perdure.gateway.login import (
     Verify,
     Wrong,
 )
+from perdure.gateway.look import Settings
 from perdure.gateway.throttle import Throttle
 from perdure.ports import Accounts
 
@@ -51,6 +57,13 @@ class Hasher(NamedTuple):
 
     hash: Callable[[str], str]
     verify: Callable[[str, str], bool]
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Keep what the player of this account chose; nobody waits for it."""
+
+    account_id: str
+    settings: Settings
 
 
 class Desk:
@@ -73,6 +86,7 @@ class Desk:
         self._loop, self._accounts, self._hasher = loop, accounts, hasher
         self._queue_max = queue_max
         self._queue: deque[tuple[Request, str, Callable[[Answer], None]]] = deque()
+        self._keeps: dict[str, Keep] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
         self._working = False
         self.names, self.addresses = Throttle(NAME_TRIES_FREE), Throttle(ADDRESS_TRIES_FREE)
@@ -86,10 +100,16 @@ class Desk:
         if not self._working:
             self._next()
 
+    def keep(self, keep: Keep) -> None:
+        """Have settings kept, soon; what goes wrong is logged."""
+        self._keeps[keep.account_id] = keep
+        self._thread.submit(self._keep_all)
+
     def close(self) -> None:
-        """Answer nothing more; waits for the request in hand, a few hundredths of a second."""
+        """Answer nothing more; waits for what is in hand and to be kept, a few hundredths of a second."""
         self._queue.clear()
         self._thread.shutdown(wait=True, cancel_futures=True)
+        self._keep_all()
 
     def _next(self) -> None:
         while self._queue:
@@ -122,13 +142,13 @@ class Desk:
         if not isinstance(request, Verify):
             return 0.0
         now_s = self._loop.time()
-        by_name = self.names.wait_s(request.name.casefold(), now_s)
+        by_name = self.names.wait_s(names.folded(request.name), now_s)
         return max(by_name, self.addresses.wait_s(address, now_s))
 
     def _book(self, request: Request, address: str, answer: Answer) -> None:
         if not isinstance(request, Verify):
             return
-        name, now_s = request.name.casefold(), self._loop.time()
+        name, now_s = names.folded(request.name), self._loop.time()
         match answer:
             case Wrong():
                 self.names.failed(name, now_s)
@@ -149,7 +169,7 @@ class Desk:
         try:
             match request:
                 case Find(name=name):
-                    return Found(self._accounts.find(name))
+                    return self._find(name)
                 case Verify(name=name, password=password):
                     return self._verify(name, password)
                 case Create(name=name, password=password):
@@ -162,6 +182,26 @@ class Desk:
             log.error("login broke", error=type(error).__name__)
             return Broken()
 
+    def _keep_all(self) -> None:
+        while self._keeps:
+            _, keep = self._keeps.popitem()
+            try:
+                self._accounts.set_settings(keep.account_id, msgspec.json.encode(keep.settings).decode())
+            except Exception as error:  # noqa: BLE001 - the edge of the thread: nobody waits, the desk goes on
+                log.error("settings not kept", account=keep.account_id, error=str(error))
+
+    def _find(self, name: str) -> Found:
+        account = self._accounts.find(name)
+        return Found(account) if account else Found(None, self._name_problem(name))
+
+    def _name_problem(self, name: str) -> str:
+        """Why no account can be made of this name; "" if one can."""
+        if problem := names.problem(name):
+            return problem
+        if other := self._accounts.alike(name):
+            return f"{name} looks like {other.name}, who is somebody else. Choose another name."
+        return ""
+
     def _verify(self, name: str, password: Secret) -> Answer:
         account = self._accounts.find(name)
         if account is None:
@@ -173,6 +213,8 @@ class Desk:
     def _create(self, name: str, password: Secret) -> Answer:
         if self._accounts.find(name) is not None:
             return Taken(f"The name {name} is taken. Choose another one, or: connect {name} PASSWORD")
+        if problem := self._name_problem(name):
+            return Taken(f"{problem} No character was made.")
         try:
             return Admitted(self._accounts.create(name, self._hasher.hash(password.reveal()), "player"))
         except ContractError as error:

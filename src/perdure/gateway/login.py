@@ -1,9 +1,14 @@
 """The login dialogue as a state machine: lines in, texts and requests out.
 
-A player types a command (`connect NAME PASSWORD`, `create NAME PASSWORD`, `guest`, `who`, `quit`, `help`)
+A player types a command (`connect NAME PASSWORD`, `create NAME PASSWORD`, `guest`, `who`, `set`, `quit`, `help`)
 or only a name, and is then asked for the password with echo off. An unknown name gets the offer to make a
 character. Requests (`Find`, `Verify`, `Create`, `ListWho`) are answered by the shell through `answer`;
 until then no line may be given to the dialogue: `waiting` says so.
+
+Many clients type for their players: a name and a password by a timer, whether anybody asked or not. So a line that
+comes after something went wrong may be a password where a name is asked for; it is looked up, but not repeated on
+the screen, and not offered as the name of a new character. Others know GMCP's Char.Login (`credentials`); they are
+refused in the middle of a password or of making a character, where nothing but the player's own answer counts (FM-1).
 
 Passwords travel as `Secret`, which has no readable form in logs, reprs and exceptions.
 """
@@ -11,27 +16,24 @@ Passwords travel as `Secret`, which has no readable form in logs, reprs and exce
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable
 from typing import ClassVar, Literal, NoReturn
 
 import msgspec
 
+from perdure.names import RULE as NAME_RULE
+from perdure.names import canonical
 from perdure.ports import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, AccountRow
 
-NAME_RULE = "A name has 2 to 20 characters: letters from a to z, digits, - and _, with a letter first."
-"""The rule of `store.accounts.check_name`; a test holds the two together."""
 SHOWN_NAME_CHARS_MAX = 40
 """Longer names are not even looked up."""
-
-_name = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,19}")
-_reserved = re.compile(r"connect|create|guest[0-9]*|who|quit|help", re.IGNORECASE)
 
 HELP = (
     "  connect NAME PASSWORD   play your character\n"
     "  create NAME PASSWORD    make a new character\n"
     "{guest}"
     "  who                     see who is playing\n"
+    "  set                     how text is shown to you, for instance: set screenreader on\n"
     "  quit                    leave\n"
     "Or type only a name; the password is then asked for unseen.\n"
 )
@@ -41,6 +43,12 @@ NAME_PROMPT = "Name: "
 PASSWORD_PROMPT = "Password: "
 NEW_PASSWORD_PROMPT = "New password: "
 REPEAT_PROMPT = "The same again: "
+OFFER_PROMPT = "Make a new one of this name? (yes or no) "
+
+NOT_MADE = "No character was made.\n"
+BUSY = "Many are logging in just now, and you were not. Try again in a moment.\n"
+BROKEN = "The accounts cannot be reached just now, so nothing happened. Try again in a moment.\n"
+ASKED_ALREADY = "The player is asked for something else just now. Nothing was changed: answer that, or connect again."
 
 
 class Secret:
@@ -66,9 +74,10 @@ class Secret:
 
 
 class Say(msgspec.Struct, frozen=True):
-    """Show this to the client."""
+    """Show this to the client, and then a prompt: no newline behind it, but EOR or GA."""
 
     text: str
+    prompt: str = ""
 
 
 class HideInput(msgspec.Struct, frozen=True):
@@ -78,7 +87,7 @@ class HideInput(msgspec.Struct, frozen=True):
 
 
 class Find(msgspec.Struct, frozen=True):
-    """Is there an account of this name? Answer: `Found`, `Busy`, `Broken`."""
+    """Is there an account of this name, and if not, could there be? Answer: `Found`, `Busy`, `Broken`."""
 
     name: str
 
@@ -101,6 +110,23 @@ class ListWho(msgspec.Struct, frozen=True):
     """Who is playing? Answer: `Playing`."""
 
 
+class ShowStatus(msgspec.Struct, frozen=True):
+    """Show the server's status as plain text (MSSP for crawlers that speak no telnet)."""
+
+
+class Set(msgspec.Struct, frozen=True):
+    """The player typed this `set` command: see `settings.command`."""
+
+    line: str
+
+
+class LoggedIn(msgspec.Struct, frozen=True):
+    """Tell the client's program what came of its `credentials` (GMCP Char.Login.Result); reason is "" if ok."""
+
+    ok: bool
+    reason: str = ""
+
+
 class Enter(msgspec.Struct, frozen=True):
     """The dialogue is over: this account plays, or a guest if there is none."""
 
@@ -112,13 +138,16 @@ class Quit(msgspec.Struct, frozen=True):
 
 
 Request = Find | Verify | Create
-Action = Say | HideInput | Request | ListWho | Enter | Quit
+Action = Say | HideInput | Request | ListWho | ShowStatus | Set | LoggedIn | Enter | Quit
 
 # --- what the shell answers ---
 
 
 class Found(msgspec.Struct, frozen=True):
+    """The account, or none, and then why none could be made of this name; "" if one could."""
+
     account: AccountRow | None
+    problem: str = ""
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -163,6 +192,8 @@ class Playing(msgspec.Struct, frozen=True):
 
 Answer = Found | Admitted | Wrong | Unknown | Disabled | Taken | TryLater | Busy | Broken | Playing
 
+Purpose = Literal["log-in", "log-in-only", "create"]
+"""What a name is looked up for; log-in-only makes no character if there is none."""
 Stage = Literal["name", "password", "offer", "new-password", "repeat", "waiting", "done"]
 
 
@@ -180,6 +211,9 @@ class Dialogue:
         self._server, self._banner, self._guests = server, banner, guests
         self._name = ""
         self._first: Secret | None = None
+        self._purpose: Purpose = "log-in"
+        self._refused_before = False
+        self._by_program = False
 
     @property
     def waiting(self) -> bool:
@@ -194,7 +228,7 @@ class Dialogue:
     def begin(self) -> list[Action]:
         """The greeting."""
         banner = self._banner.rstrip("\n") or f"Welcome to {self._server}."
-        return [Say(f"{banner}\n\n{self._help()}{NAME_PROMPT}")]
+        return [Say(f"{banner}\n\n{self._help()}", NAME_PROMPT)]
 
     def line(self, text: str) -> list[Action]:
         """The client typed a line, cleaned of control characters."""
@@ -202,6 +236,21 @@ class Dialogue:
         if self.stage == "done":
             return []
         return self._LINES[self.stage](self, text.strip())
+
+    def credentials(self, name: str, password: Secret) -> list[Action]:
+        """The client's program logs in by itself; what comes of it is told by `LoggedIn`, and to the player."""
+        assert not self.waiting, "credentials while an answer is due"
+        if self.stage == "done":
+            return []
+        if self.stage != "name":
+            return [LoggedIn(False, ASKED_ALREADY)]
+        self._by_program = True
+        name = canonical(name.strip())
+        if not name or not password.reveal():
+            return self._refuse("Your client sent no name and password to log in with.\n")
+        if len(name) > SHOWN_NAME_CHARS_MAX or not name.isprintable():
+            return self._refuse(f"Your client sent a name that nobody can have. {NAME_RULE}\n")
+        return self._ask(Verify(name, password))
 
     def interrupt(self) -> list[Action]:
         """The client wants out of what it is being asked."""
@@ -213,29 +262,30 @@ class Dialogue:
         """The shell answers the last request."""
         assert self.waiting, "an answer that nobody waits for"
         match answer:
-            case Found(account=account):
-                return self._found(account)
+            case Found(account=account, problem=problem):
+                return self._found(account, problem)
             case Admitted(account=account):
                 self.stage = "done"
-                return [Enter(account)]
+                told: list[Action] = [LoggedIn(True)] if self._by_program else []
+                return [*told, Enter(account)]
             case Playing(names=names):
                 return self._again(_playing(names))
             case Wrong():
-                return self._again(f"That is not the password of {self._name}.\n")
+                return self._refuse(f"That is not the password of {self._name}.\n")
             case Unknown():
-                return self._again(
+                return self._refuse(
                     f"There is no character called {self._name}. To make it: create {self._name} PASSWORD\n"
                 )
             case Disabled():
-                return self._again(f"{self._name} may not log in at present. The staff can tell why.\n")
+                return self._refuse(f"{self._name} may not log in at present. The staff can tell why.\n")
             case Taken(reason=reason):
-                return self._again(f"{reason}\n")
+                return self._refuse(f"{reason}\n")
             case TryLater(wait_s=wait_s):
-                return self._again(f"Too many failed tries. Wait {max(1, round(wait_s))} s, then try again.\n")
+                return self._refuse(f"Too many failed tries. Wait {max(1, round(wait_s))} s, then try again.\n")
             case Busy():
-                return self._again("Many are logging in just now: busy, try again in a moment.\n")
+                return self._refuse(BUSY)
             case Broken():
-                return self._again("The accounts cannot be reached just now. Try again in a moment.\n")
+                return self._refuse(BROKEN)
 
     # --- lines, by stage ---
 
@@ -245,12 +295,10 @@ class Dialogue:
         if command is not None:
             return command(self, rest.strip())
         if not text:
-            return [Say(NAME_PROMPT)]
+            return [Say("", NAME_PROMPT)]
         if rest:
             return self._again(f"{_did_you_mean(verb)}\n{self._help()}")
-        if len(text) > SHOWN_NAME_CHARS_MAX:
-            return self._again(f"That is too long for a name. {NAME_RULE}\n")
-        return self._ask(Find(text))
+        return self._look_up(text, "log-in")
 
     def _password_line(self, text: str) -> list[Action]:
         if not text:
@@ -259,24 +307,31 @@ class Dialogue:
 
     def _offer_line(self, text: str) -> list[Action]:
         if text.lower() in ("yes", "y"):
-            self.stage = "new-password"
-            return [HideInput(True), Say(NEW_PASSWORD_PROMPT)]
+            return self._ask_new_password()
         if text.lower() in ("no", "n", ""):
-            return self._again("No character was made.\n")
-        self.stage = "name"
-        return self._name_line(text)
+            return self._again(NOT_MADE)
+        if " " in text or text.lower() in self._COMMANDS:
+            self.stage = "name"
+            return self._name_line(text)
+        return self._look_up(text, "log-in-only")
 
     def _new_password_line(self, text: str) -> list[Action]:
+        if not text:
+            return self._again(f"\n{NOT_MADE}")
         if problem := password_problem(self._name, text):
-            return self._again(f"\n{problem} No character was made.\n")
+            return [Say(f"\n{problem} Choose another one, or press Enter to give up.\n", NEW_PASSWORD_PROMPT)]
         self.stage, self._first = "repeat", Secret(text)
-        return [Say(f"\n{REPEAT_PROMPT}")]
+        return [Say("\n", REPEAT_PROMPT)]
 
     def _repeat_line(self, text: str) -> list[Action]:
         assert self._first is not None
-        if self._first.reveal() != text:
-            return self._again("\nThe two were not the same. No character was made.\n")
-        self._first = None
+        same, self._first = self._first.reveal() == text, None
+        if not same:
+            self.stage = "new-password"
+            again = (
+                "\nThe two were not the same, so there is no character yet. Begin again, or press Enter to give up.\n"
+            )
+            return [Say(again, NEW_PASSWORD_PROMPT)]
         return [HideInput(False), Say("\n"), *self._ask(Create(self._name, Secret(text)))]
 
     # --- commands ---
@@ -286,23 +341,19 @@ class Dialogue:
         if not name:
             return self._again("Who? Type: connect NAME PASSWORD\n")
         if not password.strip():
-            return self._ask(Find(name[:SHOWN_NAME_CHARS_MAX]))
-        return self._ask(Verify(name[:SHOWN_NAME_CHARS_MAX], Secret(password.strip())))
+            return self._look_up(name, "log-in")
+        return self._ask(Verify(canonical(name)[:SHOWN_NAME_CHARS_MAX], Secret(password.strip())))
 
     def _create(self, rest: str) -> list[Action]:
         name, _, password = rest.partition(" ")
-        password = password.strip()
+        name, password = canonical(name), password.strip()
         if not name:
             return self._again("Who? Type: create NAME PASSWORD\n")
-        if problem := name_problem(name):
-            return self._again(f"{problem}\n")
-        self._name = name
         if not password:
-            self.stage = "new-password"
-            return [HideInput(True), Say(NEW_PASSWORD_PROMPT)]
+            return self._look_up(name, "create")
         if problem := password_problem(name, password):
-            return self._again(f"{problem} No character was made.\n")
-        return self._ask(Create(name, Secret(password)))
+            return self._again(f"{problem} {NOT_MADE}")
+        return self._ask(Create(name[:SHOWN_NAME_CHARS_MAX], Secret(password)))
 
     def _guest(self, _rest: str) -> list[Action]:
         if not self._guests:
@@ -317,6 +368,12 @@ class Dialogue:
     def _quit(self, _rest: str) -> list[Action]:
         self.stage = "done"
         return [Say("Goodbye.\n"), Quit()]
+
+    def _status(self, _rest: str) -> list[Action]:
+        return [ShowStatus(), Say("", NAME_PROMPT)]
+
+    def _set(self, rest: str) -> list[Action]:
+        return [Set(f"set {rest}".strip()), Say("", NAME_PROMPT)]
 
     def _show_help(self, _rest: str) -> list[Action]:
         return self._again(self._help())
@@ -333,6 +390,8 @@ class Dialogue:
         "create": _create,
         "guest": _guest,
         "who": _who,
+        "mssp-request": _status,
+        "set": _set,
         "quit": _quit,
         "help": _show_help,
         "?": _show_help,
@@ -343,36 +402,53 @@ class Dialogue:
     def _again(self, text: str) -> list[Action]:
         """Back to the beginning, with `text` before the prompt and echo on."""
         shown: list[Action] = [HideInput(False)] if self.hidden else []
-        self.stage, self._first = "name", None
-        return [*shown, Say(f"{text}{NAME_PROMPT}")]
+        self.stage, self._first, self._by_program = "name", None, False
+        return [*shown, Say(text, NAME_PROMPT)]
+
+    def _refuse(self, text: str) -> list[Action]:
+        """Back to the beginning, since what was wanted cannot be had; the client's program is told if it asked."""
+        told: list[Action] = [LoggedIn(False, text.strip())] if self._by_program else []
+        self._refused_before = True
+        return [*told, *self._again(text)]
+
+    def _look_up(self, name: str, purpose: Purpose) -> list[Action]:
+        if len(name) > SHOWN_NAME_CHARS_MAX:
+            return self._refuse(f"That is too long for a name. {NAME_RULE}\n")
+        self._purpose = purpose
+        return self._ask(Find(canonical(name)))
 
     def _ask(self, request: Request) -> list[Action]:
         self.stage, self._name = "waiting", request.name
         return [request]
 
-    def _found(self, account: AccountRow | None) -> list[Action]:
-        if account is not None:
-            self.stage, self._name = "password", account.name
-            return [HideInput(True), Say(PASSWORD_PROMPT)]
-        missing = f"There is no character called {self._name}."
-        if problem := name_problem(self._name):
-            return self._again(f"{missing} {problem}\n")
-        self.stage = "offer"
+    def _found(self, account: AccountRow | None, problem: str) -> list[Action]:
+        if account is None:
+            return self._missing(problem)
+        if self._purpose == "create":
+            return self._refuse(f"{account.name} exists already. If it is yours: connect {account.name} PASSWORD\n")
+        self.stage, self._name = "password", account.name
+        return [HideInput(True), Say("", PASSWORD_PROMPT)]
+
+    def _missing(self, problem: str) -> list[Action]:
+        """There is no such character. What may be a password is not repeated (FM-96)."""
+        if self._purpose == "log-in-only":
+            return self._refuse(f"That was neither yes nor no, nor the name of a character. {NOT_MADE}")
+        if self._purpose == "create":
+            return self._refuse(f"{problem}\n") if problem else self._ask_new_password()
+        secret = self._refused_before
+        missing = "There is no character of this name." if secret else f"There is no character called {self._name}."
+        if problem:
+            return self._refuse(f"{missing} {NAME_RULE if secret else problem}\n")
+        self.stage, self._refused_before = "offer", True
         near = _near_command(self._name)
-        hint = f" (Did you mean the command {near}?)" if near else ""
-        return [Say(f"{missing}{hint} Make a new one of this name? (yes or no) ")]
+        return [Say(f"{missing}{f' (Did you mean the command {near}?)' if near else ''}\n", OFFER_PROMPT)]
+
+    def _ask_new_password(self) -> list[Action]:
+        self.stage = "new-password"
+        return [HideInput(True), Say("", NEW_PASSWORD_PROMPT)]
 
     def _help(self) -> str:
         return HELP.format(guest=HELP_GUEST if self._guests else "")
-
-
-def name_problem(name: str) -> str:
-    """Why no character can be made of this name; "" if it can."""
-    if not _name.fullmatch(name):
-        return NAME_RULE
-    if _reserved.fullmatch(name):
-        return f"{name} is a word that the server needs itself. Choose another name."
-    return ""
 
 
 def password_problem(name: str, password: str) -> str:
@@ -387,7 +463,7 @@ def password_problem(name: str, password: str) -> str:
 
 
 def _near_command(word: str) -> str:
-    near = difflib.get_close_matches(word.lower(), ["connect", "create", "guest", "who", "quit", "help"], n=1)
+    near = difflib.get_close_matches(word.lower(), ["connect", "create", "guest", "who", "set", "quit", "help"], n=1)
     return near[0] if near else ""
 
 

@@ -2,6 +2,11 @@
 
 The schema is brought up to date when the file is opened, by the migrations beside this module. alembic is
 loaded for that only; a file that is up to date costs one query.
+
+Two accounts never have one name (`folded`), and no account gets a name that looks like another's (`skeleton`). A
+row without a skeleton is from before there were any, or from an older Perdure that still runs; it gets one as soon as
+another name is to be compared with it. Rows that look alike already stay as they are: the older one has the
+skeleton, the other ones have it with their number behind it, which no name looks like.
 """
 
 from __future__ import annotations
@@ -14,17 +19,19 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from perdure import names
 from perdure.errors import ConfigError, ContractError, StorageError
 from perdure.ports import AccountRow
 from perdure.store.database import BUSY_TIMEOUT_S
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test compares it with the folder."""
 
 ROLES = ("player", "builder", "admin")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,19}")
+_SETTINGS_CHARS_MAX = 2000
+"""Far more than all settings take: what a player can make a server keep is bounded."""
 
 metadata = sa.MetaData()
 accounts = sa.Table(
@@ -36,25 +43,23 @@ accounts = sa.Table(
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("password_hash", sa.String(256), nullable=False),
+    sa.Column("skeleton", sa.Text, nullable=True),
+    sa.Column("settings", sa.Text, nullable=False, server_default=""),
+    sa.Index("accounts_skeleton", "skeleton", unique=True),
     sqlite_autoincrement=True,  # a number is never given twice
 )
 _versions = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
 def check_name(name: str) -> str:
-    """The name, if an account may have it.
-
-    Letters, digits, - and _, beginning with a letter, 2 to 20 of them, all ASCII: within one small script no two
-    names look alike but by choice of font, while а (Cyrillic) and a would be two players with one face (FM-84).
+    """The name as it is kept, if an operator may give it to an account.
 
     Raises:
-        ContractError: It may not.
+        ContractError: Nobody may have it (FM-84).
     """
-    if not _NAME.fullmatch(name):
-        raise ContractError(
-            "A name has 2 to 20 characters: letters from a to z, digits, - and _, with a letter first. Other "
-            "scripts are refused for now, because names in them can look like somebody else's. Choose another."
-        )
+    name = names.canonical(name)
+    if problem := names.problem(name, by_operator=True):
+        raise ContractError(problem)
     return name
 
 
@@ -88,11 +93,15 @@ class SqlAccounts:
 
     def find(self, name: str) -> AccountRow | None:
         with self._transaction("read") as connection:
-            return _row(connection, _fold(name))
+            return _row(connection, names.folded(name))
+
+    def alike(self, name: str) -> AccountRow | None:
+        with self._transaction("read") as connection:
+            return _alike(connection, names.skeleton(name))
 
     def password_hash(self, id: str) -> str:
         """The hash of account `id`. ContractError when there is none."""
-        number = int(id[1:]) if re.fullmatch(r"a[0-9]{1,18}", id) else -1
+        number = _number(id)
         with self._transaction("read") as connection:
             found = connection.scalar(sa.select(accounts.c.password_hash).where(accounts.c.number == number))
         if found is None:
@@ -103,13 +112,20 @@ class SqlAccounts:
         """A new account.
 
         Raises:
-            ContractError: The name is taken or not allowed, or there is no such role. Nothing was created.
+            ContractError: The name is taken, not allowed or looks like another's, or there is no such role. Nothing
+                was created.
         """
-        folded = _fold(check_name(name))
-        new = {"name": name, "folded": folded, "role": _checked_role(role), "disabled": False}
+        name = check_name(name)
+        folded, skeleton = names.folded(name), names.skeleton(name)
+        new = {"name": name, "folded": folded, "role": _checked_role(role), "disabled": False, "skeleton": skeleton}
         with self._transaction("create") as connection:
             if _row(connection, folded):
                 raise ContractError(f"The name {name!r} is taken. Nothing was created. Choose another.")
+            if other := _alike(connection, skeleton):
+                raise ContractError(
+                    f"The name {name!r} looks like {other.name!r}, who is somebody else. Nothing was created. "
+                    "Choose another."
+                )
             connection.execute(accounts.insert().values(password_hash=password_hash, **new))
             row = _row(connection, folded)
         assert row is not None
@@ -124,13 +140,26 @@ class SqlAccounts:
     def set_password_hash(self, name: str, password_hash: str) -> AccountRow:
         return self._update(name, password_hash=password_hash)
 
+    def set_settings(self, id: str, settings: str) -> None:
+        """Keep what the player of account `id` chose.
+
+        Raises:
+            ContractError: There is no such account, or it is too much. Nothing was changed.
+        """
+        if len(settings) > _SETTINGS_CHARS_MAX:
+            raise ContractError(f"Settings take at most {_SETTINGS_CHARS_MAX} characters. Nothing was changed.")
+        chosen = accounts.update().where(accounts.c.number == _number(id)).values(settings=settings)
+        with self._transaction("update") as connection:
+            if not connection.execute(chosen).rowcount:
+                raise ContractError(f"There is no account with the id {id!r}. Nothing was changed.")
+
     def all(self) -> list[AccountRow]:
         """Every account, by name."""
         with self._transaction("read") as connection:
             return [_account(*row) for row in connection.execute(_SELECT.order_by(accounts.c.folded))]
 
     def _update(self, name: str, **values: str | bool) -> AccountRow:
-        folded = _fold(name)
+        folded = names.folded(name)
         with self._transaction("update") as connection:
             connection.execute(accounts.update().where(accounts.c.folded == folded).values(**values))
             row = _row(connection, folded)
@@ -175,9 +204,10 @@ class SqlAccounts:
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        _complete(connection)
 
 
-_SELECT = sa.select(accounts.c.number, accounts.c.name, accounts.c.role, accounts.c.disabled)
+_SELECT = sa.select(accounts.c.number, accounts.c.name, accounts.c.role, accounts.c.disabled, accounts.c.settings)
 
 
 def _row(connection: sa.Connection, folded: str) -> AccountRow | None:
@@ -185,13 +215,29 @@ def _row(connection: sa.Connection, folded: str) -> AccountRow | None:
     return _account(*found) if found else None
 
 
-def _account(number: int, name: str, role: str, disabled: bool) -> AccountRow:
-    return AccountRow(f"a{number}", name, role, disabled)
+def _alike(connection: sa.Connection, skeleton: str) -> AccountRow | None:
+    _complete(connection)
+    found = connection.execute(_SELECT.where(accounts.c.skeleton == skeleton)).first()
+    return _account(*found) if found else None
 
 
-def _fold(name: str) -> str:
-    """Names are one if they differ in case only. Stored names are ASCII, so nothing else folds into them."""
-    return name.lower() if name.isascii() else name
+def _complete(connection: sa.Connection) -> None:
+    """Give skeletons to the rows without one, oldest first."""
+    lacking = sa.select(accounts.c.number, accounts.c.name).where(accounts.c.skeleton.is_(None))
+    for number, name in connection.execute(lacking.order_by(accounts.c.number)).all():
+        skeleton = names.skeleton(name)
+        if connection.scalar(sa.select(accounts.c.number).where(accounts.c.skeleton == skeleton)) is not None:
+            skeleton = f"{skeleton} {number}"  # no name has a space
+        connection.execute(accounts.update().where(accounts.c.number == number).values(skeleton=skeleton))
+
+
+def _account(number: int, name: str, role: str, disabled: bool, settings: str) -> AccountRow:
+    return AccountRow(f"a{number}", name, role, disabled, settings)
+
+
+def _number(id: str) -> int:
+    """Of the row with this id; -1, which none has, for what is no account's id."""
+    return int(id[1:]) if re.fullmatch(r"a[0-9]{1,18}", id) else -1
 
 
 def _checked_role(role: str) -> str:

@@ -1,0 +1,259 @@
+"""The `set` command: what a player chooses about how text is shown.
+
+The server's own are exactly `set`, `set NAME` and `set NAME VALUE` for the names below; every other line that begins
+with `set` (`set trap`) belongs to the game. Every setting may be `auto`: as the client says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from perdure.gateway.look import COLUMNS_MIN, Look, Settings, Told, look_of
+
+COLUMNS_MAX = 500
+"""Wider than any window; a longer line is no longer found again by the eye."""
+
+_WORD_CHARS_MAX = 40
+"""Of a wrong value, so much is repeated."""
+
+
+class Reply(NamedTuple):
+    """What came of a `set` command: what to show, and the settings from now on."""
+
+    text: str
+    settings: Settings
+
+
+class _Setting(NamedTuple):
+    """One setting.
+
+    Attributes:
+        does: What it is, for people.
+        words: Its values as they are typed, and what they mean; the first word of a value is how it is shown.
+        shown: The value that holds, out of what follows from everything.
+        because: Where the value comes from if the player chose none.
+        number: Reads values that no table has; None if it is none of those either.
+        values: The right values, for people.
+    """
+
+    does: str
+    words: Mapping[str, Any]
+    shown: Callable[[Look], Any]
+    because: Callable[[Told], str]
+    values: str
+    number: Callable[[str], int | None] = lambda _word: None
+
+
+def command(line: str, settings: Settings, told: Told) -> Reply | None:
+    """What a line does to the settings; None if it is the game's.
+
+    Args:
+        line: As the player typed it.
+        settings: What they chose before.
+        told: What their client said of itself.
+    """
+    verb, *words = line.split()[:4] or [""]
+    if verb.lower() != "set":
+        return None
+    if not words:
+        return Reply(_all(settings, told), settings)
+    name = ALIASES.get(words[0].lower(), words[0].lower())
+    if name not in SETTINGS:
+        return None
+    if len(words) == 1:
+        return Reply(f"{_one(name, settings, told)} It can be {SETTINGS[name].values}.\n", settings)
+    return _changed(name, " ".join(words[1:]).lower(), settings, told)
+
+
+def kept(text: str) -> Settings:
+    """The settings that an account keeps; what this version does not understand of them is passed over."""
+    try:
+        found = msgspec.json.decode(text or "{}", type=dict[str, Any])
+    except msgspec.DecodeError:
+        return Settings()
+    settings = Settings()
+    for name in SETTINGS:
+        try:
+            settings = merged(settings, msgspec.convert({name: found.get(name)}, Settings))
+        except msgspec.ValidationError:
+            continue
+    return settings
+
+
+def merged(settings: Settings, wanted: Settings) -> Settings:
+    """The settings with those of `wanted` that are not None; a width that nobody can read is left out."""
+    new = {name: value for name in SETTINGS if (value := getattr(wanted, name)) is not None}
+    if not _is_width(new.get("wrap", 0)):
+        del new["wrap"]
+    return msgspec.structs.replace(settings, **new)
+
+
+def _all(settings: Settings, told: Told) -> str:
+    lines = "".join(f"{_one(name, settings, told)}\n" for name in SETTINGS)
+    return f"{lines}To change one, type for instance: set wrap 80. With auto it is as your client says.\n"
+
+
+def _one(name: str, settings: Settings, told: Told) -> str:
+    """One setting as a sentence."""
+    setting = SETTINGS[name]
+    because = "you chose it" if getattr(settings, name) is not None else setting.because(told)
+    return f"{name} is {_value(name, settings, told)} ({because}): {setting.does}."
+
+
+def _value(name: str, settings: Settings, told: Told) -> str:
+    """The value that holds, in the word that is typed for it."""
+    setting, chosen = SETTINGS[name], getattr(settings, name)
+    value = setting.shown(look_of(told, settings)) if chosen is None else chosen
+    words = (word for word, meant in setting.words.items() if meant == value and type(meant) is type(value))
+    return next(words, str(value))
+
+
+def _changed(name: str, word: str, settings: Settings, told: Told) -> Reply:
+    setting = SETTINGS[name]
+    value = setting.words[word] if word in setting.words else setting.number(word)
+    if value is None and word not in setting.words:
+        return Reply(
+            f"{name} can't be {word[:_WORD_CHARS_MAX]}, so nothing was changed. It can be {setting.values}.\n", settings
+        )
+    changed: Settings = msgspec.structs.replace(settings, **{name: value})
+    return Reply(f"{_one(name, changed, told)}{_note(name, value, told)}\n", changed)
+
+
+def _note(name: str, value: object, told: Told) -> str:
+    """What else follows from a choice."""
+    if name == "screenreader" and value is True:
+        return " Drawings and colours are left out, and pager and prompt are off unless you set them."
+    if name == "pager" and value is True and not told.rows:
+        return " Your client does not say how high its window is, so nothing stops until it does."
+    return ""
+
+
+def _is_width(columns: int) -> bool:
+    return columns == 0 or COLUMNS_MIN <= columns <= COLUMNS_MAX
+
+
+def _width(word: str) -> int | None:
+    if not (word.isascii() and word.isdigit() and len(word) < 5):
+        return None
+    return int(word) if _is_width(int(word)) else None
+
+
+def _said(what: str, when: bool) -> str:
+    return f"your client says {what}" if when else "your client says nothing of it"
+
+
+def _because_encoding(told: Told) -> str:
+    if told.charset is not None:
+        return "your client agreed to it"
+    return "your client sent what is not UTF-8" if told.invalid_utf8 else "as nearly every client has it"
+
+
+def _because_wrap(told: Told) -> str:
+    if told.web:
+        return "the page wraps by itself"
+    return f"your client's window has {told.columns} columns" if told.columns else _said("", False)
+
+
+def _because_pager(told: Told) -> str:
+    if told.web:
+        return "the page scrolls by itself"
+    return "on unless a screen reader listens" if told.rows else "your client does not say how high its window is"
+
+
+_FLAG = {"on": True, "off": False, "yes": True, "no": False, "auto": None}
+_ON_OFF = "on, off or auto"
+
+SETTINGS: dict[str, _Setting] = {
+    "encoding": _Setting(
+        "how letters are sent to you and read from you",
+        {
+            "utf-8": "utf-8",
+            "utf8": "utf-8",
+            "latin-1": "latin-1",
+            "latin1": "latin-1",
+            "iso-8859-1": "latin-1",
+            "ascii": "ascii",
+            "us-ascii": "ascii",
+            "auto": None,
+        },
+        lambda look: look.encoding,
+        _because_encoding,
+        "utf-8, latin-1, ascii or auto",
+    ),
+    "screenreader": _Setting(
+        "whether text is written to be listened to",
+        _FLAG,
+        lambda look: look.screenreader,
+        lambda told: _said("so", told.screenreader),
+        _ON_OFF,
+    ),
+    "wrap": _Setting(
+        "the column at which long lines wrap",
+        {"off": 0, "no": 0, "on": None, "auto": None},
+        lambda look: look.columns,
+        _because_wrap,
+        f"a number from {COLUMNS_MIN} to {COLUMNS_MAX}, off or auto",
+        _width,
+    ),
+    "pager": _Setting(
+        "whether a text longer than your window stops at each page",
+        _FLAG,
+        lambda look: look.rows > 0,
+        _because_pager,
+        _ON_OFF,
+    ),
+    "prompt": _Setting(
+        "whether the game's prompt is shown",
+        _FLAG,
+        lambda look: look.prompts,
+        lambda _told: "on unless a screen reader listens",
+        _ON_OFF,
+    ),
+    "goahead": _Setting(
+        "whether a telnet signal follows each prompt",
+        _FLAG,
+        lambda look: look.goahead,
+        lambda _told: "as most clients need it",
+        _ON_OFF,
+    ),
+    "colours": _Setting(
+        "how many colours you are sent",
+        {
+            "off": 0,
+            "no": 0,
+            "0": 0,
+            "none": 0,
+            "16": 16,
+            "256": 256,
+            "truecolour": 16_777_216,
+            "truecolor": 16_777_216,
+            "16777216": 16_777_216,
+            "on": None,
+            "auto": None,
+        },
+        lambda look: look.colours,
+        lambda told: _said("so", told.web or told.mtts != 0 or told.terminal != ""),
+        "off, 16, 256, truecolour or auto",
+    ),
+    "links": _Setting(
+        "whether commands in the text can be clicked",
+        _FLAG,
+        lambda look: look.links,
+        lambda told: _said("so", told.links),
+        _ON_OFF,
+    ),
+}
+"""Every setting, in the order in which they are listed."""
+
+ALIASES = {
+    "screen-reader": "screenreader",
+    "sr": "screenreader",
+    "go-ahead": "goahead",
+    "color": "colours",
+    "colors": "colours",
+    "colour": "colours",
+}
+"""Other ways to write their names."""
