@@ -61,6 +61,14 @@ def test_the_book_can_be_carried_over(count: int, last_s: float) -> None:
     assert Throttle(3, carried).wait_s("k", last_s) == it.wait_s("k", last_s) <= throttle.DELAY_S_MAX
 
 
+def test_a_key_that_is_not_limited_never_waits() -> None:
+    """As this machine's own addresses, unless perdure.toml says otherwise."""
+    it = Throttle(0, limited=lambda key: key != "own")
+    for key in ("own", "other"):
+        it.failed(key, 0.0)
+    assert (it.wait_s("own", 0.0), it.wait_s("other", 0.0)) == (0, 2)
+
+
 # --- lines ---
 
 
