@@ -50,6 +50,11 @@ def subnegotiation(option: int, body: bytes) -> bytes:
     return command(SB, option) + body.replace(b"\xff", b"\xff\xff") + command(SE)
 
 
+def said(machine: Telnet, data: bytes) -> list[TelnetEvent]:
+    """All that `data` means."""
+    return list(machine.receive(data))
+
+
 def size(machine: Telnet) -> tuple[int, int]:
     return machine.state().columns, machine.state().rows
 
@@ -68,60 +73,60 @@ def begun() -> Telnet:
 @pytest.mark.parametrize("end", [b"\r\n", b"\r\x00", b"\n", b"\r"])
 def test_every_line_end_that_clients_use_ends_exactly_one_line(end: bytes) -> None:
     """CR LF and CR NUL (RFC 854), LF of netcat, bare CR of old clients."""
-    assert Telnet().receive(b"look" + end + b"go north" + end) == [Typed(b"look"), Typed(b"go north")]
+    assert said(Telnet(), b"look" + end + b"go north" + end) == [Typed(b"look"), Typed(b"go north")]
 
 
 def test_an_empty_line_is_a_line() -> None:
     """Games page with the return key alone."""
-    assert Telnet().receive(b"\r\n\r\n") == [Typed(b""), Typed(b"")]
+    assert said(Telnet(), b"\r\n\r\n") == [Typed(b""), Typed(b"")]
 
 
 def test_nul_is_ignored_and_other_bytes_are_kept() -> None:
     """No game sees a NUL; what the others mean is for the wire to know (FM-80)."""
-    assert Telnet().receive(b"a\x00b\xc3(\xff\xff\n") == [Typed(b"ab\xc3(\xff")]
+    assert said(Telnet(), b"a\x00b\xc3(\xff\xff\n") == [Typed(b"ab\xc3(\xff")]
 
 
 @pytest.mark.parametrize("erase", [b"\x08", b"\x7f", command(EC)])
 def test_erasing_takes_back_one_character_not_one_byte(erase: bytes) -> None:
     """Backspace after a two-byte character removes both bytes; at the start of a line it does nothing."""
-    assert Telnet().receive(erase + "ö€é".encode() + erase + erase + b"x\n") == [Typed("öx".encode())]
+    assert said(Telnet(), erase + "ö€é".encode() + erase + erase + b"x\n") == [Typed("öx".encode())]
 
 
 def test_erasing_takes_back_one_byte_of_a_client_that_has_no_utf8() -> None:
     """The pound sign of Latin-1 could be the end of a sequence, but nothing in front of it begins one."""
-    assert Telnet().receive(b"a\xa3\x08b\xc3\x08c\x08\x08\x08\x08d\n") == [Typed(b"d")]
-    assert Telnet().receive(b"\xa3\xa3\xa3\x08\n") == [Typed(b"\xa3\xa3")]
+    assert said(Telnet(), b"a\xa3\x08b\xc3\x08c\x08\x08\x08\x08d\n") == [Typed(b"d")]
+    assert said(Telnet(), b"\xa3\xa3\xa3\x08\n") == [Typed(b"\xa3\xa3")]
 
 
 def test_erase_line_forgets_the_line() -> None:
     """RFC 854, EL."""
-    assert Telnet().receive(b"drop all" + command(EL) + b"look\n") == [Typed(b"look")]
+    assert said(Telnet(), b"drop all" + command(EL) + b"look\n") == [Typed(b"look")]
 
 
 def test_a_line_beyond_the_cap_is_refused_whole() -> None:
     """64 KiB without a line end become one refusal, never pieces of a line (FM-80)."""
     machine = Telnet()
-    events = [event for _ in range(64) for event in machine.receive(b"x" * 1024)]
+    events = [event for _ in range(64) for event in said(machine, b"x" * 1024)]
     assert events == []
     assert len(machine.state().line) <= telnet.LINE_BYTES_MAX
-    assert machine.receive(b"tail\nlook\n") == [LineTooLong(), Typed(b"look")]
+    assert said(machine, b"tail\nlook\n") == [LineTooLong(), Typed(b"look")]
 
 
 def test_a_line_of_exactly_the_cap_is_taken() -> None:
     """The cap counts bytes without the line end."""
     full = "x" * telnet.LINE_BYTES_MAX
-    assert Telnet().receive(full.encode() + b"\n") == [Typed(full.encode())]
+    assert said(Telnet(), full.encode() + b"\n") == [Typed(full.encode())]
 
 
 def test_interrupt_process_is_an_event_and_keeps_the_line() -> None:
     """Control-C of a line-mode client."""
-    assert Telnet().receive(b"lo" + command(IP) + b"ok\n") == [Interrupt(), Typed(b"look")]
+    assert said(Telnet(), b"lo" + command(IP) + b"ok\n") == [Interrupt(), Typed(b"look")]
 
 
 def test_are_you_there_is_answered() -> None:
     """RFC 854 wants visible evidence."""
     machine = Telnet()
-    machine.receive(command(AYT))
+    said(machine, command(AYT))
     assert b"Yes" in machine.data_to_send()
 
 
@@ -140,14 +145,14 @@ def test_an_agreed_option_is_not_acknowledged_again() -> None:
     """The Q method answers a change only, so two sides can't loop (FM-80)."""
     machine = begun()
     for _ in range(5):
-        machine.receive(command(WILL, NAWS) + command(DO, EOR))
+        said(machine, command(WILL, NAWS) + command(DO, EOR))
     assert machine.data_to_send() == b""
 
 
 def test_an_unknown_option_is_refused_each_time_it_is_offered() -> None:
     """RFC 854: what is not understood is declined."""
     machine = begun()
-    machine.receive(command(DO, 98) + command(WILL, 98) + command(WONT, 99) + command(DONT, 99))
+    said(machine, command(DO, 98) + command(WILL, 98) + command(WONT, 99) + command(DONT, 99))
     assert machine.data_to_send() == command(WONT, 98) + command(DONT, 98)
 
 
@@ -158,20 +163,20 @@ def test_linemode_compression_and_what_else_we_do_not_speak_is_refused_without_a
     LINEMODE is RFC 1184, STATUS 859, TIMING-MARK 860. Compressed, a client's half-read stream could not be moved.
     """
     machine = begun()
-    assert machine.receive(command(DO, option) + subnegotiation(option, b"\x01\x03") + command(WILL, option)) == []
+    assert said(machine, command(DO, option) + subnegotiation(option, b"\x01\x03") + command(WILL, option)) == []
     assert machine.data_to_send() == command(WONT, option) + command(DONT, option)
-    assert machine.receive(command(DONT, option) + command(WONT, option) + b"look\r\n") == [Typed(b"look")]
+    assert said(machine, command(DONT, option) + command(WONT, option) + b"look\r\n") == [Typed(b"look")]
     assert machine.data_to_send() == b""
 
 
 def test_window_sizes_are_events_when_they_change() -> None:
     """NAWS, with a doubled 255 and the sizes clamped; 0 means unsaid (RFC 1073)."""
     machine = begun()
-    machine.receive(command(WILL, NAWS))
-    assert machine.receive(command(SB, NAWS) + b"\x00\xff\xff\x00\x32" + command(SE)) == [Changed()]
+    said(machine, command(WILL, NAWS))
+    assert said(machine, command(SB, NAWS) + b"\x00\xff\xff\x00\x32" + command(SE)) == [Changed()]
     assert size(machine) == (255, 50)
-    assert machine.receive(subnegotiation(NAWS, bytes((0, 255, 0, 50)))) == []
-    assert machine.receive(subnegotiation(NAWS, b"\xff\xff\x00\x00")) == [Changed()]
+    assert said(machine, subnegotiation(NAWS, bytes((0, 255, 0, 50)))) == []
+    assert said(machine, subnegotiation(NAWS, b"\xff\xff\x00\x00")) == [Changed()]
     assert size(machine) == (SIZE_MAX, 0)
 
 
@@ -179,25 +184,25 @@ def test_window_sizes_are_events_when_they_change() -> None:
 def test_a_window_size_of_the_wrong_length_is_ignored(body: bytes) -> None:
     """No bytes make the machine raise (FM-80)."""
     machine = begun()
-    assert machine.receive(command(WILL, NAWS) + subnegotiation(NAWS, body)) == []
+    assert said(machine, command(WILL, NAWS) + subnegotiation(NAWS, body)) == []
 
 
 def test_a_subnegotiation_that_was_not_agreed_is_ignored() -> None:
     """A size without WILL NAWS, a terminal type that nobody asked for."""
     machine = Telnet()
-    assert machine.receive(subnegotiation(NAWS, b"\x00\x50\x00\x18") + subnegotiation(TTYPE, b"\x00x")) == []
+    assert said(machine, subnegotiation(NAWS, b"\x00\x50\x00\x18") + subnegotiation(TTYPE, b"\x00x")) == []
 
 
 def test_terminal_types_are_asked_for_until_one_repeats() -> None:
     """MTTS: client name, terminal, capabilities, then the last again (RFC 1091)."""
     machine = begun()
-    machine.receive(command(WILL, TTYPE))
+    said(machine, command(WILL, TTYPE))
     send = subnegotiation(TTYPE, b"\x01")
     names = ["MUDLET", "XTERM-256COLOR", "MTTS 2349"]
     for name in names:
         assert machine.data_to_send() == send
-        assert machine.receive(subnegotiation(TTYPE, b"\x00" + name.encode())) == [Changed()]
-    machine.receive(subnegotiation(TTYPE, b"\x00MTTS 2349"))
+        assert said(machine, subnegotiation(TTYPE, b"\x00" + name.encode())) == [Changed()]
+    said(machine, subnegotiation(TTYPE, b"\x00MTTS 2349"))
     assert machine.data_to_send() == send
     assert machine.state().names == names
 
@@ -205,17 +210,17 @@ def test_terminal_types_are_asked_for_until_one_repeats() -> None:
 def test_endless_different_terminal_types_are_not_asked_for() -> None:
     """A client that always has another name is asked a bounded number of times (FM-80)."""
     machine = begun()
-    machine.receive(command(WILL, TTYPE))
+    said(machine, command(WILL, TTYPE))
     for number in range(20):
-        machine.receive(subnegotiation(TTYPE, b"\x00T%d" % number))
+        said(machine, subnegotiation(TTYPE, b"\x00T%d" % number))
     assert len(machine.state().names) == telnet.NAMES_MAX
 
 
 def test_a_terminal_type_cannot_carry_escapes() -> None:
     """It is shown to operators (FM-83)."""
     machine = begun()
-    machine.receive(command(WILL, TTYPE))
-    assert machine.receive(subnegotiation(TTYPE, b"\x00\x1b[2Jxterm\x07")) == [Changed()]
+    said(machine, command(WILL, TTYPE))
+    assert said(machine, subnegotiation(TTYPE, b"\x00\x1b[2Jxterm\x07")) == [Changed()]
     assert machine.state().names == ["[2Jxterm"]
 
 
@@ -223,7 +228,7 @@ def test_hiding_input_takes_the_echo_over_and_gives_it_back() -> None:
     """Passwords are typed with echo off."""
     machine = Telnet()
     machine.hide_input(True)
-    machine.receive(command(DO, ECHO))
+    said(machine, command(DO, ECHO))
     machine.hide_input(False)
     assert machine.data_to_send() == command(WILL, ECHO) + command(WONT, ECHO)
 
@@ -234,15 +239,15 @@ def test_a_change_of_mind_waits_for_the_answer_to_the_first_request() -> None:
     machine.hide_input(True)
     machine.hide_input(False)
     assert machine.data_to_send() == command(WILL, ECHO)
-    machine.receive(command(DO, ECHO))
+    said(machine, command(DO, ECHO))
     assert machine.data_to_send() == command(WONT, ECHO)
-    machine.receive(command(DONT, ECHO))
+    said(machine, command(DONT, ECHO))
     assert machine.data_to_send() == b""
     assert machine.state().us == {}
 
 
 @pytest.mark.parametrize(
-    ("said", "mark"),
+    ("options", "mark"),
     [
         (b"", command(GA)),
         (command(DO, SGA), b""),
@@ -251,10 +256,10 @@ def test_a_change_of_mind_waits_for_the_answer_to_the_first_request() -> None:
         (command(DONT, EOR), command(GA)),
     ],
 )
-def test_a_prompt_ends_with_the_mark_that_was_agreed(said: bytes, mark: bytes) -> None:
+def test_a_prompt_ends_with_the_mark_that_was_agreed(options: bytes, mark: bytes) -> None:
     """Without it strict clients do not show the prompt (FM-6). RFC 885, else RFC 854, unless RFC 858."""
     machine = begun()
-    machine.receive(said)
+    said(machine, options)
     machine.data_to_send()
     machine.end_prompt()
     assert machine.data_to_send() == mark
@@ -276,39 +281,37 @@ IS, INFO = b"\x00", b"\x02"
 def test_a_client_with_an_environment_is_asked_for_all_of_it() -> None:
     """SEND without names; MNES and other clients call the same things VAR and USERVAR."""
     machine = begun()
-    machine.receive(command(WILL, NEW_ENVIRON))
+    said(machine, command(WILL, NEW_ENVIRON))
     assert machine.data_to_send() == bytes.fromhex("fffa 27 01 fff0")
 
 
 def test_variables_of_either_kind_are_kept_and_what_is_private_is_not() -> None:
     """Only what says how to show text: no user's name, no display, no path."""
     machine = begun()
-    machine.receive(command(WILL, NEW_ENVIRON))
+    said(machine, command(WILL, NEW_ENVIRON))
     body = IS + VAR + b"CLIENT_NAME" + VALUE + b"MUDLET" + USERVAR + b"MTTS" + VALUE + b"2349" + VAR + b"USER"
     body += VALUE + b"ada" + USERVAR + b"SCREEN_READER" + VALUE + VAR + b"CHARSET"
-    assert machine.receive(subnegotiation(NEW_ENVIRON, body)) == [Changed()]
+    assert said(machine, subnegotiation(NEW_ENVIRON, body)) == [Changed()]
     assert machine.state().environ == {"CLIENT_NAME": "MUDLET", "MTTS": "2349", "SCREEN_READER": ""}
 
 
 def test_info_changes_a_variable_or_takes_it_back() -> None:
     """A name without a VALUE is not defined any more; the same again is no news."""
     machine = begun()
-    machine.receive(command(WILL, NEW_ENVIRON))
-    machine.receive(
-        subnegotiation(NEW_ENVIRON, IS + VAR + b"CHARSET" + VALUE + b"ASCII" + VAR + b"MTTS" + VALUE + b"1")
-    )
+    said(machine, command(WILL, NEW_ENVIRON))
+    said(machine, subnegotiation(NEW_ENVIRON, IS + VAR + b"CHARSET" + VALUE + b"ASCII" + VAR + b"MTTS" + VALUE + b"1"))
     change = subnegotiation(NEW_ENVIRON, INFO + VAR + b"CHARSET" + VALUE + b"UTF-8" + VAR + b"MTTS")
-    assert machine.receive(change) == [Changed()]
-    assert machine.receive(change) == []
+    assert said(machine, change) == [Changed()]
+    assert said(machine, change) == []
     assert machine.state().environ == {"CHARSET": "UTF-8"}
 
 
 def test_escaped_and_unprintable_bytes_of_a_value_are_read_and_dropped() -> None:
     """ESC stands before a byte that would mean something; values are shown to operators (FM-83)."""
     machine = begun()
-    machine.receive(command(WILL, NEW_ENVIRON))
+    said(machine, command(WILL, NEW_ENVIRON))
     body = IS + VAR + b"CLIENT_NAME" + VALUE + b"a" + ESC + VALUE + b"b\xff\x1b[2J" + ESC + ESC + b"x" * 100
-    machine.receive(subnegotiation(NEW_ENVIRON, body))
+    said(machine, subnegotiation(NEW_ENVIRON, body))
     (name,) = machine.state().environ.values()
     assert name.startswith("ab[2Jxxx")
     assert len(name) <= 64
@@ -318,13 +321,13 @@ def test_escaped_and_unprintable_bytes_of_a_value_are_read_and_dropped() -> None
 def test_an_environment_that_makes_no_sense_is_ignored(body: bytes) -> None:
     """No bytes make the machine raise (FM-80)."""
     machine = begun()
-    assert machine.receive(command(WILL, NEW_ENVIRON) + subnegotiation(NEW_ENVIRON, body)) == []
+    assert said(machine, command(WILL, NEW_ENVIRON) + subnegotiation(NEW_ENVIRON, body)) == []
 
 
 def test_an_environment_that_nobody_agreed_upon_is_ignored() -> None:
     """IS without WILL."""
     machine = begun()
-    assert machine.receive(subnegotiation(NEW_ENVIRON, IS + VAR + b"MTTS" + VALUE + b"1")) == []
+    assert said(machine, subnegotiation(NEW_ENVIRON, IS + VAR + b"MTTS" + VALUE + b"1")) == []
 
 
 # --- character sets (RFC 2066) ---
@@ -335,7 +338,7 @@ REQUEST, ACCEPTED, REJECTED, TTABLE_IS, TTABLE_REJECTED = (bytes((code,)) for co
 def test_a_client_that_takes_charset_is_offered_ours_best_first() -> None:
     """DO CHARSET from the client allows us to request."""
     machine = begun()
-    machine.receive(command(DO, CHARSET))
+    said(machine, command(DO, CHARSET))
     assert machine.data_to_send() == bytes.fromhex("fffa 2a 01") + b";UTF-8;ISO-8859-1;US-ASCII" + command(SE)
 
 
@@ -346,8 +349,8 @@ def test_a_client_that_takes_charset_is_offered_ours_best_first() -> None:
 def test_what_the_client_accepts_is_agreed(name: bytes, encoding: str | None) -> None:
     """Names are compared without case; one that was not offered agrees upon nothing."""
     machine = begun()
-    machine.receive(command(DO, CHARSET))
-    events = machine.receive(subnegotiation(CHARSET, ACCEPTED + name))
+    said(machine, command(DO, CHARSET))
+    events = said(machine, subnegotiation(CHARSET, ACCEPTED + name))
     assert events == ([] if encoding is None else [Changed()])
     assert machine.state().charset == encoding
 
@@ -355,8 +358,8 @@ def test_what_the_client_accepts_is_agreed(name: bytes, encoding: str | None) ->
 def test_a_rejected_offer_and_an_answer_to_none_agree_upon_nothing() -> None:
     """ACCEPTED counts once, after a REQUEST."""
     machine = begun()
-    machine.receive(command(DO, CHARSET) + subnegotiation(CHARSET, REJECTED))
-    assert machine.receive(subnegotiation(CHARSET, ACCEPTED + b"UTF-8")) == []
+    said(machine, command(DO, CHARSET) + subnegotiation(CHARSET, REJECTED))
+    assert said(machine, subnegotiation(CHARSET, ACCEPTED + b"UTF-8")) == []
     assert machine.state().charset is None
 
 
@@ -374,9 +377,9 @@ def test_a_rejected_offer_and_an_answer_to_none_agree_upon_nothing() -> None:
 def test_a_clients_own_request_is_answered(listed: bytes, answer: bytes, encoding: str | None) -> None:
     """The first that we speak, as the client wrote it; a translation table is never wanted."""
     machine = begun()
-    machine.receive(command(DONT, CHARSET) + command(WILL, CHARSET))
+    said(machine, command(DONT, CHARSET) + command(WILL, CHARSET))
     assert machine.data_to_send() == command(DO, CHARSET)
-    machine.receive(subnegotiation(CHARSET, REQUEST + listed))
+    said(machine, subnegotiation(CHARSET, REQUEST + listed))
     assert machine.data_to_send() == subnegotiation(CHARSET, answer)
     assert machine.state().charset == encoding
 
@@ -384,9 +387,9 @@ def test_a_clients_own_request_is_answered(listed: bytes, answer: bytes, encodin
 def test_of_two_requests_that_cross_the_clients_is_rejected() -> None:
     """RFC 2066: else both sides would wait, or switch in opposite ways."""
     machine = begun()
-    machine.receive(command(DO, CHARSET) + command(WILL, CHARSET))
+    said(machine, command(DO, CHARSET) + command(WILL, CHARSET))
     machine.data_to_send()
-    machine.receive(subnegotiation(CHARSET, REQUEST + b";ISO-8859-1") + subnegotiation(CHARSET, ACCEPTED + b"UTF-8"))
+    said(machine, subnegotiation(CHARSET, REQUEST + b";ISO-8859-1") + subnegotiation(CHARSET, ACCEPTED + b"UTF-8"))
     assert machine.data_to_send() == subnegotiation(CHARSET, REJECTED)
     assert machine.state().charset == "utf-8"
 
@@ -394,9 +397,9 @@ def test_of_two_requests_that_cross_the_clients_is_rejected() -> None:
 def test_a_translation_table_is_rejected() -> None:
     """TTABLE-IS is answered by TTABLE-REJECTED."""
     machine = begun()
-    machine.receive(command(DO, CHARSET))
+    said(machine, command(DO, CHARSET))
     machine.data_to_send()
-    machine.receive(subnegotiation(CHARSET, TTABLE_IS + b"\x01;x;y"))
+    said(machine, subnegotiation(CHARSET, TTABLE_IS + b"\x01;x;y"))
     assert machine.data_to_send() == subnegotiation(CHARSET, TTABLE_REJECTED)
 
 
@@ -406,7 +409,7 @@ def test_a_translation_table_is_rejected() -> None:
 def test_status_is_told_to_who_asks_for_it() -> None:
     """MSSP: VAR 1, VAL 2; a list is several values, and the marks cannot be part of one."""
     machine = begun()
-    assert machine.receive(command(DO, MSSP)) == [StatusAsked()]
+    assert said(machine, command(DO, MSSP)) == [StatusAsked()]
     machine.send_status({"NAME": "D\u00fcn\x01\x02\x00e", "PORT": ["4000", "8080"], "EMPTY": ""})
     told = b"\x01NAME\x02D\xc3\xbcne\x01PORT\x024000\x028080\x01EMPTY\x02"
     assert machine.data_to_send() == command(SB, MSSP) + told + command(SE)
@@ -415,7 +418,7 @@ def test_status_is_told_to_who_asks_for_it() -> None:
 def test_status_that_is_asked_for_again_and_again_is_a_storm() -> None:
     """The answer is longer than the question, so it counts for more (FM-80)."""
     machine = begun()
-    events = machine.receive((command(DO, MSSP) + command(DONT, MSSP)) * 100)
+    events = said(machine, (command(DO, MSSP) + command(DONT, MSSP)) * 100)
     assert type(events.pop()) is Ended
     assert 0 < len(events) <= telnet.COMMANDS_MAX // telnet.STATUS_COMMANDS
 
@@ -424,9 +427,9 @@ def test_a_gmcp_message_is_a_package_and_its_json() -> None:
     """Only after DO GMCP; a doubled 255 is one byte."""
     machine = begun()
     message = subnegotiation(GMCP, b'Core.Hello {"client":"x"}')
-    assert machine.receive(message) == []
-    assert machine.receive(command(DO, GMCP) + message) == [Gmcp("Core.Hello", b'{"client":"x"}')]
-    assert machine.receive(subnegotiation(GMCP, b"Core.Ping") + subnegotiation(GMCP, b"")) == [Gmcp("Core.Ping", b"")]
+    assert said(machine, message) == []
+    assert said(machine, command(DO, GMCP) + message) == [Gmcp("Core.Hello", b'{"client":"x"}')]
+    assert said(machine, subnegotiation(GMCP, b"Core.Ping") + subnegotiation(GMCP, b"")) == [Gmcp("Core.Ping", b"")]
 
 
 def test_gmcp_is_sent_to_who_agreed_to_it() -> None:
@@ -434,7 +437,7 @@ def test_gmcp_is_sent_to_who_agreed_to_it() -> None:
     machine = begun()
     machine.send_gmcp("Char.Vitals", b'{"hp":20}')
     assert machine.data_to_send() == b""
-    machine.receive(command(DO, GMCP))
+    said(machine, command(DO, GMCP))
     machine.send_gmcp("Char.Vitals", b'{"hp":20}')
     machine.send_gmcp("Core.Ping", b"")
     assert machine.data_to_send() == (
@@ -451,10 +454,10 @@ def test_a_password_in_a_message_is_not_shown_and_not_kept() -> None:
     """Half of it may be in an exported state, for who goes on reading; after that nothing of it is (FM-96)."""
     machine = begun()
     login = subnegotiation(GMCP, b'Char.Login.Credentials {"account":"Ada","password":"correct horse"}')
-    machine.receive(command(DO, GMCP) + login[:-3])
+    said(machine, command(DO, GMCP) + login[:-3])
     assert b"correct" in machine.state().subnegotiation
     assert "correct" not in repr(machine.state())
-    (event,) = machine.receive(login[-3:])
+    (event,) = said(machine, login[-3:])
     assert "correct" not in repr(event)
     assert b"correct" not in msgspec.msgpack.encode(machine.state())
 
@@ -465,10 +468,10 @@ def test_a_password_in_a_message_is_not_shown_and_not_kept() -> None:
 def test_only_a_client_that_negotiated_is_kept_awake_by_nop() -> None:
     """RFC 854, NOP; a bare socket would take it for text. A refusal is telnet, too."""
     machine = begun()
-    machine.receive(b"look\r\n")
+    said(machine, b"look\r\n")
     machine.keepalive()
     assert machine.data_to_send() == b""
-    machine.receive(command(DONT, EOR))
+    said(machine, command(DONT, EOR))
     machine.keepalive()
     assert machine.data_to_send() == command(NOP)
 
@@ -486,10 +489,10 @@ def test_text_with_byte_255_is_doubled() -> None:
 def test_an_option_storm_is_answered_a_bounded_number_of_times_and_ended() -> None:
     """A peer that toggles an option for ever is disconnected (FM-80)."""
     machine = begun()
-    events = machine.receive((command(WILL, NAWS) + command(WONT, NAWS)) * 10_000)
+    events = said(machine, (command(WILL, NAWS) + command(WONT, NAWS)) * 10_000)
     assert [type(event) for event in events] == [Ended]
     assert len(machine.data_to_send()) <= 3 * telnet.COMMANDS_MAX
-    assert machine.receive(b"look\n" + command(DO, EOR)) == []
+    assert said(machine, b"look\n" + command(DO, EOR)) == []
     assert machine.data_to_send() == b""
 
 
@@ -497,15 +500,15 @@ def test_options_between_lines_are_no_storm() -> None:
     """A long visit changes options now and then."""
     machine = begun()
     for _ in range(telnet.COMMANDS_MAX):
-        machine.receive(command(WILL, NAWS) + command(WONT, NAWS) + b"look\n")
-    assert machine.receive(b"look\n") == [Typed(b"look")]
+        said(machine, command(WILL, NAWS) + command(WONT, NAWS) + b"look\n")
+    assert said(machine, b"look\n") == [Typed(b"look")]
 
 
 def test_time_gives_a_quiet_client_its_commands_back() -> None:
     """Who types nothing for a night and resizes, or pings, is no storm: the bounds are rates."""
     machine = begun()
     for _ in range(8):
-        assert Ended not in {type(event) for event in machine.receive(command(WILL, 99) * telnet.COMMANDS_MAX)}
+        assert Ended not in {type(event) for event in said(machine, command(WILL, 99) * telnet.COMMANDS_MAX)}
         machine.keepalive()
 
 
@@ -513,19 +516,19 @@ def test_subnegotiations_beyond_their_number_are_passed_over_until_the_next_line
     """A client that pings without end costs us no more answers; it stays connected (FM-80)."""
     machine = begun()
     ping = subnegotiation(GMCP, b"Core.Ping")
-    events = machine.receive(command(DO, GMCP) + ping * (telnet.SUBNEGOTIATIONS_MAX + 100))
+    events = said(machine, command(DO, GMCP) + ping * (telnet.SUBNEGOTIATIONS_MAX + 100))
     assert events == [Gmcp("Core.Ping", b"")] * telnet.SUBNEGOTIATIONS_MAX
-    assert machine.receive(b"look\n" + ping) == [Typed(b"look"), Gmcp("Core.Ping", b"")]
+    assert said(machine, b"look\n" + ping) == [Typed(b"look"), Gmcp("Core.Ping", b"")]
 
 
 @pytest.mark.parametrize("filler", [b"x" * 100, b"\xff\xff" * 50])
 def test_an_endless_subnegotiation_is_ended_at_the_cap(filler: bytes) -> None:
     """8 KiB and no more are kept (FM-80)."""
     machine = begun()
-    events = machine.receive(command(SB, NAWS))
+    events = said(machine, command(SB, NAWS))
     sent = 0
     while not events and sent < 100_000:
-        events = machine.receive(filler)
+        events = said(machine, filler)
         sent += len(filler)
         assert len(machine.state().subnegotiation) <= telnet.SUBNEGOTIATION_BYTES_MAX + 1
     assert [type(event) for event in events] == [Ended]
@@ -534,7 +537,7 @@ def test_an_endless_subnegotiation_is_ended_at_the_cap(filler: bytes) -> None:
 def test_a_command_inside_a_subnegotiation_ends_it() -> None:
     """A client that forgot IAC SE does not lose its following lines."""
     machine = begun()
-    assert machine.receive(command(SB, NAWS) + b"junk" + command(WILL, NAWS) + b"look\n") == [Typed(b"look")]
+    assert said(machine, command(SB, NAWS) + b"junk" + command(WILL, NAWS) + b"look\n") == [Typed(b"look")]
 
 
 # --- any bytes, any boundary ---
@@ -584,7 +587,7 @@ def moved(machine: Telnet) -> Telnet:
 def test_no_bytes_make_it_raise(data: bytes) -> None:
     """Strangers send anything (FM-80)."""
     machine = begun()
-    machine.receive(data)
+    said(machine, data)
     machine.data_to_send()
 
 
@@ -592,12 +595,12 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
 def test_exporting_and_importing_at_any_byte_changes_nothing(stream: bytes, cuts: list[int]) -> None:
     """A machine carried over by its state gives the same events and bytes as one left alone (FM-5)."""
     alone, carried = begun(), begun()
-    expected = alone.receive(stream)
+    expected = said(alone, stream)
     events: list[TelnetEvent] = []
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     for start, end in itertools.pairwise(edges):
         carried = moved(carried)
-        events += carried.receive(stream[start:end])
+        events += said(carried, stream[start:end])
     assert events == expected
     assert carried.state() == alone.state()
     assert carried.data_to_send() == alone.data_to_send()
@@ -608,5 +611,5 @@ def test_the_exported_state_is_independent_of_the_machine(stream: bytes) -> None
     """Going on with the machine does not change what was exported."""
     machine = begun()
     state = machine.state()
-    machine.receive(stream)
+    said(machine, stream)
     assert state == begun().state()

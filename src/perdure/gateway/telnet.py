@@ -17,7 +17,7 @@ Known flaw: characters echoed by the server are not supported; clients in charac
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -235,13 +235,21 @@ class Telnet:
         data, self._now.out = self._now.out, b""
         return data
 
-    def receive(self, data: bytes) -> list[TelnetEvent]:
-        """What `data` means, in order. Replies are in `data_to_send` afterwards."""
+    def receive(self, data: bytes) -> Iterable[TelnetEvent]:
+        """What `data` means, in order. Replies are in `data_to_send` afterwards.
+
+        Take every event: the machine reads on when the next one is asked for. So what is answered to an event, and
+        what the machine says of itself meanwhile, do not depend on how much came at once.
+        """
         now = self._now
         idle = now.mode == "data" and not now.line and not now.dropping and not now.ended
         if idle and (found := _whole_line.fullmatch(data)):  # nearly all that clients ever send
             now.after_cr, now.commands, now.subnegotiations = False, 0, 0
-            return [Typed(found[1])]
+            return (Typed(found[1]),)
+        return self._read(data)
+
+    def _read(self, data: bytes) -> Iterator[TelnetEvent]:
+        now = self._now
         events: list[TelnetEvent] = []
         at = 0
         while at < len(data) and not now.ended:
@@ -252,7 +260,8 @@ class Telnet:
             else:
                 self._command(data[at], events)
                 at += 1
-        return events
+            yield from events
+            events.clear()
 
     # --- data: lines ---
 

@@ -1,0 +1,527 @@
+"""The telnet wire: what a client told, in which encoding it is spoken to, its prompts, its packages, its state."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perdure.gateway.look import (
+    MTTS_256,
+    MTTS_ANSI,
+    MTTS_MNES,
+    MTTS_PROXY,
+    MTTS_SCREENREADER,
+    MTTS_TLS,
+    MTTS_TRUECOLOUR,
+    MTTS_UTF8,
+    MTTS_VT100,
+    Settings,
+    Told,
+    look_of,
+)
+from perdure.gateway.screen import MORE_PROMPT
+from perdure.gateway.telnet_codes import (
+    AYT,
+    CHARSET,
+    DO,
+    DONT,
+    EC,
+    ECHO,
+    EOR,
+    EOR_MARK,
+    GA,
+    GMCP,
+    IAC,
+    IP,
+    MSSP,
+    NAWS,
+    NEW_ENVIRON,
+    NOP,
+    SB,
+    SE,
+    SGA,
+    TTYPE,
+    WILL,
+    WONT,
+)
+from perdure.gateway.telnet_wire import TelnetWire, TelnetWireState
+from perdure.gateway.wire import (
+    Bye,
+    ClientEvent,
+    Credentials,
+    Ended,
+    Held,
+    Interrupt,
+    Line,
+    Opened,
+    PackagesWanted,
+    ToldMore,
+    Took,
+    Wire,
+)
+from perdure.room.record import Text
+
+PASSWORD = "correct horse"
+
+
+def command(*codes: int) -> bytes:
+    return bytes((IAC, *codes))
+
+
+def subnegotiation(option: int, body: bytes) -> bytes:
+    return command(SB, option) + body.replace(b"\xff", b"\xff\xff") + command(SE)
+
+
+def status() -> Mapping[str, str | list[str]]:
+    return {"NAME": "Dune", "PLAYERS": "3"}
+
+
+def begun(playing: bool = True) -> TelnetWire:
+    """A wire that has made its offers, with somebody who plays."""
+    wire = TelnetWire(status)
+    wire.begin()
+    wire.playing = playing
+    wire.data_to_send()
+    return wire
+
+
+def shown(wire: Wire, text: str = "", **other: Any) -> bytes:
+    """What the client gets for a text, or for something else, at the end of a burst."""
+    wire.show(Held(1, 1, 1, Text(text, **other)))
+    wire.end_burst()
+    return wire.data_to_send()
+
+
+def gmcp(message: str) -> bytes:
+    return subnegotiation(GMCP, message.encode())
+
+
+def mtts(value: int) -> bytes:
+    """A client with MTTS, as it answers when it is asked for its terminal types."""
+    names = [b"MUDLET", b"XTERM-256COLOR", b"MTTS %d" % value, b"MTTS %d" % value]
+    return command(WILL, TTYPE) + b"".join(subnegotiation(TTYPE, b"\x00" + name) for name in names)
+
+
+def environ(**variables: str) -> bytes:
+    """IS, with MNES variables."""
+    body = "".join(f"\0{name}\1{value}" for name, value in variables.items())
+    return command(WILL, NEW_ENVIRON) + subnegotiation(NEW_ENVIRON, b"\0" + body.encode())
+
+
+def test_somebody_is_there_at_once() -> None:
+    """Telnet needs no handshake before a greeting."""
+    wire: Wire = TelnetWire(status)
+    assert wire.begin() == [Opened()]
+    assert wire.data_to_send().startswith(command(DO, NAWS))
+    assert (wire.transport, wire.acknowledges, wire.told) == ("telnet", False, Told())
+
+
+# --- what the client told ---
+
+
+@pytest.mark.parametrize(
+    "value",
+    [MTTS_ANSI, MTTS_VT100, MTTS_UTF8, MTTS_256, MTTS_SCREENREADER, MTTS_PROXY, MTTS_TRUECOLOUR, MTTS_MNES, MTTS_TLS],
+)
+def test_mtts_values_are_what_the_standard_says(value: int) -> None:
+    """They add up: ANSI, VT100, UTF-8, 256 colours, listening, proxy, truecolour, MNES, TLS."""
+    assert value in (1, 2, 4, 8, 64, 128, 256, 512, 2048)
+    wire = begun()
+    assert ToldMore() in wire.receive(mtts(value))
+    assert wire.told.mtts == value
+    assert wire.told.screenreader is (value == 64)
+
+
+def test_the_names_of_an_mtts_client_are_its_own_and_its_terminals() -> None:
+    """First the client, then the terminal, then what it can do (RFC 1091, MTTS)."""
+    wire = begun()
+    wire.receive(mtts(2349))
+    assert (wire.told.client, wire.told.terminal, wire.told.mtts) == ("MUDLET", "XTERM-256COLOR", 2349)
+
+
+def test_a_plain_telnet_client_names_only_its_terminal() -> None:
+    """Linux telnet says the same name again (RFC 1091)."""
+    wire = begun()
+    name = subnegotiation(TTYPE, b"\x00xterm-256color")
+    assert wire.receive(command(WILL, TTYPE) + name + name) == [ToldMore()]
+    assert (wire.told.client, wire.told.terminal) == ("", "xterm-256color")
+
+
+@pytest.mark.parametrize(
+    ("said", "colours"),
+    [
+        (b"", 16),
+        (mtts(MTTS_ANSI), 256),  # its terminal's name says more
+        (mtts(MTTS_TRUECOLOUR), 16_777_216),
+        (command(WILL, TTYPE) + subnegotiation(TTYPE, b"\0xterm-256color"), 256),
+        (command(WILL, TTYPE) + subnegotiation(TTYPE, b"\0xterm-truecolor"), 16_777_216),
+        (command(WILL, TTYPE) + subnegotiation(TTYPE, b"\0vt100"), 16),
+        (environ(**{"256_COLORS": "1"}), 256),
+        (environ(TRUECOLOR="1"), 16_777_216),
+        (mtts(MTTS_TRUECOLOUR) + environ(TRUECOLOR="0", TERMINAL_TYPE="XTERM"), 16),
+    ],
+)
+def test_colours_follow_from_mtts_the_terminals_name_or_a_variable(said: bytes, colours: int) -> None:
+    """A variable of its own is the newest word."""
+    wire = begun()
+    wire.receive(said)
+    assert look_of(wire.told, wire.settings).colours == colours
+
+
+def test_mnes_variables_name_the_client_and_what_it_can_do() -> None:
+    """CLIENT_NAME, CLIENT_VERSION, TERMINAL_TYPE, MTTS, CHARSET; and Mudlet's for reading aloud and for links."""
+    wire = begun()
+    wire.receive(environ(CLIENT_NAME="MUDLET", CLIENT_VERSION="4.17", TERMINAL_TYPE="ANSI", MTTS="13", CHARSET="ASCII"))
+    assert wire.told == Told(client="MUDLET 4.17", terminal="ANSI", mtts=13, charset="ascii")
+    wire.receive(environ(SCREEN_READER="1", OSC_HYPERLINKS_SEND="1"))
+    assert (wire.told.screenreader, wire.told.links, wire.told.mtts) == (True, True, 13 | 64)
+
+
+def test_the_window_is_told_when_it_changes() -> None:
+    """NAWS (RFC 1073); 0 is unsaid, so nothing is wrapped to it."""
+    wire = begun()
+    assert wire.receive(command(WILL, NAWS) + subnegotiation(NAWS, b"\0\x50\0\0") * 2) == [ToldMore()]
+    assert (wire.told.columns, wire.told.rows) == (80, 0)
+    assert shown(wire, "word " * 20 + "\n").count(b"\r\n") == 2
+
+
+def test_core_hello_names_the_client_best() -> None:
+    """With its version."""
+    wire = begun()
+    said = mtts(1) + command(DO, GMCP) + gmcp('Core.Hello {"client":"Mudlet","version":"4.17.2"}')
+    assert wire.receive(said)[-1] == ToldMore()
+    assert wire.told.client == "Mudlet 4.17.2"
+
+
+def test_what_changes_nothing_is_no_news() -> None:
+    """A session is not troubled for a name that repeats."""
+    wire = begun()
+    hello = gmcp('Core.Hello {"client":"Mudlet"}')
+    wire.receive(command(DO, GMCP) + hello)
+    assert wire.receive(hello + environ(CLIENT_NAME="MUDLET")) == []
+
+
+# --- encodings ---
+
+
+def test_utf8_is_spoken_to_a_client_that_says_nothing() -> None:
+    """And understood."""
+    wire = begun()
+    assert wire.receive("say höhö 猫\r\n".encode()) == [Line("say höhö 猫")]
+    assert shown(wire, "höhö 猫\n") == "höhö 猫\r\n".encode()
+
+
+def test_a_line_that_is_not_utf8_turns_the_session_to_latin_1() -> None:
+    """That line is read as Latin-1 already, what follows is written so, and byte 255 is doubled (FM-80, RFC 854)."""
+    wire = begun()
+    assert wire.receive(b"say h\xf6h\xff\xff\r\n") == [ToldMore(), Line("say höhÿ")]
+    assert wire.told.invalid_utf8
+    assert wire.receive("höhö".encode("latin-1") + b"\r\n") == [Line("höhö")]
+    assert shown(wire, "höÿ — 猫\n") == b"h\xf6\xff\xff - Mao\r\n"
+
+
+@pytest.mark.parametrize("agreed", [command(DO, CHARSET) + subnegotiation(CHARSET, b"\x02UTF-8"), b""])
+def test_an_agreed_or_chosen_encoding_outlasts_invalid_bytes(agreed: bytes) -> None:
+    """Then they are somebody's mistake, and become U+FFFD."""
+    wire = begun()
+    wire.receive(agreed)
+    wire.data_to_send()
+    if not agreed:
+        wire.settings = Settings(encoding="utf-8")
+    assert wire.receive(b"h\xf6h\r\n")[-1] == Line("h\ufffdh")
+    assert shown(wire, "höhö\n") == "höhö\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("charset", "written"),
+    [(b"UTF-8", "żółw\r\n".encode()), (b"ISO-8859-1", "zólw\r\n".encode("latin-1")), (b"US-ASCII", b"zolw\r\n")],
+)
+def test_text_is_written_in_the_charset_that_was_agreed(charset: bytes, written: bytes) -> None:
+    """RFC 2066; letters that it has not are written with those that it has."""
+    wire = begun()
+    assert wire.receive(mtts(MTTS_UTF8) + command(DO, CHARSET) + subnegotiation(CHARSET, b"\x02" + charset))
+    wire.data_to_send()
+    assert shown(wire, "żółw\n") == written
+
+
+def test_what_the_player_set_counts_more_than_charset_and_that_more_than_mtts() -> None:
+    """MTTS 4, then CHARSET, then `set encoding`."""
+    wire = begun()
+    wire.receive(mtts(MTTS_UTF8) + command(DO, CHARSET) + subnegotiation(CHARSET, b"\x02ISO-8859-1"))
+    wire.data_to_send()
+    assert shown(wire, "ö\n") == b"\xf6\r\n"
+    wire.settings = Settings(encoding="ascii")
+    assert shown(wire, "ö\n") == b"o\r\n"
+    wire.settings = Settings()
+    assert shown(wire, "ö\n") == b"\xf6\r\n"
+
+
+def test_a_client_set_to_ascii_is_still_understood() -> None:
+    """It may type what it cannot show."""
+    wire = begun()
+    wire.settings = Settings(encoding="ascii")
+    assert wire.receive("hö\r\n".encode())[-1] == Line("hö")
+    assert wire.receive(b"h\xf6\r\n")[-1] == Line("hö")
+
+
+# --- prompts ---
+
+
+def test_a_prompt_ends_with_go_ahead_and_a_text_does_not() -> None:
+    """RFC 854, GA: the client may show the unfinished line (FM-6)."""
+    wire = begun()
+    assert shown(wire, "Rain falls.\n") == b"Rain falls.\r\n"
+    assert shown(wire, "", prompt="> ") == b"> " + command(GA)
+    assert shown(wire, "Rain falls.\n") == b"\r\nRain falls.\r\n> " + command(GA)
+
+
+def test_end_of_record_is_sent_instead_where_it_is_negotiated() -> None:
+    """RFC 885; and neither where Go Ahead is suppressed (RFC 858)."""
+    wire = begun()
+    wire.receive(command(DO, EOR))
+    assert shown(wire, "", prompt="> ") == b"> " + command(EOR_MARK)
+    wire.receive(command(DONT, EOR) + command(DO, SGA))
+    wire.data_to_send()
+    assert shown(wire, "", prompt=">> ") == b"\r\n>> "
+
+
+def test_the_mark_can_be_switched_off() -> None:
+    """`set goahead off`, for terminals that show it."""
+    wire = begun()
+    wire.settings = Settings(goahead=False)
+    assert shown(wire, "", prompt="> ") == b"> "
+
+
+def test_a_page_that_enter_brings_ends_with_its_own_prompt() -> None:
+    """The line is the pager's and no event, and nobody else would end the burst."""
+    wire = begun()
+    wire.receive(command(WILL, NAWS) + subnegotiation(NAWS, b"\0\x50\0\x0a"))
+    more = MORE_PROMPT.encode() + command(GA)
+    assert shown(wire, "".join(f"{n}\n" for n in range(25))).endswith(b"8\r\n" + more)
+    assert wire.receive(b"\r\n") == []
+    assert wire.data_to_send().endswith(b"17\r\n" + more)
+    assert wire.receive(b"look\r\n") == [Line("look")]
+
+
+# --- packages ---
+
+
+def test_a_package_goes_to_who_supports_it_one_a_message() -> None:
+    """GMCP, one package per message; nothing before Core.Supports."""
+    wire = begun()
+    wire.receive(command(DO, GMCP))
+    vitals = ("Char.Vitals", b'{"hp":20}')
+    assert shown(wire, gmcp=vitals) == b""
+    assert wire.receive(gmcp('Core.Supports.Set ["Char 1"]')) == [PackagesWanted()]
+    assert shown(wire, gmcp=vitals) == gmcp('Char.Vitals {"hp":20}')
+    assert shown(wire, gmcp=("Room.Info", b"{}")) == b""
+
+
+def test_a_client_without_gmcp_gets_no_package() -> None:
+    """Not even one that always goes out."""
+    assert shown(begun(), gmcp=("Core.Goodbye", b'"x"')) == b""
+
+
+def test_ping_is_answered() -> None:
+    """Core.Ping, without a body."""
+    wire = begun()
+    assert wire.receive(command(DO, GMCP) + gmcp("Core.Ping 120") + gmcp("Core.KeepAlive")) == []
+    assert wire.data_to_send() == gmcp("Core.Ping")
+
+
+def test_credentials_are_an_event_and_never_shown() -> None:
+    """The password is in a Secret from its first event on, and nowhere afterwards (FM-96)."""
+    wire = begun()
+    login = gmcp(f'Char.Login.Credentials {{"account":"Ada","password":"{PASSWORD}"}}')
+    wire.receive(command(DO, GMCP) + login[:-5])
+    assert PASSWORD not in repr(wire.state())
+    (event,) = wire.receive(login[-5:])
+    assert isinstance(event, Credentials)
+    assert event.password.reveal() == PASSWORD
+    assert PASSWORD not in repr(event) + repr(wire.state())
+    assert PASSWORD.encode() not in msgspec.json.encode(wire.state()) + msgspec.msgpack.encode(wire.state())
+
+
+def test_a_goodbye_is_said_in_gmcp_too() -> None:
+    """Core.Goodbye; telnet has no word for other notes."""
+    wire = begun()
+    wire.receive(command(DO, GMCP))
+    wire.note(Took(3))
+    wire.note(Bye('The "end".'))
+    assert wire.data_to_send() == gmcp('Core.Goodbye "The \\"end\\"."')
+
+
+# --- the rest of telnet ---
+
+
+def test_status_is_answered_by_the_wire_alone() -> None:
+    """MSSP needs no login and no room."""
+    wire = begun()
+    assert wire.receive(command(DO, MSSP)) == []
+    assert wire.data_to_send() == subnegotiation(MSSP, b"\x01NAME\x02Dune\x01PLAYERS\x023")
+
+
+def test_hidden_input_is_echo_taken_over() -> None:
+    """RFC 857."""
+    wire = begun()
+    wire.hide_input(True)
+    wire.receive(command(DO, ECHO))
+    wire.hide_input(False)
+    assert wire.data_to_send() == command(WILL, ECHO) + command(WONT, ECHO)
+
+
+def test_nop_keeps_only_telnet_clients_awake() -> None:
+    """RFC 854, NOP."""
+    wire = begun()
+    wire.keepalive()
+    wire.receive(command(WILL, NAWS))
+    wire.keepalive()
+    assert wire.data_to_send() == command(NOP)
+
+
+def test_an_interrupt_and_a_broken_bound_are_passed_on() -> None:
+    """The gateway knows what to do about them (FM-80)."""
+    wire = begun()
+    assert wire.receive(command(IP)) == [Interrupt()]
+    (event,) = wire.receive(command(SB, NAWS) + b"x" * 9000)
+    assert type(event) is Ended
+    assert wire.receive(b"look\r\n") == []
+
+
+def test_what_was_told_is_not_worked_out_again_for_a_line() -> None:
+    """It is the same value, line after line: a thousand clients type more often than they resize."""
+    wire = begun()
+    wire.receive(mtts(2349))
+    before = wire.told
+    wire.receive(b"look\r\n" * 3)
+    assert wire.told is before
+
+
+# --- any bytes, any boundary ---
+
+PIECES = [
+    *(command(verb, option) for verb in (WILL, WONT) for option in (NAWS, TTYPE, NEW_ENVIRON, CHARSET, 34, 86)),
+    *(command(verb, option) for verb in (DO, DONT) for option in (ECHO, SGA, EOR, CHARSET, MSSP, GMCP, 34, 86)),
+    mtts(2349),
+    mtts(MTTS_SCREENREADER),
+    environ(CLIENT_NAME="MUDLET", CHARSET="UTF-8", SCREEN_READER="1"),
+    subnegotiation(NAWS, b"\0\x50\0\x18"),
+    subnegotiation(NAWS, b"\xff\xff\0\x06"),
+    subnegotiation(NEW_ENVIRON, b"\x02\0SCREEN_READER\x010"),
+    subnegotiation(CHARSET, b"\x02ISO-8859-1"),
+    subnegotiation(CHARSET, b"\x01;UTF-8"),
+    gmcp('Core.Hello {"client":"Mudlet","version":"4.17"}'),
+    gmcp('Core.Supports.Set ["Char 1","Char.Login 1","Room 1"]'),
+    gmcp('Core.Supports.Remove ["Room"]'),
+    gmcp("Core.Ping 3"),
+    gmcp('Char.Login.Credentials {"account":"Ada","password":"correct horse"}'),
+    gmcp("Core.Hello {"),
+    command(SB, GMCP) + b"\xff\xff\xff",
+    command(AYT),
+    command(IP),
+    command(EC),
+    b"look\r\n",
+    "say höhö\r\n".encode(),
+    b"say h\xf6h\xff\xff\r\n",
+    b"\r\n",
+    b"\r\0",
+    b"\n",
+    b"q\n",
+    b"\xff",
+    b"x" * 3000,
+]
+STREAMS = st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=8)), max_size=20).map(b"".join)
+
+
+def moved(wire: TelnetWire) -> TelnetWire:
+    """The wire as another process gets it: through JSON and msgpack."""
+    by_json = msgspec.json.decode(msgspec.json.encode(wire.state()), type=TelnetWireState)
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode(by_json), type=TelnetWireState)
+    return TelnetWire.from_state(state, status)
+
+
+def comparable(events: list[ClientEvent]) -> list[object]:
+    """Secrets are never equal, so that they are compared only here."""
+    return [(event.name, event.password.reveal()) if isinstance(event, Credentials) else event for event in events]
+
+
+def outputs(wire: TelnetWire) -> None:
+    """Something of each kind for the client."""
+    wire.show(Held(1, 1, 1, Text("Rain falls, ü ÿ 猫.\n" * 9)))
+    wire.show(Held(2, 1, 2, Text("", gmcp=("Char.Vitals", b"{}"))))
+    wire.show(Held(3, 1, 3, Text("", prompt="> ")))
+    wire.end_burst()
+    wire.keepalive()
+
+
+@given(STREAMS, st.lists(st.integers(min_value=0, max_value=3000), max_size=6), st.booleans())
+def test_moving_at_any_byte_changes_no_event_and_no_byte(stream: bytes, cuts: list[int], chosen: bool) -> None:
+    """What is told, shown and asked goes on as if nothing had been (FM-5): encoding, pages, prompt, packages."""
+    alone, carried = begun(), begun()
+    if chosen:
+        alone.settings = carried.settings = Settings(encoding="latin-1", colours=256, wrap=40)
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    expected: list[ClientEvent] = []
+    events: list[ClientEvent] = []
+    for start, end in itertools.pairwise(edges):
+        expected += alone.receive(stream[start:end])
+        outputs(alone)
+        carried = moved(carried)
+        events += carried.receive(stream[start:end])
+        carried = moved(carried)
+        outputs(carried)
+    assert comparable(events) == comparable(expected)
+    assert carried.told == alone.told
+    assert carried.state() == alone.state()
+    assert carried.data_to_send() == alone.data_to_send()
+
+
+@given(STREAMS, st.lists(st.integers(min_value=0, max_value=3000), max_size=6))
+def test_how_much_comes_at_once_changes_no_event_and_no_byte(stream: bytes, cuts: list[int]) -> None:
+    """Answers stand where they would have stood, and what is told is what was told by then (FM-5)."""
+    alone, carried = begun(), begun()
+    events: list[ClientEvent] = []
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    for start, end in itertools.pairwise(edges):
+        carried = moved(carried)
+        events += carried.receive(stream[start:end])
+    assert comparable(events) == comparable(alone.receive(stream))
+    assert carried.state() == alone.state()
+    assert carried.data_to_send() == alone.data_to_send()
+
+
+@settings(max_examples=25)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map(b"".join))
+def test_moving_after_every_single_byte_changes_nothing(stream: bytes) -> None:
+    """One byte at a time, each in another process, against all at once (FM-5)."""
+    alone, carried = begun(), begun()
+    events: list[ClientEvent] = []
+    for byte in stream[:600]:
+        carried = moved(carried)
+        events += carried.receive(bytes((byte,)))
+    assert comparable(events) == comparable(alone.receive(stream[:600]))
+    assert carried.state() == alone.state()
+    assert carried.data_to_send() == alone.data_to_send()
+
+
+@given(st.binary(max_size=2000))
+def test_no_bytes_make_it_raise(data: bytes) -> None:
+    """Strangers send anything (FM-80)."""
+    wire = begun()
+    wire.receive(data)
+    outputs(wire)
+    wire.data_to_send()
+
+
+def test_the_exported_state_is_independent_of_the_wire() -> None:
+    """Going on with the wire does not change what was exported."""
+    wire = begun()
+    wire.receive(b"".join(PIECES[:30]))
+    state = wire.state()
+    kept = msgspec.msgpack.encode(state)
+    wire.receive(command(DO, 1) + gmcp('Core.Supports.Add ["IRE 1"]') + b"xyz")
+    assert msgspec.msgpack.encode(state) == kept
