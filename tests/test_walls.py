@@ -41,7 +41,7 @@ WALLS: dict[str, set[str]] = {
     # on top of the pure core
     "live": {"errors"},
     "games": COMMON | {"room", "live", "snapshot", "tomlfile"},
-    "store": COMMON | {"snapshot", "faults"},
+    "store": COMMON | {"snapshot", "faults", "names"},
     "cluster": COMMON | {"snapshot", "faults"},
     # SHARED: where a test makes a process fail, its settings, its channel, what it executes just now, its garbage
     "build": set(),
@@ -53,9 +53,11 @@ WALLS: dict[str, set[str]] = {
     "control": {"errors", "control_lines"},
     "control_lines": {"errors"},
     "logs": {"errors"},
+    # (what players may be called, and which names look alike: the login and the accounts ask)
+    "names": set(),
     "slot": {"errors"},
     # the processes; a gateway knows no game rule, a host holds no player's socket
-    "gateway": COMMON | SHARED | {"link.gateway", "link.messages", "room.record", "store"},
+    "gateway": COMMON | SHARED | {"names", "link.gateway", "link.messages", "room.record", "store"},
     "host": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store", "cluster"},
     "supervisor": COMMON | SHARED | {"movement", "store", "tomlfile"},
     # who asks the processes, by the control API that everyone uses
