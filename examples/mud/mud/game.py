@@ -11,7 +11,7 @@ from perdure import Event, Game, Player, Row, Table, on
 from .channels import Channels, Quiet
 from .combat import Combat, Health
 from .items import Items, hand
-from .places import HOME, HOME_ROOM, PLACES, Crossing, Person, Places
+from .places import HOME, HOME_ROOM, PLACES, WAYS, Crossing, Person, Places
 from .shop import Purse, Shop
 from .sky import time_of_day
 from .tutorial import Tutorial
@@ -62,11 +62,11 @@ class Mud(Game):
             self.room[Places].show_crowd(self.room[Places].place_of(player), but=player)
 
     def input(self, player: Player, line: str) -> bool:
-        """An exit's name alone means to go there."""
-        if self.room[Places].is_exit(player, line.strip()):
-            self.room[Places].go(player, line.strip())
-            return True
-        return False
+        """The name of a way alone means to go there."""
+        if line.strip().lower() not in WAYS:
+            return False
+        self.room[Places].go(player, line.strip())
+        return True
 
     def prompt(self, player: Player) -> str:
         """What a player sees before the cursor: how they are, and what time of day it is."""

@@ -33,6 +33,7 @@ HOME_ROOM = PLACES[HOME].room
 ROOMS = sorted({place.room for place in PLACES.values()})
 AREAS = {"world": "Underbridge", "arena": "The Arena"}
 SHORT = {"n": "north", "e": "east", "s": "south", "w": "west", "u": "up", "d": "down"}
+WAYS = {*SHORT, *(way for place in PLACES.values() for way in place.exits)}
 LETTERS = {way: letter for letter, way in SHORT.items()}
 CROWD_MAX = 50
 """So many players of one place are told to its players' clients."""
@@ -143,11 +144,6 @@ class Places(Module):
         names = [{"name": player.name, "fullname": player.name} for player in here[:CROWD_MAX]]
         for player in here:
             player.send("Room.Players", names)
-
-    def is_exit(self, player: Player, word: str) -> bool:
-        """Whether a word names a way out of where the player is."""
-        word = word.lower()
-        return SHORT.get(word, word) in PLACES[self.place_of(player)].exits
 
 
 def exits(place: Place, listens: bool) -> str:
