@@ -93,10 +93,15 @@ def sessions(state: Path | None, as_json: bool) -> None:
 
 def _print_sessions(found: list[dict[str, Any]]) -> None:
     rows = (
-        [s["id"], s["stage"], s.get("name", ""), s["account"], s.get("room", ""), s["in_unacked"], s["out_bytes"]]
+        [
+            *(s["id"], s["stage"], s.get("name", ""), s["account"], s.get("room", ""), s["transport"], s["address"]),
+            *(s["client"], s["encoding"], f"{s['columns']}x{s['rows']}" if s["columns"] else ""),
+            *(s["in_unacked"], s["out_bytes"]),
+        ]
         for s in found
     )
-    headings = ["SESSION", "STAGE", "NAME", "ACCOUNT", "ROOM", "IN UNACKED", "OUT BYTES"]
+    headings = ["SESSION", "STAGE", "NAME", "ACCOUNT", "ROOM", "BY", "ADDRESS", "CLIENT", "ENCODING", "WINDOW"]
+    headings += ["IN UNACKED", "OUT BYTES"]
     print_table(headings, rows, empty="Nobody is connected.")
 
 

@@ -46,12 +46,15 @@ def methods(gateway: Gateway) -> Mapping[str, Handler]:
         return {"told": len(told)}
 
     async def announce(params: dict[str, Any]) -> dict[str, int]:
-        text, rooms = params.get("text"), params.get("rooms")
+        text, rooms, countdown = params.get("text"), params.get("rooms"), params.get("countdown", False)
         if not isinstance(text, str) or not text.strip():
             raise ContractError("announce needs a text")
         if rooms is not None and not (isinstance(rooms, list) and all(isinstance(room, str) for room in rooms)):
             raise ContractError("announce takes the rooms as a list of ids, or null for all")
-        return {"told": await _announce(gateway, text.rstrip("\n") + "\n", None if rooms is None else set(rooms))}
+        if not isinstance(countdown, bool):
+            raise ContractError("announce takes countdown: true or false")
+        where = None if rooms is None else set(rooms)
+        return {"told": await _announce(gateway, text.rstrip("\n") + "\n", where, countdown=countdown)}
 
     async def watch(params: dict[str, Any]) -> dict[str, Any]:
         match params.get("on"):
@@ -75,14 +78,17 @@ def methods(gateway: Gateway) -> Mapping[str, Handler]:
     }
 
 
-async def _announce(gateway: Gateway, text: str, rooms: set[str] | None) -> int:
+async def _announce(gateway: Gateway, text: str, rooms: set[str] | None, *, countdown: bool) -> int:
     """Show a text outside the numbering to everybody who is playing in these rooms (None: in all); how many that are.
 
     Who is still logging in is told nothing, and neither is who is away: it would be old news when they return.
+    Who listens to the text is not told one line of a countdown after the other: each would cut off what is just
+    being read aloud. They hear what it begins and ends with.
     """
     told = 0
     for count, session in enumerate(list(gateway.sessions.values()), start=1):
-        if session.stage == "playing" and (rooms is None or _room_of(gateway, session) in rooms):
+        passed_over = countdown and session.screenreader
+        if session.stage == "playing" and not passed_over and (rooms is None or _room_of(gateway, session) in rooms):
             gateway.say(session, text)
             told += 1
         if count % ANNOUNCED_AT_ONCE == 0:
@@ -96,7 +102,7 @@ def _room_of(gateway: Gateway, session: Session) -> str:
 
 
 def _report(gateway: Gateway, session: Session) -> dict[str, Any]:
-    presence, client = gateway.presence(session), session.client
+    presence, client, told = gateway.presence(session), session.client, session.told
     room = _room_of(gateway, session)
     return {
         "id": session.id,
@@ -105,8 +111,13 @@ def _report(gateway: Gateway, session: Session) -> dict[str, Any]:
         "name": session.who.name if session.who else "",
         "room": room,
         "build": gateway.build(room),
-        "transport": "telnet",
+        "transport": client.wire.transport if client else "",
         "address": client.address if client else "",
+        "client": told.client or told.terminal,
+        "encoding": session.look.encoding,
+        "columns": told.columns,
+        "rows": told.rows,
+        "screenreader": session.screenreader,
         "in_unacked": len(presence.tail) if presence else 0,
         "out_bytes": session.held_bytes + (client.buffered if client else 0),
         "frames_dropped": 0,

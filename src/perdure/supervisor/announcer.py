@@ -38,13 +38,16 @@ class Announcer:
         self._gateway, self._texts, self._server, self.quiet = gateway, texts, server, quiet
         self.opened = False
 
-    async def say(self, phase: Phase, *, seconds: float = 0.0, reason: str = "", build: int = 0) -> None:
-        """Tell all players what the phase's text says."""
+    async def say(
+        self, phase: Phase, *, seconds: float = 0.0, reason: str = "", build: int = 0, countdown: bool = False
+    ) -> None:
+        """Tell all players what the phase's text says; a line of a countdown only those who do not listen to it."""
         values = {"seconds": seconds, "reason": reason, "build": build, "server": self._server}
         text = "" if self.quiet else told(phase, values, self._texts)
         if text:
             with suppress(PerdureError):  # a gateway that is not there has no players to tell
-                await self._gateway.ask("announce", {"text": text, "rooms": None}, timeout_s=ANNOUNCE_S)
+                params = {"text": text, "rooms": None, "countdown": countdown}
+                await self._gateway.ask("announce", params, timeout_s=ANNOUNCE_S)
 
     async def open(self, in_s: float, *, builds: bool) -> None:
         """Say that there will be a copyover, unless that was said."""
@@ -68,4 +71,4 @@ class Announcer:
             before_s, left_s = left_s, max(0.0, until_s - clock_s())
             for line in due(before_s, left_s):
                 if left_s > 0:
-                    await self.say(line.phase, seconds=line.seconds)
+                    await self.say(line.phase, seconds=line.seconds, countdown=True)
