@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.gateway import telnet
-from perdure.gateway.telnet import Changed, Gmcp, StatusAsked, Telnet, TelnetEvent, TelnetState, Typed
+from perdure.gateway.telnet import LINE_BYTES_MAX, SUBNEGOTIATION_BYTES_MAX, Telnet
 from perdure.gateway.telnet_codes import (
     AYT,
     CHARSET,
@@ -36,7 +35,9 @@ from perdure.gateway.telnet_codes import (
     WILL,
     WONT,
 )
+from perdure.gateway.telnet_negotiation import COMMANDS_MAX, NAMES_MAX, STATUS_COMMANDS, SUBNEGOTIATIONS_MAX
 from perdure.gateway.telnet_options import SIZE_MAX
+from perdure.gateway.telnet_state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
 from perdure.gateway.wire import Ended, Interrupt, LineTooLong
 
 LINEMODE, STATUS, TIMING_MARK, MCCP2, MCCP3, MSP, MXP, ZMP, ATCP = 34, 5, 6, 86, 87, 90, 91, 93, 200
@@ -108,13 +109,13 @@ def test_a_line_beyond_the_cap_is_refused_whole() -> None:
     machine = Telnet()
     events = [event for _ in range(64) for event in said(machine, b"x" * 1024)]
     assert events == []
-    assert len(machine.state().line) <= telnet.LINE_BYTES_MAX
+    assert len(machine.state().line) <= LINE_BYTES_MAX
     assert said(machine, b"tail\nlook\n") == [LineTooLong(), Typed(b"look")]
 
 
 def test_a_line_of_exactly_the_cap_is_taken() -> None:
     """The cap counts bytes without the line end."""
-    full = "x" * telnet.LINE_BYTES_MAX
+    full = "x" * LINE_BYTES_MAX
     assert said(Telnet(), full.encode() + b"\n") == [Typed(full.encode())]
 
 
@@ -213,7 +214,7 @@ def test_endless_different_terminal_types_are_not_asked_for() -> None:
     said(machine, command(WILL, TTYPE))
     for number in range(20):
         said(machine, subnegotiation(TTYPE, b"\x00T%d" % number))
-    assert len(machine.state().names) == telnet.NAMES_MAX
+    assert len(machine.state().names) == NAMES_MAX
 
 
 def test_a_terminal_type_cannot_carry_escapes() -> None:
@@ -420,7 +421,7 @@ def test_status_that_is_asked_for_again_and_again_is_a_storm() -> None:
     machine = begun()
     events = said(machine, (command(DO, MSSP) + command(DONT, MSSP)) * 100)
     assert type(events.pop()) is Ended
-    assert 0 < len(events) <= telnet.COMMANDS_MAX // telnet.STATUS_COMMANDS
+    assert 0 < len(events) <= COMMANDS_MAX // STATUS_COMMANDS
 
 
 def test_a_gmcp_message_is_a_package_and_its_json() -> None:
@@ -491,15 +492,23 @@ def test_an_option_storm_is_answered_a_bounded_number_of_times_and_ended() -> No
     machine = begun()
     events = said(machine, (command(WILL, NAWS) + command(WONT, NAWS)) * 10_000)
     assert [type(event) for event in events] == [Ended]
-    assert len(machine.data_to_send()) <= 3 * telnet.COMMANDS_MAX
+    assert len(machine.data_to_send()) <= 3 * COMMANDS_MAX
     assert said(machine, b"look\n" + command(DO, EOR)) == []
     assert machine.data_to_send() == b""
+
+
+@pytest.mark.parametrize("code", [AYT, IP])
+def test_questions_and_interrupts_without_end_are_a_storm(code: int) -> None:
+    """Each is answered with text (FM-80)."""
+    events = said(begun(), command(code) * 10_000)
+    assert type(events.pop()) is Ended
+    assert len(events) <= COMMANDS_MAX
 
 
 def test_options_between_lines_are_no_storm() -> None:
     """A long visit changes options now and then."""
     machine = begun()
-    for _ in range(telnet.COMMANDS_MAX):
+    for _ in range(COMMANDS_MAX):
         said(machine, command(WILL, NAWS) + command(WONT, NAWS) + b"look\n")
     assert said(machine, b"look\n") == [Typed(b"look")]
 
@@ -508,7 +517,7 @@ def test_time_gives_a_quiet_client_its_commands_back() -> None:
     """Who types nothing for a night and resizes, or pings, is no storm: the bounds are rates."""
     machine = begun()
     for _ in range(8):
-        assert Ended not in {type(event) for event in said(machine, command(WILL, 99) * telnet.COMMANDS_MAX)}
+        assert Ended not in {type(event) for event in said(machine, command(WILL, 99) * COMMANDS_MAX)}
         machine.keepalive()
 
 
@@ -516,8 +525,8 @@ def test_subnegotiations_beyond_their_number_are_passed_over_until_the_next_line
     """A client that pings without end costs us no more answers; it stays connected (FM-80)."""
     machine = begun()
     ping = subnegotiation(GMCP, b"Core.Ping")
-    events = said(machine, command(DO, GMCP) + ping * (telnet.SUBNEGOTIATIONS_MAX + 100))
-    assert events == [Gmcp("Core.Ping", b"")] * telnet.SUBNEGOTIATIONS_MAX
+    events = said(machine, command(DO, GMCP) + ping * (SUBNEGOTIATIONS_MAX + 100))
+    assert events == [Gmcp("Core.Ping", b"")] * SUBNEGOTIATIONS_MAX
     assert said(machine, b"look\n" + ping) == [Typed(b"look"), Gmcp("Core.Ping", b"")]
 
 
@@ -530,7 +539,7 @@ def test_an_endless_subnegotiation_is_ended_at_the_cap(filler: bytes) -> None:
     while not events and sent < 100_000:
         events = said(machine, filler)
         sent += len(filler)
-        assert len(machine.state().subnegotiation) <= telnet.SUBNEGOTIATION_BYTES_MAX + 1
+        assert len(machine.state().subnegotiation) <= SUBNEGOTIATION_BYTES_MAX + 1
     assert [type(event) for event in events] == [Ended]
 
 

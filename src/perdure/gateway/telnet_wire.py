@@ -16,8 +16,9 @@ from perdure.gateway.gmcp import Packages, PackagesState, Reply
 from perdure.gateway.look import Settings, Told, look_of
 from perdure.gateway.render import encode
 from perdure.gateway.screen import Screen, ScreenState
-from perdure.gateway.telnet import Changed, Gmcp, StatusAsked, Telnet, TelnetEvent, TelnetState, Typed
+from perdure.gateway.telnet import Telnet
 from perdure.gateway.telnet_options import told_of
+from perdure.gateway.telnet_state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
 from perdure.gateway.wire import Bye, ClientEvent, Held, Line, Note, Opened, ToldMore
 
 Status = Callable[[], Mapping[str, str | list[str]]]
