@@ -48,22 +48,8 @@ def parts(text: str, look: Look) -> tuple[str | Linked, ...]:
 
     What SGR a part leaves on is on in the next; the last leaves nothing on.
     """
-    text = clean(text)
-    if look.screenreader:
-        text = spoken(text)
-    style = None if look.colours == 0 or look.screenreader else Style(look.colours)
-    if style is None:
-        text = SGR.sub("", text)
-    if not look.links:
-        text = unmarked(text)
-    found: list[str | Linked] = []
-    end = 0
-    for link in LINKS.finditer(text):
-        found += [_styled(text[end : link.start()], style), Linked(_styled(link[2], style), link[1])]
-        end = link.end()
-    rest = _styled(text[end:], style)
-    found.append(closed(rest, style) if style is not None else rest)
-    return tuple(part for part in found if part)
+    key = text, look.colours, look.links, look.screenreader
+    return _cached_parts(*key) if len(text) <= CACHED_CHARS_MAX else _parts(*key)
 
 
 def encode(text: str, encoding: Encoding) -> bytes:
@@ -99,18 +85,32 @@ def _rendered(text: str, columns: int, encoding: Encoding, colours: Colours, lin
     if not screenreader and text.isascii() and text.replace("\n", "").isprintable() and _fits(text, columns):
         return text.replace("\n", "\r\n")  # most of what games say
     text = clean(text)
-    if screenreader:
-        text = spoken(text)
+    text = spoken(text) if screenreader else text
     text = LINKS.sub(_osc_8, text) if links else unmarked(text)
     text = transliterated(text, encoding)
     if "\x1b" in text:
-        text = _coloured(text, 0 if screenreader else colours)
+        text = _coloured(text, colours)
     if columns:
         text = "\n".join(_lines(text, columns))
     return text.replace("\n", "\r\n")
 
 
+def _parts(text: str, colours: Colours, links: bool, screenreader: bool) -> tuple[str | Linked, ...]:
+    text = clean(text)
+    text = spoken(text) if screenreader else text
+    text = text if links else unmarked(text)
+    style = Style(colours)
+    found: list[str | Linked] = []
+    end = 0
+    for link in LINKS.finditer(text):
+        found += [style.limited(text[end : link.start()]), Linked(style.limited(link[2]), link[1])]
+        end = link.end()
+    found.append(closed(style.limited(text[end:]), style))
+    return tuple(part for part in found if part) if SGR.sub("", text) else ()
+
+
 _cached = lru_cache(maxsize=CACHED_TEXTS_MAX)(_rendered)
+_cached_parts = lru_cache(maxsize=CACHED_TEXTS_MAX)(_parts)
 
 
 def _fits(text: str, columns: int) -> bool:
@@ -121,7 +121,8 @@ def _fits(text: str, columns: int) -> bool:
 def _lines(text: str, columns: int) -> list[str]:
     lines: list[str] = []
     for line in text.split("\n"):
-        lines += [line] if len(line) <= columns and line.isascii() else wrapped(line, columns)
+        short = len(line) <= columns and line.isascii() and "\t" not in line
+        lines += [line] if short else wrapped(line, columns)
     return lines
 
 
@@ -131,15 +132,9 @@ def _osc_8(link: re.Match[str]) -> str:
 
 
 def _coloured(text: str, colours: Colours) -> str:
-    if colours == 0:
-        return SGR.sub("", text)
     style = Style(colours)
     text = closed(style.limited(text), style)
     return text if SGR.sub("", text) else ""
-
-
-def _styled(text: str, style: Style | None) -> str:
-    return text if style is None else style.limited(text)
 
 
 # --- letters ---
@@ -158,11 +153,13 @@ def _letters(text: str, encoding: Encoding) -> str:
 
 # --- read aloud ---
 
-_DRAWN = "\u2500-\u259f\U0001fb00-\U0001fbff"
-"""Box drawing, block elements, and the mosaics of old computers."""
+_DRAWN = (
+    "[\u2500-\u259f\U0001fb00-\U0001fbff]"  # box drawing, block elements, and the mosaics of old computers
+    r"|([-=*~_#+|])\{n}{{2,}}|[-=*~_#+|]{{4,}}"  # rulers, and borders as in +----+
+)
 _drawing = re.compile(
     f"({LINK}[^{MARKS}]*{LINK_TEXT})"  # what a link sends is not shown
-    rf"| *(?:[{_DRAWN}]|([-=*~_#+|])\2\2+|[-=*~_#+|]{{4,}})+ *"
+    rf"|(?<! ) *(?:{_DRAWN.format(n=2)})(?: *(?:{_DRAWN.format(n=3)}))* *"
 )
 
 

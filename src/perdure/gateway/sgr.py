@@ -11,8 +11,10 @@ Left out as hardly shown by any client, or shown differently: fonts, frames, ove
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from perdure.gateway.look import Colours
@@ -27,23 +29,22 @@ TRUECOLOUR: Colours = 16_777_216
 FOREGROUND, BACKGROUND, UNDERLINE_COLOUR = 38, 48, 58
 BLINK, RAPID_BLINK, INVERSE, CONCEAL = 5, 6, 7, 8
 _ATTRIBUTES = frozenset({1, 2, 3, 4, BLINK, RAPID_BLINK, INVERSE, CONCEAL, 9, 21})
-FOR_PLAYERS = frozenset({1, 2, 3, 4, 9, 21, FOREGROUND, BACKGROUND})
-"""What players may put into others' terminals: nothing that blinks, hides or turns around what is there."""
+FOR_PLAYERS = frozenset({1, 3, 4, FOREGROUND, BACKGROUND})
+"""What players may put into others' terminals: weight, slant, underline and colours."""
 FOR_GAMES = _ATTRIBUTES | {FOREGROUND, BACKGROUND}
 
-_ENDS: dict[int, tuple[int, ...]] = {
-    22: (1, 2),
-    23: (3,),
-    24: (4, 21),
-    25: (BLINK, RAPID_BLINK),
-    27: (INVERSE,),
-    28: (CONCEAL,),
-    29: (9,),
-    39: (FOREGROUND,),
-    49: (BACKGROUND,),
+_ENDS: dict[int, frozenset[int]] = {
+    22: frozenset({1, 2}),
+    23: frozenset({3}),
+    24: frozenset({4, 21}),
+    25: frozenset({BLINK, RAPID_BLINK}),
+    27: frozenset({INVERSE}),
+    28: frozenset({CONCEAL}),
+    29: frozenset({9}),
+    39: frozenset({FOREGROUND}),
+    49: frozenset({BACKGROUND}),
 }
 """Code -> what it ends."""
-_ALL = tuple(FOR_GAMES)
 
 _CUBE = (0, 95, 135, 175, 215, 255)
 _BASIC: tuple[RGB, ...] = (
@@ -57,7 +58,7 @@ _BASIC: tuple[RGB, ...] = (
 class Step(NamedTuple):
     """What one code of a sequence does: what it ends, what it begins (0 = nothing), and how it is written."""
 
-    ends: tuple[int, ...]
+    ends: frozenset[int]
     begins: int
     code: str
 
@@ -66,7 +67,7 @@ class Style:
     """What is on at a place of a text that is read from its beginning.
 
     Args:
-        colours: How many the client shows. 0 is not for here: then there is no SGR at all.
+        colours: How many the client shows; none = no SGR at all.
         kept: What may be begun.
 
     Attributes:
@@ -79,20 +80,21 @@ class Style:
         self._kept = kept
 
     def turn(self, parameters: str) -> str:
-        """Go past a sequence; what the client is sent for it, "" for nothing."""
+        """Go past a sequence; what the client is sent for it, "" for nothing. What ends nothing is left out."""
         codes = []
         for step in _steps(parameters, self._colours):
-            if step.begins and step.begins not in self._kept:
-                continue
-            for ended in step.ends:
-                self.on.pop(ended, None)
-            if step.begins:
+            if step.begins in self._kept:
                 self.on[step.begins] = step.code
-            codes.append(step.code)
+                codes.append(step.code)
+            elif self.on.keys() & step.ends:
+                self.on = {begun: code for begun, code in self.on.items() if begun not in step.ends}
+                codes.append(step.code)
         return f"\x1b[{';'.join(codes)}m" if codes else ""
 
     def limited(self, text: str) -> str:
         """`text` with each of its sequences turned."""
+        if "\x1b" not in text:
+            return text
         return SGR.sub(lambda found: self.turn(found[1]), text)
 
     @property
@@ -117,7 +119,7 @@ def closed(text: str, style: Style) -> str:
 @lru_cache(maxsize=1024)
 def _steps(parameters: str, colours: Colours) -> tuple[Step, ...]:
     """What a sequence does, for a client of so many colours."""
-    return tuple(_read(iter(parameters.split(";")), colours))
+    return tuple(_read(iter(parameters.split(";")), colours)) if colours else ()
 
 
 def _read(fields: Iterator[str], colours: Colours) -> Iterator[Step]:
@@ -127,27 +129,34 @@ def _read(fields: Iterator[str], colours: Colours) -> Iterator[Step]:
         if code in (FOREGROUND, BACKGROUND, UNDERLINE_COLOUR):
             value = _with_colons(rest) if colon else _with_semicolons(fields)
             if value is not None and code != UNDERLINE_COLOUR:
-                yield Step((), code, _colour(code, value, colours))
+                yield Step(frozenset(), code, _colour(code, value, colours))
         elif colon:
             if code == 4:  # 4:0 is no underline, 4:1 to 4:5 are kinds of one
-                yield Step(_ENDS[24], 0, "24") if rest == "0" else Step((), 4, "4")
+                yield Step(_ENDS[24], 0, "24") if rest == "0" else Step(frozenset(), 4, "4")
         elif code == 0:
-            yield Step(_ALL, 0, "0")
+            yield Step(FOR_GAMES, 0, "0")
         elif code in _ATTRIBUTES:
-            yield Step((), code, str(code))
+            yield Step(frozenset(), code, str(code))
         elif code in _ENDS:
             yield Step(_ENDS[code], 0, str(code))
         elif 30 <= code <= 37 or 90 <= code <= 97:
-            yield Step((), FOREGROUND, str(code))
+            yield Step(frozenset(), FOREGROUND, str(code))
         elif 40 <= code <= 47 or 100 <= code <= 107:
-            yield Step((), BACKGROUND, str(code))
+            yield Step(frozenset(), BACKGROUND, str(code))
 
 
 def _with_semicolons(fields: Iterator[str]) -> int | RGB | None:
-    """The colour of 38;5;n or 38;2;r;g;b, taken from the fields behind the 38; None if it is none."""
-    kind = next(fields, "")
-    count = {"5": 1, "2": 3}.get(kind, 0)
-    return _value(kind, [next(fields, "") for _ in range(count)])
+    """The colour of 38;5;n or 38;2;r;g;b, taken from the fields behind the 38.
+
+    None if it is none; then nothing is known of the fields behind it either, and none is left.
+    """
+    match next(fields, ""):
+        case "5":
+            return _value("5", list(islice(fields, 1)))
+        case "2":
+            return _value("2", list(islice(fields, 3)))
+    deque(fields, maxlen=0)
+    return None
 
 
 def _with_colons(rest: str) -> int | RGB | None:

@@ -55,11 +55,6 @@ def clean(text: str) -> str:
     return text if text.isascii() else _mark.sub(_kept_mark, text)
 
 
-def clean_text(text: str) -> str:
-    """Text for a player: only SGR, tabs and newlines control; lines end with CR LF."""
-    return clean(text).replace("\n", "\r\n")
-
-
 def _turned(style: Style, found: re.Match[str]) -> str:
     return style.turn(found[2]) if found[1] else ""
 
