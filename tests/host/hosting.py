@@ -177,6 +177,8 @@ class ToyHandler:
                 raise RuntimeError("as you wish")
             case "unspeakable":
                 raise Unspeakable
+            case "hook":
+                callback.faults.append(RuntimeError("in a hook"))
             case "timer":
                 callback.set_timer(callback.now_us + round(float(rest) * 1e6), "", id=rest)
             case "ask" | "again":

@@ -372,6 +372,19 @@ def test_a_fault_is_undone_and_reported_with_its_traceback(tmp_path: Path, line:
         assert life.running().listing()["faults"] == 1
 
 
+def test_a_fault_that_undid_nothing_is_reported_like_any_other(tmp_path: Path) -> None:
+    """A hook for prompts failed: the operator reads of it, the player does not."""
+    life, gateway = began(World(tmp_path))
+    with life:
+        with capture_logs() as logs:
+            gateway.type("hook", "on")
+        assert life.diary()[2:] == ["hook", "on"]
+        assert gateway.read[ANN][1:] == ["hook", "on"]
+        assert {"kind": "fault", "room": "hall", "callback": 3, "error": "RuntimeError: in a hook"} in life.events
+        assert [entry["traceback"] for entry in logs if entry["event"] == "fault"] == ["traceback of RuntimeError"]
+        assert life.running().listing()["faults"] == 1
+
+
 def test_a_room_whose_start_faults_goes_aside_and_comes_back_in_the_same_host(tmp_path: Path) -> None:
     """It leaves a base, for its records are in this host's own journal; nothing was lost, so the branch stays."""
     world = World(tmp_path)

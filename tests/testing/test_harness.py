@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
-from perdure import Game, Player, Row, Table, command, every
+from perdure import Game, Player, Row, Table, bold, command, every, linked
 from perdure.errors import RowError
 from perdure.testing import Perdure
 
@@ -106,6 +107,54 @@ def test_whoever_has_gone_cannot_type(perdure: Perdure):
     ada.leave()
     with pytest.raises(AssertionError, match="session is over"):
         ada.types("note x")
+
+
+class Panes(Game):
+    notes: Table[Note]
+
+    def prompt(self, player: Player) -> str:
+        return bold(f"{len(self.notes)}> ")
+
+    def gmcp(self, player: Player) -> Mapping[str, object]:
+        if player.name == "Mallory":
+            raise KeyError("there")
+        return {"Room.Info": {"num": 1, "columns": player.columns}}
+
+    @command("note TEXT")
+    def note(self, player: Player, text: str) -> None:
+        self.notes[text] = Note()
+        player.tell(f"{linked('Noted', send='notes')}: {text}")
+        player.send("Comm.Channel.Text", {"text": text})
+
+
+def test_prompts_messages_and_links_are_seen_as_a_client_shows_them(perdure: Perdure):
+    """Without styles and marks; what a gateway would pass over is not counted again."""
+    room = perdure.room(Panes)
+    ada = room.join("Ada", columns=40)
+    ada.types("note one")
+    assert (ada.prompt, ada.lines) == ("1> ", ["Noted: one"])
+    room.restart()
+    ada.types("note two")
+    assert ada.prompt == "2> "
+    ada.resizes(100)
+    assert ada.gmcp == {"Room.Info": {"num": 1, "columns": 100}, "Comm.Channel.Text": {"text": "two"}}
+    assert ada.messages == [
+        ("Room.Info", {"num": 1, "columns": 40}),
+        ("Comm.Channel.Text", {"text": "one"}),
+        ("Comm.Channel.Text", {"text": "two"}),
+        ("Room.Info", {"num": 1, "columns": 100}),
+    ]
+
+
+def test_a_mistake_in_a_hook_is_raised_in_the_test_or_kept(perdure: Perdure):
+    """Though it undoes nothing."""
+    with pytest.raises(KeyError, match="there"):
+        perdure.room(Panes).join("Mallory")
+    room = perdure.room(Panes, keep_faults=True)
+    mallory = room.join("Mallory")
+    mallory.types("note one")
+    assert [str(fault) for fault in room.faults] == ["'there'", "'there'"]
+    assert mallory.lines == ["Noted: one"]
 
 
 GAME_TEST = """
