@@ -1,8 +1,8 @@
-"""A player's socket: reads into the telnet machine, writes once per turn, closes without losing the last words.
+"""A player's socket: reads into a wire, writes once per turn, closes without losing the last words.
 
 The socket is non-blocking and watched by readiness callbacks, so nothing is read while reading is off and
 nothing is buffered that the owner does not know of. At most `BUFFER_BYTES_MAX` wait here; the owner keeps
-the rest and is told by `shown` what has reached the socket.
+the rest and is told by `shown` what has reached the client: its socket, or, where its wire acknowledges, itself.
 """
 
 from __future__ import annotations
@@ -11,27 +11,21 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
-from perdure.gateway.telnet import Telnet, TelnetEvent
+from perdure.gateway.wire import Acked, ClientEvent, Held, Note, Wire
 
 READ_BYTES = 16 * 1024
 """Read per turn, so that one busy client does not hold the others up."""
 BUFFER_BYTES_MAX = 64 * 1024
 LINGER_S = 2.0
 """How long a client that was told goodbye may take to close its side; then the socket is closed anyway."""
+KEEPALIVE_S = 30.0
+"""Routers forget connections that are silent for longer than some minutes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """A player whose network vanished is noticed after two minutes."""
 
 _DISCONNECT = (ConnectionError, TimeoutError, OSError)
-
-
-class Held(NamedTuple):
-    """Bytes for the player that have not reached a socket; m = 0 is outside the seat's numbering."""
-
-    j: int
-    m: int
-    data: bytes
 
 
 class ClientOwner(Protocol):
@@ -44,7 +38,7 @@ class ClientOwner(Protocol):
         """The buffer has room again."""
 
     def shown(self, client: Client, held: Held) -> None:
-        """All of `held` has been handed to the socket."""
+        """All of `held` has reached the client, as far as can be known."""
 
     def lost(self, client: Client) -> None:
         """The other side is gone. `closed` follows."""
@@ -57,16 +51,20 @@ class ClientOwner(Protocol):
 
 
 class Client:
-    """One telnet connection.
+    """One connection.
 
     Attributes:
+        address: Under which it is counted; a trusted proxy may name another one later.
+        wire: How it is spoken to.
         pending: Events not yet taken by the owner.
-        burst: Whether text was queued after the last end of a burst; the owner's to set.
+        burst: Whether something was queued after the last end of a burst; the owner's to set.
     """
 
-    def __init__(self, sock: socket.socket, address: str, loop: asyncio.AbstractEventLoop, owner: ClientOwner) -> None:
-        self.address, self.telnet = address, Telnet()
-        self.pending: deque[TelnetEvent] = deque()
+    def __init__(
+        self, sock: socket.socket, address: str, wire: Wire, loop: asyncio.AbstractEventLoop, owner: ClientOwner
+    ) -> None:
+        self.address, self.wire = address, wire
+        self.pending: deque[ClientEvent] = deque()
         self.burst = False
         self._sock, self._loop, self._owner = sock, loop, owner
         self._state: Literal["open", "closing", "shut", "closed"] = "open"
@@ -75,27 +73,23 @@ class Client:
         self._queued = self._sent = 0
         self._marks: deque[tuple[int, Held]] = deque()
         self._linger: asyncio.TimerHandle | None = None
+        self._keepalive: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin to read, with the first telnet offers on their way."""
+        """Begin to read, with the wire's first offers on their way; `pending` has what the wire knows already."""
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in KEEPALIVE.items():
             self._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        self.telnet.begin()
+        self.pending.extend(self.wire.begin())
         self.read(True)
+        self._keepalive = self._loop.call_later(KEEPALIVE_S, self._keep_alive)
 
     @property
     def open(self) -> bool:
         """Whether the client is served: not closing and not closed."""
         return self._state == "open"
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Columns and rows of the window; 80 × 24 if the client does not say."""
-        state = self.telnet.state()
-        return state.columns or 80, state.rows or 24
 
     @property
     def buffered(self) -> int:
@@ -119,12 +113,22 @@ class Client:
 
     def queue(self, held: Held) -> None:
         """Put something into the buffer; `flush` sends it."""
-        self._collect(held.data)
-        if held.m:
-            self._marks.append((self._queued, held))
+        self.wire.show(held)
+        self._collect()
+        self._marks.append((self._queued, held))
+
+    def note(self, note: Note) -> None:
+        """Tell the client's program something, beside the texts; `flush` sends it."""
+        self.wire.note(note)
+        self._collect()
+
+    def end_burst(self) -> None:
+        """For now nothing more is queued: a prompt is due."""
+        self.wire.end_burst()
+        self._collect()
 
     def unsent(self) -> list[Held]:
-        """Take back what has not wholly reached the socket, oldest first; the buffer is empty afterwards."""
+        """Take back what has not wholly reached the client, oldest first; the buffer is empty afterwards."""
         held = [held for _, held in self._marks]
         self._marks.clear()
         self._buffer.clear()
@@ -135,7 +139,7 @@ class Client:
         """Send what the socket takes; wait for it to take the rest."""
         if self._state in ("shut", "closed"):
             return
-        self._collect(b"")
+        self._collect()
         try:
             while self._buffer and (count := self._sock.send(self._buffer)):
                 self._sent += count
@@ -146,7 +150,7 @@ class Client:
             self._lost()
             return
         self._watch_writable(bool(self._buffer))
-        while self._marks and self._marks[0][0] <= self._sent:
+        while not self.wire.acknowledges and self._marks and self._marks[0][0] <= self._sent:
             self._owner.shown(self, self._marks.popleft()[1])
         if self._state == "closing" and not self._buffer:
             self._shut()
@@ -158,6 +162,7 @@ class Client:
         self._state = "closing"
         self.pending.clear()
         self._linger = self._loop.call_later(LINGER_S, self.drop)
+        self.wire.close()
         self.read(True)
         self.flush()
 
@@ -168,19 +173,19 @@ class Client:
         self.read(False)
         self._watch_writable(False)
         self._state = "closed"
-        if self._linger is not None:
-            self._linger.cancel()
+        for timer in (self._linger, self._keepalive):
+            if timer is not None:
+                timer.cancel()
         with contextlib.suppress(OSError):  # it may be closed at the other side already
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
         self._owner.closed(self)
 
-    def _collect(self, data: bytes) -> None:
-        """Append telnet's own replies, then `data`."""
-        size = len(self._buffer)
-        self._buffer += self.telnet.data_to_send()
+    def _collect(self) -> None:
+        """Take over what the wire has to send."""
+        data = self.wire.data_to_send()
         self._buffer += data
-        self._queued += len(self._buffer) - size
+        self._queued += len(data)
 
     def _readable(self) -> None:
         try:
@@ -192,8 +197,25 @@ class Client:
         if not data:
             self._lost()
         elif self._state == "open":
-            self.pending.extend(self.telnet.receive(data))
+            for event in self.wire.receive(data):
+                if type(event) is Acked:
+                    self._acked(event.serial)
+                else:
+                    self.pending.append(event)
             self._owner.received(self)
+        elif self._state == "closing":
+            self.wire.receive(data)  # a close is answered by the wire; whatever else comes is too late
+
+    def _acked(self, serial: int) -> None:
+        while self._marks and self._marks[0][1].serial <= serial:
+            self._owner.shown(self, self._marks.popleft()[1])
+
+    def _keep_alive(self) -> None:
+        if self._state == "open":
+            self._keepalive = self._loop.call_later(KEEPALIVE_S, self._keep_alive)
+            if not self._buffer:
+                self.wire.keepalive()
+                self._owner.writable(self)
 
     def _watch_writable(self, on: bool) -> None:
         if on == self._writing:

@@ -2,13 +2,15 @@
 
 Everything runs on one event loop in turns: what arrives is handled at once, what it causes is collected,
 and at the end of the turn each client gets one write and each link one frame. A text counts as shown, and
-is acknowledged, when the socket has taken it; until then the room's outbox holds it too, and that bounds
-what a slow reader can cost. A client whose tail is full, or whose login is being checked, is read no further
-than what is kept of it: one read of typed-ahead lines.
+is acknowledged, when the client has it: when the socket has taken it, or, where the client acknowledges, when it
+says so. Until then the room's outbox holds it too, and that bounds what a slow reader can cost. A client whose
+tail is full, or whose login is being checked, is read no further than what is kept of it: one read of typed-ahead
+lines. One that acknowledges is read on, and may have `IN_FLIGHT_MAX` lines on their way.
 
-While playing, every line goes to the game, but for the line `quit`, which is the gateway's: it submits the
-Leave and closes when the room has taken it. A dropped player is link-dead for a while and comes back by
-logging in; a guest, who could not, leaves at once.
+While playing, every line goes to the game, but for the line `quit`, which is the gateway's (it submits the
+Leave and closes when the room has taken it), and `set` with one of the gateway's settings. A dropped player is
+link-dead for a while and comes back by logging in, or by the token of their page; a guest without one, who could
+not, leaves at once.
 """
 
 from __future__ import annotations
@@ -16,20 +18,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import structlog
 
 from perdure.config import Config
 from perdure.errors import ContractError, ProtocolError
 from perdure.faults import no_fault
-from perdure.gateway.client import BUFFER_BYTES_MAX, Client, Held
+from perdure.gateway import settings
+from perdure.gateway.client import BUFFER_BYTES_MAX, Client
 from perdure.gateway.desk import Desk, Hasher
-from perdure.gateway.door import Door, Limits
+from perdure.gateway.door import Door, Kind, counted_address
 from perdure.gateway.host_link import HostLink
+from perdure.gateway.limits import Limits
 from perdure.gateway.login import (
     Action,
     Answer,
@@ -39,41 +45,62 @@ from perdure.gateway.login import (
     Find,
     HideInput,
     ListWho,
+    LoggedIn,
     Playing,
     Quit,
     Say,
+    Set,
+    ShowStatus,
     Verify,
 )
+from perdure.gateway.players import Players
 from perdure.gateway.sessions import Session
-from perdure.gateway.telnet import (
-    LINE_BYTES_MAX,
+from perdure.gateway.status import as_text, variables
+from perdure.gateway.telnet import LINE_BYTES_MAX
+from perdure.gateway.telnet_wire import TelnetWire
+from perdure.gateway.text import clean_line
+from perdure.gateway.throttle import Rates, Throttle
+from perdure.gateway.tokens import Tokens
+from perdure.gateway.turn import Turn, fill
+from perdure.gateway.watch import Watch
+from perdure.gateway.web import WebWire
+from perdure.gateway.web_site import Site
+from perdure.gateway.wire import (
+    Acked,
+    Bye,
+    ClientEvent,
+    Confirmed,
+    Credentials,
     Ended,
+    Held,
     Interrupt,
     Line,
     LineTooLong,
-    TelnetEvent,
-    TerminalType,
-    WindowSize,
-    encode_text,
+    Opened,
+    PackagesWanted,
+    SettingsWanted,
+    ToldMore,
+    Took,
+    Wire,
 )
-from perdure.gateway.text import clean_line, clean_text
-from perdure.gateway.watch import Watch
 from perdure.link.gateway import GatewayEnd, Link, Presence
 from perdure.link.messages import Message
-from perdure.ports import AccountRow, Accounts, FaultPoint
-from perdure.room.record import Input, Join, Resize, Who
+from perdure.ports import Accounts, FaultPoint
+from perdure.room.record import Input, Text
 
 HELD_BYTES_MAX = 4 * 1024 * 1024
 """Text that waits for one player, over all their seats; a room's outbox bounds only its own."""
+IN_FLIGHT_MAX = 128
+"""Lines that a client which acknowledges may have on their way: it is never held back by TCP, for its
+acknowledgements must be read."""
 
 STOPPING = "The server is stopping. Your character is saved.\n"
 STOPPING_LOGIN = "\nThe server is stopping. Come back later.\n"
 TOO_LONG = f"That line was longer than {LINE_BYTES_MAX} bytes, so nothing of it was taken.\n"
-TAKEN_OVER = "\nYour character is now played from another connection. This one is closed.\n"
 TOO_LATE = "\nYou took too long to log in. Connect again when you are ready.\n"
 TOO_SLOW = "Your connection takes text too slowly. You left the game.\n"
+TOO_MANY = f"\nMore than {IN_FLIGHT_MAX} lines came at once, and not all of them were taken. Connect again to go on.\n"
 BROKEN = "\nSomething went wrong in the server, and this connection is closed. Connect again to go on.\n"
-DEFERRED = "Your last visit is just ending. One moment, please.\n"
 
 log = structlog.get_logger()
 
@@ -86,11 +113,12 @@ class Gateway:
         accounts, hasher: Called on a thread of their own.
         loop: The running loop.
         listeners: Listening telnet sockets; the gateway owns them.
+        web: Listening sockets for the web; likewise.
         link: The listening unix socket to which hosts connect; the gateway owns it.
         name, epoch: Begin each session's id; the epoch rises with every start.
         emit: Called with each event for the server's event log.
         fault: Called at this package's fault points.
-        limits: Deadlines and counts.
+        limits: Deadlines and counts; by default what the project's configuration says.
 
     Attributes:
         sessions: All there are, by id.
@@ -107,6 +135,7 @@ class Gateway:
         *,
         loop: asyncio.AbstractEventLoop,
         listeners: Sequence[socket.socket],
+        web: Sequence[socket.socket] = (),
         link: socket.socket,
         name: str = "gateway",
         epoch: int = 1,
@@ -115,11 +144,18 @@ class Gateway:
         limits: Limits | None = None,
     ) -> None:
         self._config, self._loop, self._emit, self._fault = config, loop, emit, fault
-        self._limits = limits or Limits()
+        self._limits = limits or Limits.of(config)
         self._prefix, self._last_number = f"{name}.{epoch}.", 0
         self._link_listener = link
-        self._desk = Desk(loop, accounts, hasher)
-        self._door = Door(loop, listeners, self._limits, self._admit)
+        self._began_s = time.time()
+        addresses = Throttle(self._limits.logins_free, limited=self._limits.limited)
+        self._desk = Desk(loop, accounts, hasher, addresses=addresses)
+        self._ports = [sock.getsockname()[1] for sock in listeners]
+        doors: list[tuple[Kind, socket.socket]] = [("telnet", sock) for sock in listeners]
+        doors += [("web", sock) for sock in web]
+        self._door = Door(loop, doors, self._limits, self._admit)
+        self._rates = Rates(self._limits)
+        self._site, self._tokens = Site.read(), Tokens(secrets.token_bytes)
         self._end = GatewayEnd(
             name,
             epoch,
@@ -127,21 +163,28 @@ class Gateway:
             send=_send,
             show=self._show,
             notify=self._notify,
-            over=self._over,
+            over=lambda session, reason: self._players.over(session, reason),  # noqa: PLW0108  (they are made next)
         )
-        self.sessions: dict[str, Session] = {}
-        self.clients: dict[Client, Session | None] = {}
+        self._turn = Turn(loop, self._flush_client)
+        self._players = Players(
+            config,
+            self._limits,
+            loop,
+            self._end,
+            self._turn,
+            self._desk,
+            self._tokens,
+            may_go_on=self._pump,
+            lost=self._lost_by_us,
+        )
+        self.sessions, self.clients = self._players.sessions, self._players.clients
         self.links: set[HostLink] = set()
         self.busy_s = 0.0
-        self._players: dict[str, Session] = {}  # by the stable identity of who plays
-        self._deferred: dict[str, tuple[Session, AccountRow]] = {}
         self._paused: set[Client] = set()
-        self._dirty: set[Client] = set()
-        self._dirty_links: set[HostLink] = set()
-        self._turn: asyncio.Handle | None = None
+        self._slowed: set[Client] = set()
+        self._unopened: dict[Client, asyncio.TimerHandle] = {}
         self._watch: Watch | None = None
         self._build = ""
-        self._changed = asyncio.Event()
 
     def start(self) -> None:
         """Serve: hosts first, then players."""
@@ -160,14 +203,14 @@ class Gateway:
         for session in list(self.sessions.values()):
             if session.stage in ("playing", "link-dead"):
                 self._lost_by_us(session)
-                self.say(session, STOPPING)
-                self._leave(session, "stop")
+                self._players.say(session, STOPPING)
+                self._players.leave(session, "stop")
             elif session.client is not None and session.who is None:
-                self._dismiss(session.client, STOPPING_LOGIN)
+                self._players.dismiss(session.client, STOPPING_LOGIN)
         await self._until(lambda: not self._end.sessions)
         undrained = len(self._end.sessions)
         for client in list(self.clients):
-            self._dismiss(client)
+            self._players.dismiss(client)
         await self._until(lambda: all(client.told for client in self.clients))
         self.abort()
         log.info("stopped", sessions=len(sessions), undrained=undrained)
@@ -179,7 +222,7 @@ class Gateway:
         if self._link_listener.fileno() >= 0:
             self._loop.remove_reader(self._link_listener)
             self._link_listener.close()
-        self._flush()
+        self._turn.end()
         for session in self.sessions.values():
             session.set_deadline(None)
             session.client = None
@@ -187,8 +230,7 @@ class Gateway:
             client.drop()
         for link in list(self.links):
             link.close()
-        if self._turn is not None:
-            self._turn.cancel()
+        self._turn.cancel()
         self._desk.close()
 
     # --- for control ---
@@ -200,7 +242,7 @@ class Gateway:
     @property
     def players(self) -> int:
         """How many sessions have a player, here or link-dead."""
-        return len(self._players)
+        return len(self._players.playing)
 
     def build(self, room: str) -> str:
         """The build of the host that runs the room; "" while nobody does."""
@@ -208,7 +250,7 @@ class Gateway:
 
     def watch(self) -> int:
         """Watch from here on what a movement costs the players. Returns how many there are."""
-        players = [session.id for session in self._players.values()]
+        players = [session.id for session in self._players.playing.values()]
         self._watch = Watch(time.perf_counter, players, self._end.sessions)
         return self._watch.sessions
 
@@ -223,21 +265,59 @@ class Gateway:
             raise ContractError("nothing is watched here: the gateway was started after the movement began")
         return watch.report(self.sessions)
 
+    def say(self, session: Session, text: str) -> None:
+        """Show a player a text outside the numbering of any seat."""
+        self._players.say(session, text)
+
     # --- connections ---
 
-    def _admit(self, sock: socket.socket, address: str) -> None:
+    def _admit(self, sock: socket.socket, address: str, kind: Kind, trusted: bool) -> None:
         """Serve a connection. OSError: it is gone already, and nothing of it is kept."""
         self._fault("gateway:accepted")
-        client = Client(sock, address, self._loop, self)
+        wire: Wire = TelnetWire(self._status) if kind == "telnet" else self._web_wire(trusted)
+        client = Client(sock, address, wire, self._loop, self)
         client.start()
-        server, guests = self._config.server, self._config.login.guests
+        self.clients[client] = None
+        self._unopened[client] = self._loop.call_later(self._limits.first_line_s, client.drop)
+        self._pump(client)
+        self._turn.client(client)
+
+    def _web_wire(self, trusted: bool) -> Wire:
+        config = self._config
+        return WebWire(
+            self._site,
+            config.server.name,
+            origins=config.web.origins,
+            trusted=trusted,
+            proxies=self._door.proxies,
+        )
+
+    def _status(self) -> dict[str, str | list[str]]:
+        players = len(self._players.playing)
+        return variables(self._config, players=players, began_s=self._began_s, ports=self._ports)
+
+    def _opened(self, client: Client, opened: Opened) -> None:
+        """There is somebody: go on with their session, or greet them."""
+        self._unopened.pop(client).cancel()
+        if opened.forwarded:
+            reason = self._door.readdress(client.address, opened.forwarded)
+            client.address = counted_address(opened.forwarded)
+            if reason:
+                client.note(Bye(reason))
+                client.close()
+                return
+        if not (opened.token and self._players.resume(client, opened)):
+            self._greet(client)
+
+    def _greet(self, client: Client) -> None:
         self._last_number += 1
         id = f"{self._prefix}{self._last_number}"
-        dialogue = Dialogue(server.name, self._banner(), guests=guests)
+        dialogue = Dialogue(self._config.server.name, self._banner(), guests=self._config.login.guests)
         session = Session(id, client, dialogue, self._loop.time())
         self.sessions[id], self.clients[client] = session, session
-        log.debug("connected", session=id, address=address)
-        self._deadline(session, self._limits.first_line_s, self._too_late)
+        session.dress()
+        log.debug("connected", session=id, address=client.address, transport=client.wire.transport)
+        self._players.deadline(session, self._limits.first_line_s, self._too_late)
         self._act(session, session.dialogue.begin())
 
     def _banner(self) -> str:
@@ -252,38 +332,49 @@ class Gateway:
         """The client sent something."""
         self.busy_s = time.perf_counter()
         self._pump(client)
-        self._soon(client)  # telnet may have replied
+        self._turn.client(client)  # its wire may have replied
 
     def _pump(self, client: Client) -> None:
         """Handle what the client sent, as far as it may go on; then read on, or not."""
-        session = self.clients.get(client)
-        while session is not None and client.open and client.pending and self._ready(session):
+        while client.open and client.pending and self._ready(client, client.pending[0]):
+            session = self.clients[client]
             try:
-                self._take(session, client.pending.popleft())
+                self._take(client, session, client.pending.popleft())
             except Exception as error:
                 # The edge of the process: what one player's line broke costs that connection, and no other.
-                log.error("a player's line broke the gateway", session=session.id, exc_info=error)
-                self._lost_by_us(session)
-                self._dismiss(client, BROKEN)
-            session = self.clients.get(client)
-        if session is None or not client.open:
+                log.error("a player's line broke the gateway", session=session and session.id, exc_info=error)
+                if session is not None:
+                    self._lost_by_us(session)
+                self._players.dismiss(client, BROKEN)
+        if not client.open:
             self._paused.discard(client)
             return
         # Who waits is read once more and no further, so that a departure is seen while nothing was typed ahead.
         # Who does not read is not read: replies to what they send would pile up here.
-        paused = bool(client.pending) or client.buffered >= BUFFER_BYTES_MAX
+        waits = bool(client.pending)
+        paused = (waits and not client.wire.acknowledges) or client.buffered >= BUFFER_BYTES_MAX
         client.read(not paused)
-        (self._paused.add if paused else self._paused.discard)(client)
+        (self._paused.add if paused or waits else self._paused.discard)(client)
+        if client.wire.acknowledges and len(client.pending) > IN_FLIGHT_MAX:
+            self._players.dismiss(client, TOO_MANY)
+
+    def _pump_again(self, client: Client) -> None:
+        self._slowed.discard(client)
+        if client.open:
+            self._pump(client)
+            self._turn.client(client)
 
     def writable(self, client: Client) -> None:
         """Send more."""
-        self._soon(client)
+        self._turn.client(client)
 
     def shown(self, client: Client, held: Held) -> None:
-        """A numbered text has reached the socket: acknowledge it."""
+        """Something has reached the client: acknowledge it."""
         session = self.clients.get(client)
         if session is not None:
-            self._end.shown(session.id, held.j, held.m)
+            session.shown(held)
+            if held.m:
+                self._end.shown(session.id, held.j, held.m)
 
     def lost(self, client: Client) -> None:
         """A connection broke; its session decides what that means."""
@@ -292,56 +383,117 @@ class Gateway:
             return
         log.debug("disconnected", session=session.id, stage=session.stage)
         session.put_back(client.unsent())
-        self._detach(session, client)
+        self._players.detach(session, client)
 
     def said_all(self) -> None:
         """A client that is let go has its last words."""
-        self._changed.set()
+        self._players.changed.set()
 
     def closed(self, client: Client) -> None:
         """The descriptor is closed."""
         del self.clients[client]
+        if timer := self._unopened.pop(client, None):
+            timer.cancel()
         self._paused.discard(client)
-        self._dirty.discard(client)
+        self._turn.forget(client)
         self._door.left(client.address)
-        self._changed.set()
+        self._players.changed.set()
 
-    def _ready(self, session: Session) -> bool:
-        """Whether the session may take one more event of its client now."""
+    def _ready(self, client: Client, event: ClientEvent) -> bool:
+        """Whether the client's next event may be taken now."""
+        session = self.clients[client]
+        if session is None or not isinstance(event, Line | Credentials | LineTooLong):
+            return True
         if session.stage in ("greeting", "login"):
-            return not session.dialogue.waiting and session.dialogue.stage != "done"
-        return session.stage != "playing" or not self._end.full(session.id)
+            free = not session.dialogue.waiting and session.dialogue.stage != "done"
+        else:
+            free = session.stage != "playing" or not self._end.full(session.id)
+        if not free:
+            return False
+        return client not in self._slowed and self._in_rate(client)
 
-    def _take(self, session: Session, event: TelnetEvent) -> None:
+    def _in_rate(self, client: Client) -> bool:
+        """Whether the client's address may have one more line taken now; if not, it is taken as soon as it may."""
+        wait_s = self._rates.wait_s(client.address, self._loop.time())
+        if wait_s > 0:
+            self._slowed.add(client)
+            self._loop.call_later(wait_s, self._pump_again, client)
+        return wait_s <= 0
+
+    def _take(self, client: Client, session: Session | None, event: ClientEvent) -> None:
         match event:
-            case Line(text=text):
-                self._line(session, clean_line(text))
+            case Opened() if session is None:
+                self._opened(client, event)
+            case Ended(reason=reason):
+                if session is not None and reason:
+                    self._players.say(session, f"Disconnected: {reason}.\n")
+                self._players.dismiss(client)
+            case _ if session is None:
+                pass  # it is being closed: whatever else comes is too late
+            case Line(text=text, n=n):
+                self._numbered(client, session, text, n)
             case LineTooLong():
-                self.say(session, TOO_LONG)
-            case WindowSize(columns=columns, rows=rows) if session.stage == "playing":
-                self._end.submit(session.id, Resize(columns, rows))
+                self._players.say(session, TOO_LONG)
+            case Credentials(name=name, password=password):
+                self._began(session)
+                self._act(session, session.dialogue.credentials(name, password))
+            case ToldMore():
+                self._players.resized(session)
+            case PackagesWanted():
+                self._players.stand(session)
+            case SettingsWanted(settings=wanted):
+                self._players.choose(session, settings.merged(session.settings, wanted))
             case Interrupt() if session.stage == "login":
                 self._act(session, session.dialogue.interrupt())
-            case Ended(reason=reason):
-                assert session.client is not None
-                self._dismiss(session.client, f"Disconnected: {reason}.\n")
-            case WindowSize() | TerminalType() | Interrupt():
-                pass  # the machine remembers sizes and names; nothing can be interrupted here
+            case Confirmed(n=n):
+                self._tokens.confirmed(session.id, n)
+            case Interrupt() | Opened() | Acked():
+                pass  # nothing can be interrupted here; the others were taken before
+
+    def _numbered(self, client: Client, session: Session, text: str, n: int) -> None:
+        """Take a line once: a client that numbers its lines sends them again after a loss of network."""
+        if n == 0 or n > session.taken:
+            session.taken = n
+            self._line(session, clean_line(text, colours=self._config.text.colours_from_players))
+        if n:
+            client.note(Took(n))
 
     def _line(self, session: Session, line: str) -> None:
+        self._began(session)
+        if session.stage == "login":
+            self._act(session, session.dialogue.line(line))
+        elif session.stage == "playing":
+            self._played(session, line)
+
+    def _began(self, session: Session) -> None:
         if session.stage == "greeting":
             session.happened("line")
             left_s = session.began_s + self._limits.login_s - self._loop.time()
-            self._deadline(session, left_s, self._too_late)
-        if session.stage == "login":
-            self._act(session, session.dialogue.line(line))
-        elif session.stage == "playing" and line.strip().lower() == "quit":
+            self._players.deadline(session, left_s, self._too_late)
+
+    def _played(self, session: Session, line: str) -> None:
+        """A line while playing: the game's, but for the few that are the gateway's."""
+        if line.strip().lower() == "quit":
             self._quit(session)
-        elif session.stage == "playing":
-            self._end.submit(session.id, Input(line))
-            if self._watch is not None:
-                self._watch.submitted(session.id)
-            self._fault("gateway:event-appended")
+            return
+        if self._settled(session, line):
+            return
+        self._end.submit(session.id, Input(line))
+        if self._watch is not None:
+            self._watch.submitted(session.id)
+        self._fault("gateway:event-appended")
+
+    def _settled(self, session: Session, line: str) -> bool:
+        """Whether the line was a `set` of the gateway's; then it is done."""
+        reply = settings.command(line, session.settings, session.told)
+        if reply is None:
+            return False
+        if reply.settings != session.settings:
+            self._players.choose(session, reply.settings)
+        self._players.say(session, reply.text)
+        return True
+
+    # --- how a player likes it ---
 
     # --- login ---
 
@@ -350,18 +502,26 @@ class Gateway:
             client = session.client
             assert client is not None, "a dialogue without a client"
             match action:
-                case Say(text=text):
-                    self.say(session, text)
+                case Say(text=text, prompt=prompt):
+                    self._players.say(session, text)
+                    self._players.hold(session, Text("", prompt=prompt))
                 case HideInput(hidden=hidden):
-                    client.telnet.hide_input(hidden)
+                    client.wire.hide_input(hidden)
                 case Find() | Verify() | Create():
                     self._desk.ask(action, client.address, functools.partial(self._answered, session))
                 case ListWho():
-                    self._answered(session, Playing(self._names()))
+                    self._answered(session, Playing(self._players.names()))
+                case Set(line=line):
+                    self._settled(session, line)
+                case ShowStatus():
+                    self._players.say(session, as_text(self._status()))
+                case LoggedIn(ok=ok, reason=reason):
+                    result = msgspec.json.encode({"success": ok, **({"message": reason} if reason else {})})
+                    self._players.hold(session, Text("", gmcp=("Char.Login.Result", result)))
                 case Enter(account=account):
-                    self._enter(session, account)
+                    self._players.enter(session, account)
                 case Quit():
-                    self._dismiss(client)
+                    self._players.dismiss(client, bye="Goodbye.")
 
     def _answered(self, session: Session, answer: Answer) -> None:
         client = session.client
@@ -370,218 +530,42 @@ class Gateway:
         self._act(session, session.dialogue.answer(answer))
         self._pump(client)
 
-    def _names(self) -> list[str]:
-        return sorted(session.who.name for session in self._players.values() if session.who)
-
-    def _enter(self, session: Session, account: AccountRow | None) -> None:
-        """The dialogue is over: begin to play, or go on with the account's session."""
-        if account is None:
-            self._play(session, Who(f"guest:{session.id}", self._guest_name(), "player"))
-            return
-        older = self._players.get(account.id)
-        if older is None:
-            self._play(session, Who(account.id, account.name, account.role))
-        elif older.stage == "leaving":
-            self._defer(session, account)
-        else:
-            self._take_over(older, session)
-
-    def _play(self, session: Session, who: Who) -> None:
-        assert session.client is not None
-        session.happened("entered")
-        session.set_deadline(None)
-        session.who = who
-        self._players[who.id] = session
-        columns, rows = session.client.size
-        self._end.enter(session.id, self._config.login.room, Join(who, columns, rows))
-        log.info("entered", session=session.id, account=who.id, name=who.name, address=session.client.address)
-
-    def _guest_name(self) -> str:
-        taken = set(self._names())
-        return next(name for n in range(1, len(taken) + 2) if (name := f"Guest{n}") not in taken)
-
-    def _defer(self, session: Session, account: AccountRow) -> None:
-        """Wait until the account's last session is over, so that a room never sees two of it."""
-        self.say(session, DEFERRED)
-        waiting, _ = self._deferred.get(account.id, (None, None))
-        if waiting is not None and waiting.client is not None:
-            self._dismiss(waiting.client, TAKEN_OVER)
-        self._deferred[account.id] = session, account
-
-    def _take_over(self, older: Session, newer: Session) -> None:
-        """The newer connection goes on with the older session: its seat, tail and outbox stay."""
-        client, previous = newer.client, older.client
-        assert client is not None
-        assert older.who is not None
-        self._fill(client, newer)
-        newer.happened("handed-over")
-        newer.client = None
-        self._forget(newer)
-        if previous is not None:
-            older.put_back(previous.unsent())
-            self.clients[previous] = None
-            previous.queue(Held(0, 0, _shown_bytes(TAKEN_OVER)))
-            previous.close()
-        older.happened("taken-over")
-        older.set_deadline(None)
-        older.client, self.clients[client] = client, older
-        log.info("taken over", session=older.id, account=older.who.id, address=client.address)
-        client.queue(Held(0, 0, _shown_bytes(f"Welcome back, {older.who.name}.\n")))
-        client.burst = True
-        self._soon(client)
-        join = self._end.sessions[older.id].join
-        if client.size != (join.columns, join.rows):
-            self._end.submit(older.id, Resize(*client.size))
-
     # --- leaving ---
 
     def _quit(self, session: Session) -> None:
-        self.say(session, "Goodbye.\n")
-        self._leave(session, "quit")
-
-    def _leave(self, session: Session, reason: str) -> None:
-        """Tell the room; the client stays for the room's last words, but not for ever."""
-        session.happened("left")
-        self._end.leave(session.id, reason)
-        self._deadline(session, self._limits.goodbye_s, self._enough)
-        log.info("leaves", session=session.id, reason=reason)
-
-    def _link_dead(self, session: Session) -> None:
-        assert session.who is not None
-        if session.who.id.startswith("guest:"):
-            self._leave(session, "link-dead")  # nobody can log in to a guest again
-        else:
-            self._deadline(session, self._config.login.link_dead_s, self._waited)
-
-    def _waited(self, session: Session) -> None:
-        self._leave(session, "link-dead")
-
-    def _enough(self, session: Session) -> None:
-        if session.client is not None:
-            self._dismiss(session.client)
+        self._players.say(session, "Goodbye.\n")
+        self._players.leave(session, "quit")
 
     def _too_late(self, session: Session) -> None:
         if session.client is not None:
-            self._dismiss(session.client, TOO_LATE)
-
-    def _over(self, id: str, reason: str) -> None:
-        """The room has taken the Leave, or ended the session."""
-        session = self.sessions[id]
-        if session.stage != "leaving":
-            self._lost_by_us(session)
-        session.happened("ended")
-        if reason:
-            self.say(session, f"{reason}\n")
-        client = session.client
-        self._forget(session)
-        if client is not None:
-            self._deadline(session, self._limits.goodbye_s, self._enough)
-            self._soon(client)
-        log.info("over", session=id, reason=reason)
+            self._players.dismiss(session.client, TOO_LATE, bye=TOO_LATE)
 
     def _lost_by_us(self, session: Session) -> None:
         """A session or its connection ends, and its player has done nothing to that end."""
         if self._watch is not None and session.who is not None:
             self._watch.lost(session.id)
 
-    def _forget(self, session: Session) -> None:
-        """The session is over: nothing refers to it but a client that still gets its last words."""
-        session.set_deadline(None)
-        del self.sessions[session.id]
-        self._changed.set()
-        for account, (waiting, _) in list(self._deferred.items()):
-            if waiting is session:
-                del self._deferred[account]
-        if session.who is None or self._players.get(session.who.id) is not session:
-            return
-        del self._players[session.who.id]
-        if found := self._deferred.pop(session.who.id, None):
-            self._enter(*found)
-            if found[0].client is not None:
-                self._pump(found[0].client)
-
-    def _dismiss(self, client: Client, text: str = "") -> None:
-        """End a connection after its last words; a session that goes on keeps what was not shown."""
-        session = self.clients.get(client)
-        if session is not None:
-            if text:
-                self.say(session, text)
-            self._fill(client, session)
-            client.flush()
-            if session.client is client:  # flushing may have found it lost
-                if session.stage not in ("leaving", "over"):
-                    session.put_back(client.unsent())
-                self._detach(session, client)
-        client.close()
-
-    def _detach(self, session: Session, client: Client) -> None:
-        """The session is without a connection from here."""
-        session.client = None
-        self.clients[client] = None
-        self._paused.discard(client)
-        if session.stage == "over":
-            session.set_deadline(None)
-            return
-        stage = session.happened("dropped")
-        if stage == "over":
-            self._forget(session)
-        elif stage == "link-dead":
-            self._link_dead(session)
-
     # --- text for players ---
 
-    def _show(self, id: str, j: int, m: int, text: str) -> None:
+    def _show(self, id: str, j: int, m: int, text: Text) -> None:
         session = self.sessions[id]
-        session.hold(Held(j, m, _shown_bytes(text)))
+        session.hold(j, m, text)
         if session.client is not None:
-            self._soon(session.client)
+            self._turn.client(session.client)
         self._fault("gateway:before-show")
         if session.held_bytes > HELD_BYTES_MAX and session.stage in ("playing", "link-dead"):
-            self._leave(session, "slow")
-            self.say(session, TOO_SLOW)
+            self._players.leave(session, "slow")
+            self._players.say(session, TOO_SLOW)
 
     def _notify(self, id: str, text: str) -> None:
-        self.say(self.sessions[id], f"{text}\n")
-
-    def say(self, session: Session, text: str) -> None:
-        """Text outside the numbering of any seat."""
-        session.hold(Held(0, 0, _shown_bytes(text)))
-        if session.client is not None:
-            self._soon(session.client)
-
-    def _fill(self, client: Client, session: Session) -> None:
-        """Move what is held into the client's buffer, up to its bound; mark the end of a burst."""
-        while session.held and client.buffered < BUFFER_BYTES_MAX:
-            client.queue(session.take())
-            client.burst = True
-        if client.burst and not session.held:
-            client.telnet.end_burst()
-            client.burst = False
+        self._players.say(self.sessions[id], f"{text}\n")
 
     # --- the turn ---
-
-    def _soon(self, client: Client) -> None:
-        self._dirty.add(client)
-        self._schedule()
-
-    def _schedule(self) -> None:
-        if self._turn is None:
-            self._turn = self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        """The end of a turn: one write for each client, one frame for each link."""
-        self._turn = None
-        dirty, self._dirty = self._dirty, set()
-        for client in dirty:
-            self._flush_client(client)
-        links, self._dirty_links = self._dirty_links, set()
-        for link in links:
-            link.flush()
 
     def _flush_client(self, client: Client) -> None:
         session = self.clients.get(client)
         if session is not None:
-            self._fill(client, session)
+            fill(client, session)
         client.flush()
         if session is None or session.client is not client:
             return
@@ -589,12 +573,9 @@ class Gateway:
             self._pump(client)
         if session.held:
             if not client.buffered:
-                self._soon(client)  # the socket takes more than one buffer: go on in the next turn
+                self._turn.client(client)  # the socket takes more than one buffer: go on in the next turn
         elif session.stage == "over":
-            self._dismiss(client)
-
-    def _deadline(self, session: Session, after_s: float, then: Callable[[Session], None]) -> None:
-        session.set_deadline(self._loop.call_later(after_s, then, session))
+            self._players.dismiss(client, bye="Goodbye.")
 
     # --- hosts ---
 
@@ -632,13 +613,12 @@ class Gateway:
 
     def unsent(self, link: HostLink) -> None:
         """The link has something to send this turn."""
-        self._dirty_links.add(link)
-        self._schedule()
+        self._turn.link(link)
 
     def link_over(self, link: HostLink, reason: str) -> None:
         """A host is gone, or was closed for breaking the protocol."""
         self.links.discard(link)
-        self._dirty_links.discard(link)
+        self._turn.forget(link)
         self._remember_build()
         self._end.lost(link)
         if reason:
@@ -650,16 +630,10 @@ class Gateway:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.goodbye_s):
                 while not condition():
-                    self._changed.clear()
-                    await self._changed.wait()
+                    self._players.changed.clear()
+                    await self._players.changed.wait()
 
 
 def _send(link: Link, message: Message) -> None:
     assert isinstance(link, HostLink)
     link.send(message)
-
-
-@functools.lru_cache(maxsize=64)
-def _shown_bytes(text: str) -> bytes:
-    """Text as it goes to a terminal; a broadcast is cleaned once."""
-    return encode_text(clean_text(text))

@@ -1,8 +1,8 @@
 """Sessions and their stages: who is connected, who plays, who is away, who is leaving.
 
 A session begins with its connection. Once its player is known it outlives connections: a dropped player
-is link-dead until somebody logs in to the account again or the time is over. The stages are one table;
-a happening that it does not list cannot occur.
+is link-dead until somebody logs in to the account again, a page comes back with its token, or the time is
+over. The stages are one table; a happening that it does not list cannot occur.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import asyncio
 from collections import deque
 from typing import Literal
 
-from perdure.gateway.client import Client, Held
+from perdure.gateway.client import Client
 from perdure.gateway.login import Dialogue
-from perdure.room.record import Who
+from perdure.gateway.look import Look, Settings, Told, look_of
+from perdure.gateway.wire import Held
+from perdure.room.record import Text, Who
 
 Stage = Literal["greeting", "login", "playing", "link-dead", "leaving", "over"]
 Happening = Literal["line", "entered", "handed-over", "taken-over", "dropped", "left", "ended"]
@@ -38,8 +40,14 @@ MOVES: dict[tuple[Stage, Happening], Stage] = {
     ("leaving", "ended"): "over",
 }
 
-NOTICES_MAX = 32
+NOTICES_MAX = 64
 """Texts outside the numbering that wait for a session; more are not kept."""
+HISTORY_BYTES_MAX = 64 * 1024
+"""Shown texts kept for a page that is loaded anew (rule G7)."""
+PACKAGES_MAX = 32
+"""GMCP packages whose value is kept for clients that come later."""
+EVENT_PACKAGES = "Comm."
+"""GMCP packages that begin so are said once; of all others the last value holds."""
 
 
 class Session:
@@ -52,6 +60,9 @@ class Session:
         client: The connection, if there is one.
         dialogue: The login dialogue.
         who: The player, once known.
+        settings: What the player chose.
+        resumable: Whether a page has a token for it.
+        taken: The client's own number of its last line that was taken.
         held: What to show, oldest first; held_bytes is its size.
         deadline: The timer of the present stage.
     """
@@ -62,35 +73,143 @@ class Session:
         self.client: Client | None = client
         self.dialogue = dialogue
         self.who: Who | None = None
+        self.settings = Settings()
+        self.resumable = False
+        self.taken = 0
         self.held: deque[Held] = deque()
         self.held_bytes = 0
         self.deadline: asyncio.TimerHandle | None = None
+        self._serial = 0
+        self._notices = 0
+        self._history: deque[Held] = deque()
+        self._history_bytes = 0
+        self._packages: dict[str, bytes] = {}
+        self._prompt = ""
+        self._told = Told()
 
     def happened(self, happening: Happening) -> Stage:
         """Go to the stage that follows, and return it."""
         self.stage = MOVES[self.stage, happening]
         return self.stage
 
-    def hold(self, held: Held) -> None:
-        """Keep something to show."""
-        if held.m == 0 and sum(1 for other in self.held if other.m == 0) >= NOTICES_MAX:
-            return
-        self.held.append(held)
-        self.held_bytes += len(held.data)
+    # --- what its clients are like ---
+
+    @property
+    def told(self) -> Told:
+        """What its client has told of itself; while there is none, what the last one did."""
+        if self.client is not None:
+            self._told = self.client.wire.told
+        return self._told
+
+    @property
+    def look(self) -> Look:
+        """How text is shown to it."""
+        return look_of(self.told, self.settings)
+
+    @property
+    def screenreader(self) -> bool:
+        """Whether its player listens to the text."""
+        return self.look.screenreader
+
+    def attach(self, client: Client) -> None:
+        """Go on with this client, on which the player's settings hold from here."""
+        self.client = client
+        self.dress()
+
+    def dress(self) -> None:
+        """Let the client's wire know the settings, and whether a game is played."""
+        if self.client is not None:
+            self.client.wire.settings = self.settings
+            self.client.wire.playing = self.stage not in ("greeting", "login")
+
+    # --- what is shown ---
+
+    def hold(self, j: int, m: int, text: Text) -> None:
+        """Keep something to show. A GMCP value that stands already is not told again, but counts as shown."""
+        if m == 0:
+            if self._notices >= NOTICES_MAX:
+                return
+            self._notices += 1
+        self._serial += 1
+        self._append(Held(self._serial, j, m, self._news(text) if m else text))
 
     def take(self) -> Held:
         """The oldest thing to show."""
         held = self.held.popleft()
-        self.held_bytes -= len(held.data)
+        self.held_bytes -= size(held.text)
+        self._notices -= held.m == 0
         return held
 
     def put_back(self, unsent: list[Held]) -> None:
-        """Things that were taken but did not reach a socket, oldest first, before all others."""
-        self.held.extendleft(reversed(unsent))
-        self.held_bytes += sum(len(held.data) for held in unsent)
+        """Things that were taken but did not reach a client, oldest first, before all others."""
+        again = [held for held in unsent if not held.again]
+        self.held.extendleft(reversed(again))
+        self.held_bytes += sum(size(held.text) for held in again)
+        self._notices += sum(held.m == 0 for held in again)
+
+    def shown(self, held: Held) -> None:
+        """The client has it. A page that is loaded anew may want it again."""
+        if not self.resumable or not held.text.text or held.again:
+            return
+        self._history.append(held._replace(again=True))
+        self._history_bytes += size(held.text)
+        while self._history_bytes > HISTORY_BYTES_MAX:
+            self._history_bytes -= size(self._history.popleft().text)
+
+    def received(self, serial: int) -> list[Held]:
+        """The client has everything up to this serial: it need not be shown. Returns what that was."""
+        done: list[Held] = []
+        while self.held and self.held[0].serial <= serial:
+            done.append(self.take())
+        return done
+
+    def history(self) -> list[Held]:
+        """The last things that were shown, for a page that has nothing of the session."""
+        return list(self._history)
+
+    def greet_back(self, text: Text) -> None:
+        """Show this before all that is held. It has a number once `follow` has given all of them new ones."""
+        self.held.appendleft(Held(0, 0, 0, text))
+        self.held_bytes += size(text)
+        self._notices += 1
+
+    def follow(self, other: Session) -> None:
+        """Take over the numbers of a session whose client goes on here: what is held comes after all it was given."""
+        self.taken = other.taken
+        self._serial = max(self._serial, other._serial)
+        for at, held in enumerate(self.held):
+            self._serial += 1
+            self.held[at] = held._replace(serial=self._serial)
+
+    def stand(self) -> list[Text]:
+        """The prompt and the GMCP values as they stand, for a client that has heard nothing of them."""
+        values = [Text("", gmcp=(package, value)) for package, value in self._packages.items()]
+        return [*values, Text("", prompt=self._prompt)]
 
     def set_deadline(self, deadline: asyncio.TimerHandle | None) -> None:
         """Replace the stage's timer."""
         if self.deadline is not None:
             self.deadline.cancel()
         self.deadline = deadline
+
+    def _append(self, held: Held) -> None:
+        self.held.append(held)
+        self.held_bytes += size(held.text)
+
+    def _news(self, text: Text) -> Text:
+        """What of a room's output is new to this session; remembers what stands."""
+        if text.prompt is not None:
+            self._prompt = text.prompt
+        if text.gmcp is None or text.gmcp[0].startswith(EVENT_PACKAGES):
+            return text
+        package, value = text.gmcp
+        if self._packages.get(package) == value:
+            return Text("")
+        if package in self._packages or len(self._packages) < PACKAGES_MAX:
+            self._packages[package] = value
+        return text
+
+
+def size(text: Text) -> int:
+    """About how many bytes it takes."""
+    return len(text.text) + len(text.prompt or "") + (len(text.gmcp[1]) if text.gmcp else 0)

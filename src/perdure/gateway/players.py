@@ -1,0 +1,331 @@
+"""The players of a gateway: how a session begins to play, goes on with another connection, and ends.
+
+A player has one session, whatever becomes of its connections: a login to an account that plays, and a page that
+comes back with its token, go on with it. A dropped player is link-dead for a while. `Gateway` decides what comes
+in; here is what it means for whom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from perdure.config import Config
+from perdure.gateway import settings
+from perdure.gateway.client import Client
+from perdure.gateway.desk import Desk, Keep
+from perdure.gateway.limits import Limits
+from perdure.gateway.look import Settings
+from perdure.gateway.sessions import Session
+from perdure.gateway.tokens import Replayed, Tokens, Use
+from perdure.gateway.turn import Turn, fill
+from perdure.gateway.wire import Bye, Held, Opened, Refused, Resumed, Token
+from perdure.link.gateway import GatewayEnd
+from perdure.ports import AccountRow
+from perdure.room.record import Join, Resize, Text, Who
+
+TAKEN_OVER = "\nYour character is now played from another connection. This one is closed.\n"
+DEFERRED = "Your last visit is just ending. One moment, please.\n"
+GONE = "Your last visit is over. Log in to go on."
+REPLAYED = "A used token came again, so this visit was ended: somebody else may have a copy of it. Log in to go on."
+
+CHAR_LOGIN = Text("", gmcp=("Char.Login.Default", b'{"type":["password-credentials"]}'))
+"""Clients that can log in by themselves answer with Char.Login.Credentials."""
+
+log = structlog.get_logger()
+
+
+class Players:
+    """All sessions of one gateway.
+
+    Args:
+        may_go_on: Called with a client that waited and whose input can be taken now.
+        lost: Called with a session that ends, or loses its connection, by no doing of its player.
+
+    Attributes:
+        sessions: All there are, by id.
+        clients: Connections, with their sessions while they have one.
+        playing: Those who have a player, here or link-dead, by the stable identity of who plays.
+        changed: Set whenever a session is over, or a client has its last words.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        limits: Limits,
+        loop: asyncio.AbstractEventLoop,
+        end: GatewayEnd,
+        turn: Turn,
+        desk: Desk,
+        tokens: Tokens,
+        *,
+        may_go_on: Callable[[Client], None],
+        lost: Callable[[Session], None],
+    ) -> None:
+        self._config, self._limits, self._loop = config, limits, loop
+        self._end, self._turn, self._desk, self._tokens = end, turn, desk, tokens
+        self._may_go_on, self._lost = may_go_on, lost
+        self.sessions: dict[str, Session] = {}
+        self.clients: dict[Client, Session | None] = {}
+        self.playing: dict[str, Session] = {}
+        self.changed = asyncio.Event()
+        self._deferred: dict[str, tuple[Session, AccountRow]] = {}
+        offered = {"Client.GUI": config.gmcp.gui, "Client.Map": config.gmcp.map}
+        self._offers = [Text("", gmcp=(p, msgspec.json.encode(offer))) for p, offer in offered.items() if offer]
+
+    def names(self) -> list[str]:
+        """Who is playing, by name."""
+        return sorted(session.who.name for session in self.playing.values() if session.who)
+
+    # --- beginning, and going on ---
+
+    def enter(self, session: Session, account: AccountRow | None) -> None:
+        """The dialogue is over: begin to play, or go on with the account's session."""
+        if account is None:
+            self._play(session, Who(f"guest:{session.id}", self._guest_name(), "player"), Settings())
+            return
+        older = self.playing.get(account.id)
+        if older is None:
+            self._play(session, Who(account.id, account.name, account.role), settings.kept(account.settings))
+        elif older.stage == "leaving":
+            self._defer(session, account)
+        else:
+            self._take_over(older, session)
+
+    def resume(self, client: Client, opened: Opened) -> bool:
+        """A page comes back with its token: go on with its session (rule G7). Whether it did."""
+        use = self._tokens.used(opened.token)
+        session = self.sessions.get(use.session) if use is not None else None
+        if isinstance(use, Replayed) and session is not None and session.stage in ("playing", "link-dead"):
+            log.warning("a used token came again", session=session.id, address=client.address)
+            self._tokens.forget(session.id)
+            self._lost(session)
+            self.say(session, f"{REPLAYED}\n")
+            self.leave(session, "token")
+        if not isinstance(use, Use) or session is None or session.stage not in ("playing", "link-dead"):
+            client.note(Refused(REPLAYED if isinstance(use, Replayed) else GONE))
+            return False
+        self._part(session)
+        for held in session.received(opened.last):
+            session.shown(held)
+            self._end.shown(session.id, held.j, held.m)
+        assert session.who is not None
+        client.note(Resumed(sum(bool(held.text.text) for held in session.held), session.taken))
+        client.note(Token(*use.next, session.who.name))
+        if not opened.last:
+            for held in session.history():
+                client.queue(held)
+            self.stand(session)
+        self._go_on(session, client)
+        return True
+
+    def _play(self, session: Session, who: Who, chosen: Settings) -> None:
+        assert session.client is not None
+        session.happened("entered")
+        session.set_deadline(None)
+        session.who, session.settings = who, chosen
+        session.dress()
+        self.playing[who.id] = session
+        self.hold(session, Text("", prompt=""))
+        for offer in self._offers:
+            self.hold(session, offer)
+        self._end.enter(session.id, self._config.login.room, Join(who, *self._window(session)))
+        self._give_token(session)
+        log.info("entered", session=session.id, account=who.id, name=who.name, address=session.client.address)
+
+    def _guest_name(self) -> str:
+        taken = set(self.names())
+        return next(name for n in range(1, len(taken) + 2) if (name := f"Guest{n}") not in taken)
+
+    def _defer(self, session: Session, account: AccountRow) -> None:
+        """Wait until the account's last session is over, so that a room never sees two of it."""
+        self.say(session, DEFERRED)
+        waiting, _ = self._deferred.get(account.id, (None, None))
+        if waiting is not None and waiting.client is not None:
+            self.dismiss(waiting.client, TAKEN_OVER, bye=TAKEN_OVER)
+        self._deferred[account.id] = session, account
+
+    def _take_over(self, older: Session, newer: Session) -> None:
+        """The newer connection goes on with the older session: its seat, tail and outbox stay."""
+        client = newer.client
+        assert client is not None
+        assert older.who is not None
+        fill(client, newer)
+        newer.happened("handed-over")
+        newer.client = None
+        self._forget(newer)
+        self._part(older)
+        older.greet_back(Text(f"Welcome back, {older.who.name}.\n"))
+        older.follow(newer)
+        self._go_on(older, client)
+        self.stand(older)
+        self._give_token(older)
+
+    def _part(self, session: Session) -> None:
+        """The session's connection, if it has one, is closed: another one goes on."""
+        previous = session.client
+        if previous is not None:
+            session.put_back(previous.unsent())
+            self.clients[previous] = None
+            previous.wire.show(Held(0, 0, 0, Text(TAKEN_OVER)))
+            previous.note(Bye(TAKEN_OVER.strip()))
+            previous.close()
+
+    def _go_on(self, session: Session, client: Client) -> None:
+        """The session goes on with this connection."""
+        assert session.who is not None
+        session.happened("taken-over")
+        session.set_deadline(None)
+        self.clients[client] = session
+        session.attach(client)
+        client.burst = True
+        self._turn.client(client)
+        log.info("taken over", session=session.id, account=session.who.id, address=client.address)
+        self.resized(session)
+
+    def _give_token(self, session: Session) -> None:
+        """A page can go on with this session from here; the tokens of an earlier page mean nothing any more."""
+        self._tokens.forget(session.id)
+        client = session.client
+        session.resumable = client is not None and client.wire.acknowledges
+        if client is not None and session.who is not None and session.resumable:
+            client.note(Token(*self._tokens.issue(session.id), session.who.name))
+
+    # --- how a player likes it ---
+
+    def choose(self, session: Session, chosen: Settings) -> None:
+        """The player chose: it holds from here, and on their account from now on."""
+        session.settings = chosen
+        session.dress()
+        if session.who is not None and not session.who.id.startswith("guest:"):
+            self._desk.keep(Keep(session.who.id, chosen))
+        self.resized(session)
+
+    def resized(self, session: Session) -> None:
+        """Let the room know of another window, or that the player listens; but not of what it knows."""
+        presence = self._end.sessions.get(session.id)
+        if presence is None or session.stage != "playing":
+            return
+        body = Resize(*self._window(session))
+        if body != Resize(presence.join.columns, presence.join.rows, presence.join.screenreader):
+            self._end.submit(session.id, body)
+
+    def _window(self, session: Session) -> tuple[int, int, bool]:
+        """Columns, rows, and whether the player listens; 80 x 24 if the client does not say."""
+        told = session.told
+        return told.columns or 80, told.rows or 24, session.screenreader
+
+    def stand(self, session: Session) -> None:
+        """Tell a client how things stand, which it could not hear of before."""
+        if session.stage in ("greeting", "login"):
+            self.hold(session, CHAR_LOGIN)
+        else:
+            for text in session.stand():
+                self.hold(session, text)
+
+    # --- leaving ---
+
+    def leave(self, session: Session, reason: str) -> None:
+        """Tell the room; the client stays for the room's last words, but not for ever."""
+        session.happened("left")
+        self._end.leave(session.id, reason)
+        self.deadline(session, self._limits.goodbye_s, self._enough)
+        log.info("leaves", session=session.id, reason=reason)
+
+    def _link_dead(self, session: Session) -> None:
+        assert session.who is not None
+        if session.who.id.startswith("guest:") and not session.resumable:
+            self.leave(session, "link-dead")  # nobody can log in to a guest again
+        else:
+            self.deadline(session, self._config.login.link_dead_s, self._waited)
+
+    def _waited(self, session: Session) -> None:
+        self.leave(session, "link-dead")
+
+    def over(self, id: str, reason: str) -> None:
+        """The room has taken the Leave, or ended the session."""
+        session = self.sessions[id]
+        if session.stage != "leaving":
+            self._lost(session)
+        session.happened("ended")
+        if reason:
+            self.say(session, f"{reason}\n")
+        client = session.client
+        self._forget(session)
+        if client is not None:
+            self.deadline(session, self._limits.goodbye_s, self._enough)
+            self._turn.client(client)
+        log.info("over", session=id, reason=reason)
+
+    def dismiss(self, client: Client, text: str = "", *, bye: str = "") -> None:
+        """End a connection after its last words; a session that goes on keeps what was not shown.
+
+        Args:
+            bye: Why the client's program should not connect again by itself, "" if it may.
+        """
+        session = self.clients.get(client)
+        if session is not None:
+            if text:
+                self.say(session, text)
+            fill(client, session)
+            if bye:
+                client.note(Bye(bye.strip()))
+            client.flush()
+            if session.client is client:  # flushing may have found it lost
+                if session.stage not in ("leaving", "over"):
+                    session.put_back(client.unsent())
+                self.detach(session, client)
+        client.close()
+
+    def detach(self, session: Session, client: Client) -> None:
+        """The session is without a connection from here."""
+        _ = session.told  # what this client told holds until another one comes
+        session.client = None
+        self.clients[client] = None
+        if session.stage == "over":
+            session.set_deadline(None)
+            return
+        stage = session.happened("dropped")
+        if stage == "over":
+            self._forget(session)
+        elif stage == "link-dead":
+            self._link_dead(session)
+
+    def _enough(self, session: Session) -> None:
+        if session.client is not None:
+            self.dismiss(session.client)
+
+    def _forget(self, session: Session) -> None:
+        """The session is over: nothing refers to it but a client that still gets its last words."""
+        session.set_deadline(None)
+        del self.sessions[session.id]
+        self._tokens.forget(session.id)
+        self.changed.set()
+        for account, (waiting, _) in list(self._deferred.items()):
+            if waiting is session:
+                del self._deferred[account]
+        if session.who is None or self.playing.get(session.who.id) is not session:
+            return
+        del self.playing[session.who.id]
+        if found := self._deferred.pop(session.who.id, None):
+            self.enter(*found)
+            if found[0].client is not None:
+                self._may_go_on(found[0].client)
+
+    # --- text for players ---
+
+    def say(self, session: Session, text: str) -> None:
+        """Text outside the numbering of any seat."""
+        self.hold(session, Text(text))
+
+    def hold(self, session: Session, text: Text) -> None:
+        """Anything outside the numbering of any seat."""
+        session.hold(0, 0, text)
+        if session.client is not None:
+            self._turn.client(session.client)
+
+    def deadline(self, session: Session, after_s: float, then: Callable[[Session], None]) -> None:
+        session.set_deadline(self._loop.call_later(after_s, then, session))
