@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -60,33 +61,71 @@ def test_a_name_is_taken_in_any_case(path: Path) -> None:
         "ada\n",
         "аda",
         "Ådа",
-        "ad\u0130",
         "ada\u200b",
         "a.b",
         "a\x1b[1m",
     ],
 )
 def test_names_that_could_pass_for_anothers_are_refused(path: Path, name: str) -> None:
-    """ASCII letters, digits, - and _ only: no mixed scripts, no invisible characters, no escapes (FM-84, FM-83)."""
+    """No mixed scripts, no invisible characters, no escapes: see tests/test_names.py (FM-84, FM-83)."""
     accounts = SqlAccounts(path)
-    with pytest.raises(ContractError, match="2 to 20 characters"):
+    with pytest.raises(ContractError, match="name"):
         accounts.create(name, "h", "player")
     assert accounts.all() == []
     assert accounts.find(name) is None
 
 
-@pytest.mark.parametrize("name", ["ab", "x" * 20, "A-b_9"])
+@pytest.mark.parametrize("name", ["ab", "x" * 20, "A-b_9", "Ünlü", "Вася", "Admin"])
 def test_ordinary_names_are_fine(path: Path, name: str) -> None:
-    """Two to twenty characters."""
+    """Two to twenty characters of one script; operators may give titles."""
     assert SqlAccounts(path).create(name, "h", "builder").name == name
 
 
-def test_a_name_that_only_folds_to_ascii_finds_nobody(path: Path) -> None:
-    """The Kelvin sign lowers to k; it is not a k (FM-84)."""
+def test_a_name_is_one_in_every_form_of_unicode(path: Path) -> None:
+    """Who makes an account on one machine logs in from another, which composes its letters differently (FM-84)."""
     accounts = SqlAccounts(path)
-    accounts.create("kim", "h", "player")
-    assert accounts.find("\u212aim") is None
+    made = accounts.create("Zoe\u0308", "h", "player")
+    assert made.name == "Zo\u00eb"
+    assert accounts.find("ZO\u00cb") == accounts.find("zoe\u0308") == made
+    assert accounts.find("Zoe") is None
     assert accounts.find("k" * 5000) is None
+
+
+@pytest.mark.parametrize(
+    ("taken", "wanted"),
+    [("Ian", "lan"), ("Bob", "B0b"), ("Tom", "torn"), ("Hope", "\u041d\u043e\u0440\u0435"), ("I1l", "lll")],
+)
+def test_a_name_that_looks_like_anothers_is_refused_by_that_name(path: Path, taken: str, wanted: str) -> None:
+    """By the skeleton of UTS #39, in one transaction with the making (FM-84)."""
+    accounts = SqlAccounts(path)
+    made = accounts.create(taken, "h", "player")
+    with pytest.raises(ContractError, match=f"looks like '{taken}'"):
+        accounts.create(wanted, "h", "player")
+    assert accounts.all() == [made]
+    assert accounts.alike(wanted) == made
+    assert accounts.find(wanted) is None
+
+
+def test_settings_are_kept_with_the_account(path: Path) -> None:
+    """Screen-reader mode is there at the next login, wherever that comes from."""
+    accounts = SqlAccounts(path)
+    made = accounts.create("Ada", "h", "player")
+    assert made.settings == ""
+    accounts.set_settings(made.id, '{"screenreader":true}')
+    accounts.close()
+    again = SqlAccounts(path).find("ada")
+    assert again is not None
+    assert again.settings == '{"screenreader":true}'
+
+
+@pytest.mark.parametrize(("id", "settings"), [("a2", "{}"), ("guest:1", "{}"), ("a1", "x" * 2001)])
+def test_settings_of_nobody_and_endless_ones_are_refused(path: Path, id: str, settings: str) -> None:
+    """Nothing is changed, and it is said."""
+    accounts = SqlAccounts(path)
+    made = accounts.create("Ada", "h", "player")
+    with pytest.raises(ContractError, match="Nothing was changed"):
+        accounts.set_settings(id, settings)
+    assert accounts.all() == [made]
 
 
 def test_roles_passwords_and_refusals_of_login_can_be_changed(path: Path) -> None:
@@ -175,6 +214,75 @@ def test_a_file_that_is_up_to_date_is_opened_without_alembic(path: Path) -> None
         for _ in range(2)
     ]
     assert outputs == ["True\n", "False\n"]
+
+
+OLD = sa.Table(
+    "accounts",
+    sa.MetaData(),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(20), nullable=False),
+    sa.Column("folded", sa.String(20), nullable=False, unique=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False),
+    sa.Column("password_hash", sa.String(256), nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What Perdure 0.1 knew of the table: it selects and inserts these columns by name."""
+
+
+@pytest.fixture
+def old(path: Path) -> Iterator[sa.Engine]:
+    """The file as Perdure 0.1 has it open, with accounts that it made."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        OLD.create(connection)
+        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES ('0001')"))
+        for name in ("Ada", "l1", "ll", "Il", "Odd-", "Help"):
+            connection.execute(OLD.insert().values(**_old_row(name)))
+    yield engine
+    engine.dispose()
+
+
+def _old_row(name: str) -> dict[str, str | bool]:
+    return {"name": name, "folded": name.lower(), "role": "player", "disabled": False, "password_hash": f"of {name}"}
+
+
+def test_accounts_of_an_older_perdure_are_kept(path: Path, old: sa.Engine) -> None:
+    """All log in as before, those that look alike and those whose names nobody could have now, too (FM-21)."""
+    accounts = SqlAccounts(path)
+    for number, name in enumerate(("Ada", "l1", "ll", "Il", "Odd-", "Help"), 1):
+        assert accounts.find(name.upper()) == AccountRow(f"a{number}", name, "player", False)
+        assert accounts.password_hash(f"a{number}") == f"of {name}"
+
+
+def test_names_like_those_of_an_older_perdure_are_refused(path: Path, old: sa.Engine) -> None:
+    """Of old accounts that look alike the oldest stands for them all (FM-84)."""
+    accounts = SqlAccounts(path)
+    assert accounts.alike("I1") == accounts.find("l1")
+    for name in ("I1", "l\u0406", "\u0406\u0406"):
+        with pytest.raises(ContractError, match=r"looks like 'l1'|mixes"):
+            accounts.create(name, "h", "player")
+    assert accounts.create("Bob", "h", "player").id == "a7"
+
+
+def test_an_older_perdure_goes_on_with_a_file_that_was_migrated(path: Path, old: sa.Engine) -> None:
+    """Its gateway runs on while a newer command line changes accounts: it reads, makes and changes rows (FM-21)."""
+    SqlAccounts(path).close()
+    with old.begin() as connection:
+        connection.execute(OLD.insert().values(**_old_row("Bob")))
+        connection.execute(OLD.insert().values(**_old_row("B0b")))
+        connection.execute(OLD.update().where(OLD.c.folded == "ada").values(role="admin"))
+        found = connection.execute(sa.select(OLD).where(OLD.c.folded == "bob")).one()
+    assert found.password_hash == "of Bob"
+    accounts = SqlAccounts(path)
+    assert [row.name for row in accounts.all()] == ["Ada", "B0b", "Bob", "Help", "Il", "l1", "ll", "Odd-"]
+    with old.begin() as connection:
+        connection.execute(OLD.insert().values(**_old_row("Tom")))
+    with pytest.raises(ContractError, match="looks like 'Tom'"):
+        accounts.create("torn", "h", "player")
+    assert accounts.alike("B0b") == accounts.find("bob")
+    assert accounts.find("ada") == AccountRow("a1", "Ada", "admin", False)
 
 
 def test_a_newer_file_is_refused_unchanged(path: Path) -> None:
