@@ -15,7 +15,7 @@ Known flaw: characters echoed by the server are not supported; clients in charac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from perdure.gateway.gmcp import join_message
 from perdure.gateway.telnet_codes import (
@@ -54,7 +54,7 @@ SUBNEGOTIATION_BYTES_MAX = 8192
 
 _special = re.compile(rb"[\x00\x08\n\r\x7f\xff]")
 _last_sequence = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})[\x80-\xbf]\Z")
-_whole_line = re.compile(rb"([^\x00\x08\n\r\x7f\xff]{0,%d})\r?\n" % LINE_BYTES_MAX)
+_whole_line = re.compile(rb"([^\x00\x08\n\r\x7f\xff]{0,%d}+)\r?\n" % LINE_BYTES_MAX)
 
 
 class Telnet:
@@ -131,20 +131,12 @@ class Telnet:
         data, self._now.out = self._now.out, b""
         return data
 
-    def receive(self, data: bytes) -> Iterable[TelnetEvent]:
+    def receive(self, data: bytes) -> Iterator[TelnetEvent]:
         """What `data` means, in order. Replies are in `data_to_send` afterwards.
 
         Take every event: the machine reads on when the next one is asked for. So what is answered to an event, and
         what the machine says of itself meanwhile, do not depend on how much came at once.
         """
-        now = self._now
-        idle = now.mode == "data" and not (now.line or now.dropping or now.after_cr or now.ended)
-        if idle and (found := _whole_line.fullmatch(data)):  # nearly all that clients ever send
-            now.commands = now.subnegotiations = 0
-            return (Typed(found[1]),)
-        return self._read(data)
-
-    def _read(self, data: bytes) -> Iterator[TelnetEvent]:
         now = self._now
         events: list[TelnetEvent] = []
         at = 0
@@ -162,7 +154,13 @@ class Telnet:
     # --- data: lines ---
 
     def _data(self, data: bytes, start: int, events: list[TelnetEvent]) -> int:
-        """Handle data up to and with the first special byte; where to go on."""
+        """Handle a line, or data up to and with the first special byte; where to go on."""
+        now = self._now
+        at_start = not (now.line or now.dropping or now.after_cr)
+        if at_start and (whole := _whole_line.match(data, start)):  # nearly all that clients ever send
+            now.commands = now.subnegotiations = 0
+            events.append(Typed(whole[1]))
+            return whole.end()
         found = _special.search(data, start)
         end = found.start() if found else len(data)
         if end > start:
@@ -170,7 +168,6 @@ class Telnet:
         if not found:
             return end
         byte = data[end]
-        now = self._now
         if byte == IAC:
             now.mode = "iac"
         elif byte in (0, 10) and now.after_cr:
