@@ -201,6 +201,20 @@ def test_a_reloaded_hook_speaks_at_the_next_callback(perdure: Perdure) -> None:
     assert ada.prompt == "new> "
 
 
+class Quiet(Game):
+    stored_as = "fight"
+    heroes: Table[Hero]
+
+
+def test_the_prompt_of_removed_code_is_taken_back(perdure: Perdure) -> None:
+    """Else it would stay, and say what was once so."""
+    room = perdure.room(Fight)
+    ada = room.join("Ada")
+    room.reload(Quiet)
+    ada.types("look")
+    assert ada.prompt == ""
+
+
 def test_whoever_comes_back_is_given_everything_again(perdure: Perdure) -> None:
     """Their client had another room's prompt in between."""
     one, _two = perdure.room(Fight, "one"), perdure.room(Fight, "two")
@@ -299,6 +313,8 @@ class Careless(Game):
     seen: Table[Hero]
 
     def prompt(self, player: Player) -> str:
+        if player.name == "Root" and not self.seen:
+            return "before> "
         raise KeyError(player.name)
 
     def gmcp(self, player: Player) -> Mapping[str, object]:
@@ -327,14 +343,16 @@ def test_a_hook_that_keeps_failing_is_disabled(perdure: Perdure) -> None:
     room = perdure.room(Careless, keep_faults=True)
     root = room.join("Root", role="admin")
     room.join("Ada")
-    assert room.program.health.disabled == []
+    assert (room.program.health.disabled, root.prompt) == ([], "before> ")
     root.types("work", "work", "work")
     assert room.program.health.faults["careless.prompt"] == 3
     assert len(room.faults) == 3
     assert root.sees("[notice] careless.prompt failed 3 times and is disabled until its code changes.")
     (info,) = [module for module in room.program.modules() if module.module == "careless"]
     assert (info.disabled, info.faults) == (["careless.prompt"], 3)
-    assert root.gmcp["Char.Vitals"] == {"hp": 3}
+    root.types("work")
+    assert root.prompt == ""
+    assert root.gmcp["Char.Vitals"] == {"hp": 4}
 
 
 def test_a_mistake_in_a_hook_is_raised_in_a_test(perdure: Perdure) -> None:

@@ -78,6 +78,7 @@ class Binding:
         health: Health,
         function_name: Callable[[Callable[..., object]], str],
         locks: Mapping[str, str],
+        prompted: bool,
     ) -> None:
         self._collected, self._health, self._function_name = collected, health, function_name
         self._locks = locks
@@ -91,7 +92,7 @@ class Binding:
             module = self._modules[part.name] = part.kind()
             vars(module).update({name: tables[stored] for name, stored in part.tables.items()}, room=self.room)
         self._kinds = {part.kind: self._modules[part.name] for part in collected.parts}
-        self._standing = Standing.of(collected, self._modules, health.disabled, self._book)
+        self._standing = Standing.of(collected, self._modules, health.disabled, self._book, prompted)
         self._refreshed: dict[str, None] = {}
         self._looking = False
         self._callback: Callback | None = None
@@ -415,7 +416,8 @@ class Binding:
 
     def refresh(self, player: Player) -> None:
         """Call the hooks for the player at the callback's end."""
-        self._refreshed[player._session] = None
+        if self._standing is not None:
+            self._refreshed[player._session] = None
 
     def players(self) -> list[Player]:
         """Everybody in the room."""

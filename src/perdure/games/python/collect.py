@@ -100,6 +100,7 @@ class Collected:
         events: Name of an event's class -> the class.
         intervals: Handler of an `@every` -> microseconds.
         tables: Stored name -> how its rows are typed.
+        prompts: Whether the game has a `prompt`.
     """
 
     def __init__(self, modules: Mapping[str, types.ModuleType], texts: Mapping[str, str], only: type[Game] | None):
@@ -120,6 +121,7 @@ class Collected:
         self.tables: dict[str, TableSpec] = {}
         self.events = self._named(classes(modules, Event))
         self.parts = [self._part(kind, migrations) for kind in ordered]
+        self.prompts = self.game.prompt is not Game.prompt
         for module in modules.values():
             self._check_homeless(module)
         self._check_names()

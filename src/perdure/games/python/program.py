@@ -50,6 +50,7 @@ class PythonProgram:
         loaded: The loaded code; None for classes that were imported in the ordinary way.
         sources: What was loaded, to be stored before the first record that needs it; None for classes.
         locks: Features that must not be begun now -> why. The host sets them, for all rooms; no room stores them.
+        prompted: Whether it, or the code before it, shows prompts.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class PythonProgram:
         self.collected = Collected(modules, texts, only)
         self.health = Health()
         self.locks: dict[str, str] = {}
+        self.prompted = self.collected.prompts
         self._modules, self._texts = dict(modules), texts
         kind = self.collected.game
         self.lifecycle = Lifecycle(kind.lifecycle, kind.grace_s, kind.wake_hz, kind.budget_s)
@@ -75,7 +77,7 @@ class PythonProgram:
 
     def bind(self, room: str, tables: Mapping[str, Table[Any, Any]]) -> Binding:
         """The game in one room."""
-        return Binding(room, tables, self.collected, self.health, self.function_name, self.locks)
+        return Binding(room, tables, self.collected, self.health, self.function_name, self.locks, self.prompted)
 
     def take_health(self, before: PythonProgram) -> None:
         """Go on with what is known of the modules whose class is still the same; what was edited begins well.
@@ -83,6 +85,7 @@ class PythonProgram:
         The locks are shared from here on. To be called before any room is bound to this program.
         """
         self.locks = before.locks
+        self.prompted |= before.prompted
         kinds = {part.name: part.kind for part in before.collected.parts}
         same = {part.name for part in self.collected.parts if kinds.get(part.name) is part.kind}
         self.health = before.health.carried(same)

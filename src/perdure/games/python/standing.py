@@ -11,11 +11,11 @@ each callback. Only one that is cut for taking too long ends the callback, as th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MethodType
+from types import CodeType
 from typing import Any, NamedTuple
 
 from perdure.errors import GameError
-from perdure.games.python.api import Game, Module, Player
+from perdure.games.python.api import Module, Player
 from perdure.games.python.collect import Collected
 from perdure.games.python.gmcp import encoded
 from perdure.room.callback import Callback
@@ -34,6 +34,9 @@ class Hook(NamedTuple):
 
     handler: str
     method: Callable[[Player], object]
+
+
+NO_PROMPT = Hook("", lambda player: "")  # noqa: ARG005  (a hook's signature)
 
 
 class Standing:
@@ -68,12 +71,17 @@ class Standing:
         modules: Mapping[str, Module],
         disabled: Sequence[str],
         book: Callable[[str, BaseException], object],
+        prompted: bool,
     ) -> Standing | None:
-        """That of a room with these modules; None for a game without such hooks."""
+        """That of a room with these modules; None for a game without such hooks.
+
+        Args:
+            prompted: Whether earlier code may have shown prompts, which are to be taken back.
+        """
         gmcp = [Hook(f"{part.name}.gmcp", modules[part.name].gmcp) for part in collected.parts if "gmcp" in part.hooks]
         name = collected.parts[-1].name
         game: Any = modules[name]
-        prompt = None if collected.game.prompt is Game.prompt else Hook(f"{name}.prompt", game.prompt)
+        prompt = Hook(f"{name}.prompt", game.prompt) if prompted or collected.prompts else None
         return cls(prompt, gmcp, disabled, book) if prompt or gmcp else None
 
     def begin(self) -> None:
@@ -86,7 +94,9 @@ class Standing:
         """Call the hooks for these players, and send them what has changed."""
         gmcp: dict[Text, list[str]] = {}
         prompts: dict[Text, list[str]] = {}
-        prompt = self._prompt if self._prompt and self._prompt.handler not in self._disabled else None
+        prompt = self._prompt
+        if prompt and prompt.handler in self._disabled:
+            prompt = NO_PROMPT  # what it said last would stay, and be wrong
         hooks = [hook for hook in self._gmcp if hook.handler not in self._disabled]
         for player in players:
             session = player._session
@@ -166,6 +176,6 @@ def _line(hook: Hook, player: Player, known: Known) -> dict[str, str]:
 
 def _mistaken(hook: Hook, what: str) -> GameError:
     """An error about what a hook returned, with the place where it stands."""
-    assert isinstance(hook.method, MethodType)
-    code = hook.method.__func__.__code__
-    return GameError(f"{hook.handler} {what}.", file=code.co_filename, line=code.co_firstlineno)
+    code: CodeType | None = getattr(hook.method, "__code__", None)
+    file, line = (code.co_filename, code.co_firstlineno) if code else ("", 0)
+    return GameError(f"{hook.handler} {what}.", file=file, line=line)
