@@ -18,14 +18,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import uvloop
 
+from perdure import names
 from perdure.config import Config, Login, Server
 from perdure.errors import ContractError
 from perdure.faults import no_fault
 from perdure.gateway.control import methods
 from perdure.gateway.desk import Hasher
-from perdure.gateway.door import Limits
+from perdure.gateway.limits import Limits
 from perdure.gateway.gateway import Gateway
 from perdure.link.messages import (
     VERSION,
@@ -59,16 +61,20 @@ class MemoryAccounts:
 
     def find(self, name: str) -> AccountRow | None:
         assert self.gate.wait(PATIENCE_S)
-        return self.rows.get(name.casefold())
+        return self.rows.get(names.folded(name))
+
+    def alike(self, name: str) -> AccountRow | None:
+        shape = names.skeleton(name)
+        return next((row for row in self.rows.values() if names.skeleton(row.name) == shape), None)
 
     def password_hash(self, id: str) -> str:
         return self.hashes[id]
 
     def create(self, name: str, password_hash: str, role: str) -> AccountRow:
-        if name.casefold() in self.rows:
+        if self.alike(name) is not None:
             raise ContractError(f"The name {name} is taken.")
         row = AccountRow(f"a{len(self.rows) + 1}", name, role, False)
-        self.rows[name.casefold()], self.hashes[row.id] = row, password_hash
+        self.rows[names.folded(name)], self.hashes[row.id] = row, password_hash
         return row
 
     def set_role(self, name: str, role: str) -> AccountRow:
@@ -78,17 +84,19 @@ class MemoryAccounts:
         return self._changed(name, disabled=disabled)
 
     def set_password_hash(self, name: str, password_hash: str) -> AccountRow:
-        row = self.rows[name.casefold()]
+        row = self.rows[names.folded(name)]
         self.hashes[row.id] = password_hash
         return row
+
+    def set_settings(self, id: str, settings: str) -> None:
+        self._changed(next(row.name for row in self.rows.values() if row.id == id), settings=settings)
 
     def all(self) -> list[AccountRow]:
         return list(self.rows.values())
 
     def _changed(self, name: str, **fields: Any) -> AccountRow:
-        old = self.rows[name.casefold()]
-        row = AccountRow(**{**{f: getattr(old, f) for f in old.__struct_fields__}, **fields})
-        self.rows[name.casefold()] = row
+        row = msgspec.structs.replace(self.rows[names.folded(name)], **fields)
+        self.rows[names.folded(name)] = row
         return row
 
 
@@ -138,6 +146,13 @@ class Player:
         seen = self.text[self._seen : at + len(text)]
         self._seen = at + len(text)
         return seen
+
+    def sees_bytes(self, data: bytes) -> None:
+        """Wait for exactly these bytes, anywhere in what came."""
+        while data not in self.raw:
+            more = self.sock.recv(65536)
+            assert more, f"closed while waiting for {data!r}"
+            self.raw += more
 
     def is_closed(self) -> str:
         """Wait for an orderly end of the connection, and end it here; everything that came and was not yet seen."""
@@ -244,11 +259,12 @@ class World:
             rooms={"world": "game"},
             login=Login(room="world", link_dead_s=link_dead_s),
         )
-        telnet = socket.create_server(("127.0.0.1", 0))
+        telnet, web = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
         link = socket.socket(socket.AF_UNIX)
         link.bind(str(self.link_path))
         link.listen()
         self.address: tuple[str, int] = telnet.getsockname()
+        self.web_address: tuple[str, int] = web.getsockname()
         self.loop = uvloop.new_event_loop()
         self.gateway = Gateway(
             config,
@@ -256,6 +272,7 @@ class World:
             hasher,
             loop=self.loop,
             listeners=[telnet],
+            web=[web],
             link=link,
             epoch=7,
             emit=self.events.append,
@@ -312,7 +329,7 @@ class World:
 
     def enters(self, host: Host, name: str = "Ada", password: str = "secret1") -> tuple[Player, EventSent]:
         """A player of this account, in the room; the account is made if need be."""
-        if self.accounts.rows.get(name.casefold()) is None:
+        if self.accounts.rows.get(names.folded(name)) is None:
             self.account(name, password)
         player = self.player()
         player.types(f"connect {name} {password}")

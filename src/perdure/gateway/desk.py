@@ -72,6 +72,7 @@ class Desk:
     Args:
         loop: Where answers are given.
         accounts, hasher: Called on the desk's thread only.
+        addresses: Failed logins by address.
         queue_max: Requests beyond it are answered `Busy`.
     """
 
@@ -81,6 +82,7 @@ class Desk:
         accounts: Accounts,
         hasher: Hasher,
         *,
+        addresses: Throttle | None = None,
         queue_max: int = QUEUE_MAX,
     ) -> None:
         self._loop, self._accounts, self._hasher = loop, accounts, hasher
@@ -89,7 +91,7 @@ class Desk:
         self._keeps: dict[str, Keep] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
         self._working = False
-        self.names, self.addresses = Throttle(NAME_TRIES_FREE), Throttle(ADDRESS_TRIES_FREE)
+        self.names, self.addresses = Throttle(NAME_TRIES_FREE), addresses or Throttle(ADDRESS_TRIES_FREE)
 
     def ask(self, request: Request, address: str, answer: Callable[[Answer], None]) -> None:
         """Have `request` answered; `answer` is called later, on the loop."""

@@ -303,6 +303,7 @@ class Gateway:
             reason = self._door.readdress(client.address, opened.forwarded)
             client.address = counted_address(opened.forwarded)
             if reason:
+                client.queue(Held(0, 0, 0, Text(f"{reason}\n")))
                 client.note(Bye(reason))
                 client.close()
                 return
