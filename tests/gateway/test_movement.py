@@ -313,7 +313,7 @@ def test_address_window_and_name_are_those_of_before(world: World, old: Host) ->
     assert event.body == Resize(132, 50)
     new.acks(event)
     world.wait_until(lambda: world.asks("sessions")[0]["in_unacked"] == 0, "it is acknowledged")
-    assert world.asks("sessions")[0] == {**before, "build": "2"}
+    assert world.asks("sessions")[0] == {**before, "build": "2", "columns": 132, "rows": 50}
 
 
 # --- announcements ---
@@ -336,20 +336,21 @@ def test_a_movement_by_itself_puts_nothing_on_a_screen(world: World, old: Host) 
 
 
 @pytest.mark.parametrize(("offer", "mark"), [(b"", GA), (DO_EOR, EOR)])
-def test_an_announcement_is_one_line_with_one_mark(world: World, old: Host, offer: bytes, mark: bytes) -> None:
+def test_an_announcement_is_one_line_before_the_prompt(world: World, old: Host, offer: bytes, mark: bytes) -> None:
     """Colour stays, what else controls goes; strict clients show it at once, and no second prompt (FM-6, FM-83)."""
     world.account("Ada")
     player = world.player()
     player.sends(offer)
     player.types("connect ada secret1")
     seat = old.joined()
-    old.tells(seat, 1, "In.\n")
-    player.sees("In.\r\n")
+    old.says(Out("world", 1, [(seat.session, 1, 1)], Text("", prompt="> ")))
+    player.sees("> ")
     assert world.asks("announce", text="\x1b[33mSoon\x1b[2J.\x1b[0m\n\n", rooms=None) == {"told": 1}
-    player.sees("Soon")
+    player.sees("Soon.\x1b[0m\r\n> ")
     old.tells(seat, 2, "Then.\n")
-    player.sees("Then.\r\n")
-    assert mark + b"\x1b[33mSoon.\x1b[0m\r\n" + mark + b"Then.\r\n" in player.raw
+    player.sees("Then.\r\n> ")
+    soon = b"\r\n\x1b[33mSoon.\x1b[0m\r\n> " + mark
+    assert b"> " + mark + soon + b"\r\nThen.\r\n> " + mark in player.raw
     assert [m for m in old.hears_nothing_more() if isinstance(m, OutAck) and m.m > 2] == []
 
 

@@ -182,5 +182,5 @@ async def test_telnetlib3_negotiates_size_and_terminal(tmp_path: Path, anyio_bac
         assert isinstance(join.body, Join)
         assert (join.body.columns, join.body.rows) == (101, 42)
         (client,) = world.gateway.clients
-        assert client.telnet.state().names[0].lower() == "xterm"
+        assert client.wire.told.terminal.lower() == "xterm"
         writer.close()

@@ -4,9 +4,11 @@ from typing import get_args
 
 import pytest
 
-from perdure.gateway.client import Client, Held
+from perdure.gateway.client import Client
 from perdure.gateway.login import Dialogue
 from perdure.gateway.sessions import MOVES, NOTICES_MAX, Happening, Session, Stage
+from perdure.gateway.wire import Held
+from perdure.room.record import Text
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
@@ -53,11 +55,10 @@ def test_what_the_table_does_not_list_cannot_happen() -> None:
 def test_what_was_taken_and_not_sent_comes_back_in_order() -> None:
     """A text that reached no socket is shown before all that follow it."""
     it = session()
-    texts = [Held(1, m, b"%d" % m) for m in (1, 2, 3)]
-    for held in texts:
-        it.hold(held)
+    for m in (1, 2, 3):
+        it.hold(1, m, Text(str(m)))
     it.put_back([it.take(), it.take()])
-    assert list(it.held) == texts
+    assert list(it.held) == [Held(m, 1, m, Text(str(m))) for m in (1, 2, 3)]
     assert it.held_bytes == 3
 
 
@@ -65,7 +66,7 @@ def test_notices_for_an_absent_player_are_bounded_and_numbered_texts_are_never_d
     """Only what the room would send again may be kept without bound."""
     it = session()
     for m in range(100):
-        it.hold(Held(0, 0, b"notice"))
-        it.hold(Held(1, m + 1, b"text"))
+        it.hold(0, 0, Text("notice"))
+        it.hold(1, m + 1, Text("text"))
     assert sum(held.m == 0 for held in it.held) == NOTICES_MAX
     assert [held.m for held in it.held if held.m] == list(range(1, 101))
