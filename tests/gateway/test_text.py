@@ -95,10 +95,11 @@ def test_a_games_text_keeps_colour_tabs_and_lines_only(text: str, cleaned: str) 
         (link("\x1b[1mdoor\x1b[22m", "open\x1b[31m door"), link("\x1b[1mdoor\x1b[22m", "open door")),
         (link("door", "\x07"), "door"),
         (link("\x1b[1m ", "open"), "\x1b[1m "),
+        (link("door", "open " * 200), "door"),
     ],
 )
 def test_only_whole_links_keep_their_marks(text: str, cleaned: str) -> None:
-    """Broken ones are text; what is sent holds no SGR; one that shows or sends nothing is none."""
+    """Broken ones are text; what is sent holds no SGR; one that shows or sends nothing, or sends too much, is none."""
     assert clean(text) == cleaned
 
 

@@ -104,3 +104,12 @@ def test_long_words_take_time_in_proportion_to_their_length() -> None:
     """64 Ki characters without a space are cut once through (FM-80)."""
     assert len(wrapped("猫" * 65536, 20)) == 6554
     assert len(wrapped("x" * 65536, 20)) == 3277
+    assert len(wrapped("🇩🇪" * 32768, 20)) == 3277
+    assert len(wrapped("\t" * 65536, 20)) == 1
+    assert len(wrapped("a\t" * 32768, 20)) == 10923
+
+
+def test_a_long_line_that_is_short_to_see_stays_as_it_is() -> None:
+    """A bar of coloured spaces keeps all of them."""
+    bar = "".join(f"\x1b[48;2;{red};0;0m " for red in range(60)) + "\x1b[0m"
+    assert wrapped(bar, 60) == [bar]

@@ -22,9 +22,9 @@ from perdure.gateway.text import clean
 from perdure.gateway.wrap import LINK_CLOSE, SEQUENCE, wrapped
 from perdure.markup import LINK, LINK_TEXT, LINKS, MARKS, unmarked
 
-CACHED_TEXTS_MAX = 2048
+CACHED_TEXTS_MAX = 1024
 CACHED_CHARS_MAX = 4096
-"""Longer texts are rendered each time: the cache stays below some 16 MiB, and long texts are rare."""
+"""Longer texts are rendered each time: the caches stay at some MiB, and long texts are rare."""
 
 
 class Linked(msgspec.Struct, frozen=True):

@@ -14,6 +14,9 @@ from perdure.gateway.sgr import FOR_PLAYERS, SGR, Style, closed
 from perdure.logs import CONTROLS
 from perdure.markup import LINK, LINK_END, LINK_TEXT, LINKS, MARKS
 
+SENT_CHARS_MAX = 512
+"""Of what a link sends. It is repeated on each line that the link wraps to."""
+
 _MORE_CONTROLS = "\u180e\u206a-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0001"
 """Beside the logs': formats that Unicode deprecates or keeps for inside programs, which show as nothing or as junk."""
 _SEQUENCES = (
@@ -46,7 +49,7 @@ def clean_line(line: str, *, colours: bool = False) -> str:
 def clean(text: str) -> str:
     """A game's text: only SGR, tabs and newlines control, and the only marks are those of whole links.
 
-    What a link sends has no SGR, and a link that shows nothing is none.
+    What a link sends has no SGR. A link that shows nothing, or sends nothing or too much, is text.
     """
     text = _line_ends.sub("\n", text)
     if text.replace("\n", "").isprintable():
@@ -63,6 +66,6 @@ def _kept_mark(found: re.Match[str]) -> str:
     if not found[1]:
         return ""
     sent, shown = SGR.sub("", found[2]), found[3]
-    if not sent.strip() or not SGR.sub("", shown).strip():
+    if not sent.strip() or len(sent) > SENT_CHARS_MAX or not SGR.sub("", shown).strip():
         return shown
     return f"{LINK}{sent}{LINK_TEXT}{shown}{LINK_END}"

@@ -21,6 +21,8 @@ LINK_CLOSE = "\x1b]8;;\x1b\\"
 SEQUENCE = re.compile(rf"({SGR.pattern.replace('(', '(?:')}|\x1b\]8;;[^\x1b]*\x1b\\)|[^\x1b]+")
 """Rendered text is made of these: group 1 is a sequence that takes no room, else there are characters."""
 TAB_COLUMNS = 8
+MEASURED_CHARS_MAX = 512
+"""Measured at once: `wcwidth` takes time in proportion to the square of a row of flags."""
 
 _word = re.compile(r"( *)([^ ]+)")
 
@@ -38,9 +40,11 @@ def wrapped(line: str, columns: int) -> list[str]:
     The first line's indentation is kept on the others, up to half of the window. A link that goes on is closed
     and opened again. A character wider than the window stands alone.
     """
-    if width(line) <= columns:
+    if len(line) <= MEASURED_CHARS_MAX and width(line) <= columns:
         return [line]
-    characters, sequences = _apart(_without_tabs(line))
+    characters, sequences = _apart(_without_tabs(line) if "\t" in line else line)
+    if _width(characters) <= columns:
+        return [line]
     spaces = len(characters) - len(characters.lstrip(" "))
     indent = spaces if spaces <= columns // 2 else 0
     return _put_back(characters, sequences, list(_spans(characters, spaces, indent, columns)), " " * indent)
@@ -48,10 +52,21 @@ def wrapped(line: str, columns: int) -> list[str]:
 
 def _without_tabs(line: str) -> str:
     """`line` with spaces up to each tab stop."""
-    before, *rest = line.split("\t")
+    first, *rest = line.split("\t")
+    pieces, column = [first], _width(_apart(first)[0])
     for piece in rest:
-        before += " " * (TAB_COLUMNS - width(before) % TAB_COLUMNS) + piece
-    return before
+        spaces = TAB_COLUMNS - column % TAB_COLUMNS
+        pieces += [" " * spaces, piece]
+        column += spaces + _width(_apart(piece)[0])
+    return "".join(pieces)
+
+
+def _width(characters: str) -> int:
+    """How wide characters without sequences are, in time in proportion to their number."""
+    if characters.isascii():
+        return len(characters)
+    starts = range(0, len(characters), MEASURED_CHARS_MAX)
+    return sum(width(characters[start : start + MEASURED_CHARS_MAX]) for start in starts)
 
 
 def _apart(line: str) -> tuple[str, list[tuple[int, str]]]:
@@ -72,7 +87,7 @@ def _spans(line: str, spaces: int, indent: int, columns: int) -> Iterator[Span]:
     """What goes onto each line, without the spaces at the breaks; as much of the first's `spaces` as is `indent`."""
     start, end, used = spaces - indent, spaces, indent
     for word in _word.finditer(line, spaces):
-        gap, taken = len(word[1]), width(word[2])
+        gap, taken = len(word[1]), _width(word[2])
         if used + gap + taken > columns:
             if end > spaces:
                 yield Span(start, end)
@@ -81,7 +96,7 @@ def _spans(line: str, spaces: int, indent: int, columns: int) -> Iterator[Span]:
                 for cut in _cuts(word[2], columns - indent):
                     yield Span(start, word.start(2) + cut)
                     start = word.start(2) + cut
-                taken = width(line[start : word.end()].lstrip(" "))
+                taken = _width(line[start : word.end()].lstrip(" "))
         used += gap + taken
         end = word.end()
     yield Span(start, end)
