@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import Protocol
 
 GAP_S_MAX = 3.0
-_SAID = re.compile(r'(?:You say|(\w+) says), "(.*)"')
+SAID = re.compile(r'(?:<[^>]*> )*(?:You say|(\w+) says), "(.*)"')
+"""A line of speech: who (None: the listener), what. Prompts may stand before it: where one typed behind a prompt, the
+server counts on the line end that the typist's own screen shows, and these clients have none."""
 
 
 class Stamped(Protocol):
@@ -93,7 +95,7 @@ def _said(one: Transcript) -> list[str]:
 
 
 def _heard(one: Transcript) -> list[tuple[float, str, str]]:
-    matches = [(line.at_s, _SAID.fullmatch(line.text)) for line in one.seen]
+    matches = [(line.at_s, SAID.fullmatch(line.text)) for line in one.seen]
     return [(at_s, match[1] or one.name, match[2]) for at_s, match in matches if match]
 
 

@@ -1,7 +1,6 @@
 """Players: clients on real sockets, that note with its time whatever they send and see."""
 
 import asyncio
-import re
 import socket
 import threading
 import time
@@ -11,10 +10,10 @@ from typing import NamedTuple, Protocol
 
 import telnetlib3
 
+from tests.e2e.checker import SAID
 from tests.e2e.server import DEADLINE_S, wait_until
 
 PASSWORD = "open sesame"
-_said = re.compile(r'(?:You say|(\w+) says), "(.*)"')
 IAC, SB, SE, NEGOTIATIONS = 255, 250, 240, frozenset((251, 252, 253, 254))
 
 
@@ -96,7 +95,7 @@ class Client:
         for line in lines:
             line = line.rstrip("\r")
             self.seen.append(Line(now_s, line))
-            if match := _said.fullmatch(line):
+            if match := SAID.fullmatch(line):
                 self.heard.append((match[1] or self.name, match[2]))
 
     def _ended(self) -> None:
