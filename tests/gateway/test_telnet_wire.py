@@ -401,9 +401,71 @@ def test_what_was_told_is_not_worked_out_again_for_a_line() -> None:
     assert wire.told is before
 
 
+# --- whole clients ---
+
+INETUTILS = (
+    command(WILL, NAWS) + subnegotiation(NAWS, b"\0d\0\x1e") + command(WILL, TTYPE) + command(WILL, NEW_ENVIRON)
+    + command(DONT, EOR) + command(DONT, CHARSET) + command(DONT, MSSP) + command(DONT, GMCP)
+    + subnegotiation(TTYPE, b"\0XTERM-256COLOR") + subnegotiation(NEW_ENVIRON, b"\0\0DISPLAY\1localhost:7")
+    + subnegotiation(TTYPE, b"\0XTERM-256COLOR") + b"ada\r\n"
+)  # fmt: skip
+"""Recorded from GNU inetutils telnet 2.4."""
+TELNETLIB3 = (
+    command(WILL, NAWS) + subnegotiation(NAWS, b"\0Z\0\x19") + command(WILL, TTYPE) + command(WILL, NEW_ENVIRON)
+    + command(DO, EOR) + command(DO, CHARSET) + command(DONT, MSSP) + command(DO, GMCP)
+    + gmcp('Core.Hello {"client":"telnetlib3","version":"5.0.1"}')
+    + gmcp('Core.Supports.Set ["char 1","char.vitals 1","room 1","room.info 1","comm 1","comm.channel 1","group 1"]')
+    + subnegotiation(TTYPE, b"\0xterm-256color")
+    + subnegotiation(NEW_ENVIRON, b"\0\0LANG\1en_US.utf8\0TERM\1xterm-256color\0LINES\00125\0COLORTERM\1")
+    + subnegotiation(CHARSET, b"\2UTF-8") + subnegotiation(TTYPE, b"\0xterm-256color") + b"ada\r\n"
+)  # fmt: skip
+"""Recorded from telnetlib3 5.0.1."""
+MUDLET = (
+    mtts(2349) + command(WILL, NAWS) + subnegotiation(NAWS, b"\0\x8c\0\x30") + command(DO, EOR) + command(DO, MSSP)
+    + environ(CLIENT_NAME="MUDLET", CHARSET="ASCII", OSC_HYPERLINKS_SEND="1") + command(DO, CHARSET)
+    + subnegotiation(CHARSET, b"\2UTF-8") + command(DO, GMCP)
+    + gmcp('Core.Hello { "client": "Mudlet", "version": "4.17.2" }')
+    + gmcp('Core.Supports.Set [ "Char 1", "Char.Skills 1", "Char.Items 1", "Room 1", "Char.Login 1"]') + b"ada\r\n"
+)  # fmt: skip
+"""As Mudlet's manual describes it; not recorded."""
+TINTIN = (
+    command(WILL, TTYPE) + subnegotiation(TTYPE, b"\0TINTIN++") + subnegotiation(TTYPE, b"\0XTERM-256COLOR")
+    + subnegotiation(TTYPE, b"\0MTTS 397") + subnegotiation(TTYPE, b"\0MTTS 397") + command(WILL, NAWS)
+    + subnegotiation(NAWS, b"\0\x50\0\x18") + command(DO, EOR) + command(DO, CHARSET)
+    + subnegotiation(CHARSET, b"\2UTF-8") + command(DO, MSSP) + command(DONT, GMCP) + b"ada\r\n"
+)  # fmt: skip
+"""As the standards that TinTin++ wrote describe it; not recorded."""
+CLIENTS = {
+    "inetutils": (INETUTILS, Told(100, 30, terminal="XTERM-256COLOR")),
+    "telnetlib3": (TELNETLIB3, Told(90, 25, "telnetlib3 5.0.1", "xterm-256color", charset="utf-8")),
+    "mudlet": (MUDLET, Told(140, 48, "Mudlet 4.17.2", "XTERM-256COLOR", 2349, "utf-8", links=True)),
+    "tintin": (TINTIN, Told(80, 24, "TINTIN++", "XTERM-256COLOR", 397, "utf-8")),
+}
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_real_clients_greeting_is_understood_moved_at_every_byte(name: str) -> None:
+    """All that it says of itself is told, however it comes, and its first line is its first line (FM-5)."""
+    stream, told = CLIENTS[name]
+    alone, carried = begun(), begun()
+    expected = alone.receive(stream)
+    events: list[ClientEvent] = []
+    for byte in stream:
+        carried = moved(carried)
+        events += carried.receive(bytes((byte,)))
+    assert carried.told == alone.told == told
+    assert events == expected
+    assert events[-1] == Line("ada")
+    assert carried.data_to_send() == alone.data_to_send()
+
+
 # --- any bytes, any boundary ---
 
 PIECES = [
+    INETUTILS,
+    TELNETLIB3,
+    MUDLET,
+    TINTIN,
     *(command(verb, option) for verb in (WILL, WONT) for option in (NAWS, TTYPE, NEW_ENVIRON, CHARSET, 34, 86)),
     *(command(verb, option) for verb in (DO, DONT) for option in (ECHO, SGA, EOR, CHARSET, MSSP, GMCP, 34, 86)),
     mtts(2349),
