@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "performance.md"
 MEASUREMENTS = (
-    "callbacks", "snapshots", "recovery", "acknowledgement", "echo", "commands", "heartbeats", "memory",
+    "callbacks", "hooks", "snapshots", "recovery", "acknowledgement", "echo", "commands", "heartbeats", "memory",
     "reload.pauses", "reload.saves", "reload.waking", "reload.growth", "reload.rooms", "reload.peers",
     "copyover.freeze", "copyover.rooms", "copyover.aborts",
 )  # fmt: skip
