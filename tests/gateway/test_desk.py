@@ -11,8 +11,10 @@ import structlog
 
 from perdure import logs
 from perdure.errors import StorageError
-from perdure.gateway.desk import Desk, Hasher
+from perdure.gateway.desk import Desk, Hasher, Keep
 from perdure.gateway.login import Admitted, Answer, Broken, Create, Find, Found, Request, Secret, Taken, Verify, Wrong
+from perdure.gateway.look import Settings
+from perdure.gateway.settings import kept
 from perdure.ports import AccountRow
 from tests.gateway.world import QUICK, MemoryAccounts
 
@@ -85,7 +87,7 @@ def test_accounts_that_break_are_an_answer_and_leak_nothing(error: Exception, tm
 
     async def run() -> list[Answer]:
         with opened(Breaking()) as desk:
-            return await answers(desk, Verify("broken", Secret("hunter2x")), Find("nobody"))
+            return await answers(desk, Verify("broken", Secret("hunter2x")), Find("Cyd"))
 
     log_file = logs.setup("gateway", tmp_path)
     try:
@@ -109,3 +111,82 @@ def test_a_success_clears_the_accounts_failures() -> None:
             return [type(a) for a in await answers(desk, *(Verify("ada", Secret(word)) for word in tries))]
 
     assert asyncio.run(run()) == [Wrong, Wrong, Admitted, Wrong, Wrong, Admitted]
+
+
+def test_a_name_that_nobody_could_have_is_told_when_it_is_looked_up() -> None:
+    """Before a password is typed for it; a name that exists is found, whatever it looks like (FM-84)."""
+    accounts = MemoryAccounts()
+    made = accounts.create("Ian", QUICK.hash("right"), "player")
+    wanted = ("ian", "lan", "\u0406\u0430n", "Admin", "Guest3", "x", "Bob")
+
+    async def run() -> list[Answer]:
+        with opened(accounts) as desk:
+            return await answers(desk, *(Find(name) for name in wanted))
+
+    found = asyncio.run(run())
+    assert all(isinstance(answer, Found) for answer in found)
+    problems = [answer.problem for answer in found if isinstance(answer, Found)]
+    assert found[0] == Found(made)
+    assert "looks like Ian" in problems[1]
+    assert "mixes Cyrillic and Latin" in problems[2]
+    assert all("server needs itself" in problem for problem in problems[3:5])
+    assert "2 to 20" in problems[5]
+    assert problems[6] == ""
+
+
+@pytest.mark.parametrize("name", ["lan", "Admin", "guest9", "Ad\u0430", "ada bella"])
+def test_a_name_that_cannot_be_had_makes_no_account(name: str) -> None:
+    """Also when name and password came in one line, unasked (FM-84)."""
+    accounts = MemoryAccounts()
+    made = accounts.create("Ian", QUICK.hash("right"), "player")
+
+    async def run() -> list[Answer]:
+        with opened(accounts) as desk:
+            return await answers(desk, Create(name, Secret("secret1")))
+
+    (taken,) = asyncio.run(run())
+    assert isinstance(taken, Taken)
+    assert "No character was made" in taken.reason
+    assert accounts.all() == [made]
+
+
+def test_settings_are_kept_the_last_of_several_and_before_the_desk_is_closed() -> None:
+    """Nobody waits for them, and a stop right after loses none."""
+    accounts = MemoryAccounts()
+    made = accounts.create("Ada", QUICK.hash("right"), "player")
+
+    async def run() -> None:
+        with opened(accounts) as desk:
+            accounts.gate.clear()
+            desk.ask(Find("ada"), "192.0.2.1", lambda _answer: None)
+            for wrap in (40, 50, 60):
+                desk.keep(Keep(made.id, Settings(wrap=wrap, screenreader=True)))
+            accounts.gate.set()
+
+    asyncio.run(run())
+    found = accounts.find("Ada")
+    assert found is not None
+    assert kept(found.settings) == Settings(wrap=60, screenreader=True)
+
+
+def test_settings_that_cannot_be_kept_are_logged_and_the_desk_goes_on(tmp_path: Path) -> None:
+    """A full disk costs a choice, not the logins (FM-75)."""
+
+    class Full(MemoryAccounts):
+        def set_settings(self, id: str, settings: str) -> None:
+            raise StorageError("the disk is full", op="store:accounts-update")
+
+    async def run() -> list[Answer]:
+        with opened(Full()) as desk:
+            desk.keep(Keep("a1", Settings(pager=False)))
+            return await answers(desk, Find("Cyd"))
+
+    log_file = logs.setup("gateway", tmp_path)
+    try:
+        assert asyncio.run(run()) == [Found(None)]
+    finally:
+        structlog.reset_defaults()
+        log_file.close()
+    logged = (tmp_path / "logs" / "gateway.jsonl").read_text()
+    assert "settings not kept" in logged
+    assert "the disk is full" in logged
