@@ -5,10 +5,10 @@
  *   {name: "connecting"}                    there is no answer yet
  *   {name: "open"}                          the server and the page understand each other
  *   {name: "waiting", at, device}           lost; the next try is at `at` (ms), `device`: this device has no network
- *   {name: "stopped", reason, elsewhere}    nothing happens by itself any more
+ *   {name: "stopped", reason}               nothing happens by itself any more
  */
 
-export const ELSEWHERE = 4001; // close code: somebody plays this session from another place
+const OVER = 4001; // close code: the session ended, or is played from another place
 const FINAL = new Set([1002, 1003, 1007, 1008, 1009, 1010]); // it would only end in the same way again
 const DELAYS_S = [0, 0.5, 1, 2, 4, 8, 15];
 const OPENING_MAX_S = 10;
@@ -29,7 +29,7 @@ export class Connection {
   /**
    * hooks.heard(message)   the server's next message
    * hooks.changed(state)   what holds now
-   * hooks.lost()           the socket is gone, before anything else is tried
+   * hooks.lost(over)       the socket is gone, before anything else is tried; over: and so is the session
    * hooks.probe()          a message that the server answers at once
    * hooks.goesOn()         whether there is a session to go on with
    */
@@ -74,9 +74,9 @@ export class Connection {
   }
 
   /** Give up, until somebody opens it again. */
-  stop(reason, elsewhere = false) {
+  stop(reason) {
     this.#abandon();
-    this.#change({ name: "stopped", reason, elsewhere });
+    this.#change({ name: "stopped", reason });
   }
 
   /** Something may have happened to the network: ask, or try at once, if nothing was heard for so long. */
@@ -91,15 +91,13 @@ export class Connection {
   }
 
   #closed({ code, reason, wasClean }) {
-    if (code === ELSEWHERE) this.#end(reason || "You play from somewhere else now.", true);
-    else if (FINAL.has(code)) this.#end(reason || "The server closed the connection.");
-    else if (wasClean && this.#settled && !this.#hooks.goesOn()) this.#end(reason || "The server closed the connection.");
-    else this.#gone();
-  }
-
-  #end(reason, elsewhere = false) {
-    this.#hooks.lost(elsewhere);
-    this.stop(reason, elsewhere);
+    const unknown = wasClean && this.#settled && !this.#hooks.goesOn(); // nobody logged in, perhaps nobody is here
+    if (code !== OVER && !FINAL.has(code) && !unknown) {
+      this.#gone();
+      return;
+    }
+    this.#hooks.lost(code === OVER);
+    this.stop(reason || "The server closed the connection.");
   }
 
   #gone() {

@@ -54,7 +54,7 @@ const panes = new Panes(
 const connection = new Connection(playUrl(), {
   heard: (message) => session.heard(message),
   changed: (now) => state.show(now, session),
-  lost: (forever) => session.lost(forever),
+  lost: (over) => session.lost(over),
   probe: () => ({ type: "settings" }),
   goesOn: () => session.goesOn,
 });
@@ -100,7 +100,10 @@ const session = new Session(connection, new Store("sessionStorage", "perdure.ses
     scrollback.waiting(!session.goesOn);
     if (!session.goesOn) ended();
   },
-  problem: (reason) => notice(`The server did not understand this page: ${reason}`),
+  problem: (reason, n) => {
+    scrollback.refused(n);
+    notice(reason);
+  },
 });
 
 const input = new Input(
@@ -152,6 +155,7 @@ function show(message) {
     panes.take(message.package, message.data);
     return 1;
   }
+  if (!message.parts.some((part) => part)) return 1; // nothing of it is for this player
   away.before(message.again);
   const lines = scrollback.show(message.parts, message);
   lines.forEach((line) => completion.see(line));
@@ -213,6 +217,7 @@ $("skip").addEventListener("click", (event) => {
 });
 $("open-settings").addEventListener("click", () => settings.open());
 $("settings").addEventListener("close", () => input.focus());
+window.addEventListener("pagehide", () => session.leave());
 follow($("scrollback"), (now) => session.resize(now));
 for (const { n, text } of session.pending) scrollback.typed(text, n);
 input.focus();

@@ -64,7 +64,9 @@ export class Panes {
       element.append(...items);
       return items.length ? [element] : [];
     };
-    root.replaceChildren(...group("compass", compass), ...group("ways", others));
+    const free = COMPASS.filter((way) => !compass.some((button) => button.dataset.at === way));
+    const dots = compass.length ? free.map(noExit) : [];
+    root.replaceChildren(...group("compass", [...compass, ...dots]), ...group("ways", others));
     if (held !== null) (buttons.find((button) => button.dataset.exit === held) ?? buttons[0])?.focus();
   }
 
@@ -114,6 +116,13 @@ export class Panes {
   }
 }
 
+/** A dot of the compass where no way leads. */
+function noExit(way) {
+  const dot = document.createElement("span");
+  dot.dataset.at = way;
+  return dot;
+}
+
 /** Some servers send numbers as strings. */
 function isNumber(value) {
   return typeof value === "number" || (typeof value === "string" && value !== "" && Number.isFinite(Number(value)));
@@ -133,15 +142,20 @@ function bar(label, value, most) {
   const line = document.createElement("span");
   line.className = "fill";
   line.style.setProperty("--share", String(share));
-  row.append(...texts(label, `${value} / ${most}`), line);
+  row.append(...texts(titled(label), `${value} / ${most}`), line);
   return row;
 }
 
 function fact(label, value) {
   const row = document.createElement("p");
   row.className = "fact";
-  row.append(...texts(label, String(value)));
+  row.append(...texts(titled(label), String(value)));
   return row;
+}
+
+/** Two letters are an abbreviation: HP, MP, MV. */
+function titled(label) {
+  return label.length === 2 ? label.toUpperCase() : label;
 }
 
 function texts(label, value) {

@@ -26,6 +26,7 @@ export function render(text, style, add) {
 
 export class Scrollback {
   #element;
+  #lines; // the element in it that has them
   #newest;
   #open = null; // a line without its end yet
   #unread = 0;
@@ -35,6 +36,7 @@ export class Scrollback {
   /** `send` is called with the line of a link that the player follows; `newest` is the button to the end. */
   constructor(element, newest, send) {
     this.#element = element;
+    this.#lines = element.firstElementChild;
     this.#newest = newest;
     const follow = (event) => {
       const link = event.target.closest?.("a.send");
@@ -118,6 +120,12 @@ export class Scrollback {
     if (lost) this.#typed.clear();
   }
 
+  /** The server will never take the typed line `n`. */
+  refused(n) {
+    this.#typed.get(n)?.classList.add("unsent");
+    this.#typed.delete(n);
+  }
+
   /** A line of the page's own, between the game's; returns its element. */
   notice(text) {
     const line = newLine("line notice");
@@ -145,8 +153,8 @@ export class Scrollback {
   }
 
   #append(fragment, fresh) {
-    this.#element.append(fragment);
-    for (let extra = this.#element.childElementCount - LINES_MAX; extra > 0; extra--) this.#element.firstElementChild.remove();
+    this.#lines.append(fragment);
+    for (let extra = this.#lines.childElementCount - LINES_MAX; extra > 0; extra--) this.#lines.firstElementChild.remove();
     if (this.#follows) this.#jump();
     else this.#count(this.#unread + fresh);
   }

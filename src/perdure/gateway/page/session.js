@@ -97,6 +97,11 @@ export class Session {
     else if (due > 0 && !this.#ackTimer) this.#ackTimer = setTimeout(() => this.#ack(), ACK_PAUSE_S * 1000);
   }
 
+  /** Tell the server now what is shown: the page goes. */
+  leave() {
+    this.#ack();
+  }
+
   #ack() {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = 0;
@@ -111,10 +116,10 @@ export class Session {
 
   // --- what the connection does ---
 
-  /** The connection is lost. `forever`: somebody else has the session. */
-  lost(forever) {
+  /** The connection is lost. `over`: and so is the session; it ended, or is played from another place. */
+  lost(over) {
     this.#live = false;
-    if (forever) this.#forget();
+    if (over) this.#forget();
     if (!this.goesOn) this.#begin();
     this.#hooks.held();
   }
@@ -136,6 +141,7 @@ export class Session {
       }
       this.#hooks.greeted(message.server);
       const going = this.#token ? { token: this.#token.token, last: this.#last } : {};
+      this.#acked = this.#last; // the server knows by that
       this.#connection.send({ type: "hello", ...this.#hooks.hello(), ...going });
       if (!this.#token) this.#go();
     },
@@ -168,12 +174,17 @@ export class Session {
     },
     bye: ({ reason }) => {
       this.#forget();
+      this.#begin();
       this.#live = false;
       this.#hooks.bye(reason);
       this.#connection.stop(reason);
     },
     settings: (message) => this.#hooks.settings(message),
-    problem: ({ reason }) => this.#hooks.problem(reason),
+    problem: ({ reason, n }) => {
+      this.#pending = this.#pending.filter((line) => line.n !== n);
+      this.#keep();
+      this.#hooks.problem(reason, n);
+    },
   };
 
   #go() {

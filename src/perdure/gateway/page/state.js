@@ -39,10 +39,10 @@ export class State {
     this.#parts.trouble.hidden = true;
   }
 
-  #stopped({ reason, elsewhere }) {
+  #stopped({ reason }) {
     this.#wasOpen = false;
     this.#lostAt = null;
-    this.#tell(reason, elsewhere ? "Play here" : "Play again");
+    this.#tell(reason, "Play again");
   }
 
   #lost(now, session) {

@@ -1,0 +1,128 @@
+"""The session outlives its connections: nothing is lost, doubled or out of order, and the player is told."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.web.net import Net
+from tests.web.page import Browser, Friend
+
+
+def test_a_short_loss_of_network_costs_nothing(ada: Browser, net: Net, friend: Friend, name: str) -> None:
+    """What others say meanwhile comes once, with its number; what was typed meanwhile is sent once, in order (FM-17)."""
+    bob = friend(f"{name}bob")
+    ada.types("say before")
+    ada.sees('You say, "before"')
+    net.cut()
+    expect(ada.page.locator("#trouble")).to_contain_text("You stay in the game")
+    bob.types("say one", "say two", "say three")
+    bob.sees('You say, "three"')
+    ada.types("say four", "say five")
+    expect(ada.page.locator(".typed.waiting")).to_have_count(2)
+    net.heal()
+    ada.sees('You say, "five"')
+    ada.state("open")
+    expect(ada.page.locator("#trouble")).to_be_hidden()
+    expect(ada.page.locator(".typed.waiting")).to_have_count(0)
+    said = [line for line in ada.lines if "say" in line or "away" in line]
+    assert said[said.index('You say, "before"') + 1 :] == [
+        "say four", "say five",
+        "3 lines while you were away",
+        f'{name}bob says, "one"', f'{name}bob says, "two"', f'{name}bob says, "three"',
+        'You say, "four"', 'You say, "five"',
+    ]  # fmt: skip
+    bob.sees(f'{name} says, "five"')
+    assert bob.text.count(f'{name} says, "four"') == bob.text.count(f'{name} says, "five"') == 1
+    assert "3 lines while you were away." in ada.heard
+
+
+def test_a_network_that_falls_silent_is_noticed(tab: Callable[..., Browser], net: Net, name: str) -> None:
+    """No packet says that the network is gone: a line without an answer does, and it is sent again (FM-17)."""
+    ada = tab()
+    ada.page.clock.install()
+    ada.opens().logs_in(name)
+    net.silence()
+    ada.types("say hello")
+    ada.page.clock.fast_forward(10_000)
+    ada.state("waiting")
+    net.heal()
+    ada.sees('You say, "hello"')
+    ada.state("open")
+    assert ada.count('You say, "hello"') == 1
+
+
+def test_a_reload_of_the_page_goes_on_with_the_session(ada: Browser) -> None:
+    """The last lines come back and are not read out again; nobody logs in anew."""
+    ada.types("say one", "say two")
+    ada.sees('You say, "two"')
+    before = ada.stored("sessionStorage")["perdure.session"]
+    ada.page.reload()
+    ada.sees('You say, "two"')
+    expect(ada.page.locator("#place-name")).to_have_text("The Street")
+    expect(ada.page.locator("#prompt")).to_have_text("20 hp> ")
+    assert ada.count('You say, "one"') == ada.count('You say, "two"') == 1
+    assert not [line for line in ada.heard if "one" in line or "away" in line]
+    assert ada.stored("sessionStorage")["perdure.session"] != before
+    ada.types("say three")
+    ada.sees('You say, "three"')
+
+
+def test_many_reloads_are_as_one(ada: Browser) -> None:
+    """Each token serves once; the numbers of lines go on."""
+    for round in range(5):
+        ada.types(f"say round {round}")
+        ada.sees(f'You say, "round {round}"')
+        ada.page.reload()
+        ada.sees(f'You say, "round {round}"')
+    assert [line for line in ada.lines if "You say" in line] == [f'You say, "round {round}"' for round in range(5)]
+
+
+def test_a_page_whose_session_is_played_elsewhere_stops(
+    ada: Browser, name: str, tab: Callable[..., Browser]
+) -> None:
+    """It says so, and does not fight for the session."""
+    other = tab().opens().logs_in(name, create=False)
+    expect(ada.page.locator("#trouble")).to_contain_text("another connection")
+    ada.state("stopped")
+    other.types("say here")
+    other.sees('You say, "here"')
+    assert "perdure.session" not in ada.stored("sessionStorage")
+    ada.page.get_by_role("button", name="Play again").click()
+    expect(ada.page.locator("#prompt")).to_contain_text("Name")
+    other.state("open")
+
+
+def test_quitting_ends_it(ada: Browser) -> None:
+    """After the goodbye nothing connects by itself, and the panes are empty."""
+    ada.types("quit")
+    ada.state("stopped")
+    expect(ada.page.locator("#panes")).to_be_hidden()
+    assert "perdure.session" not in ada.stored("sessionStorage")
+
+
+def test_lines_for_a_session_that_is_over_are_named(
+    ada: Browser, net: Net, stage: tuple[str, int], name: str, tab: Callable[..., Browser]
+) -> None:
+    """Who was away for too long is told which lines did not arrive, and that the visit is over."""
+    net.cut()
+    ada.state("waiting")
+    ada.types("say lost")
+    other = tab(stage).opens().logs_in(name, create=False)
+    other.types("quit")
+    other.state("stopped")
+    net.heal()
+    expect(ada.page.locator(".typed.unsent")).to_have_text(["say lost"])
+    ada.sees("1 line was not sent.")
+    expect(ada.page.locator("#prompt")).to_contain_text("Name")
+
+
+def test_nothing_typed_before_the_login_is_sent_to_another_visit(tab: Callable[..., Browser], net: Net) -> None:
+    """Half a login is no login: what cannot be sent stays in the field."""
+    page = tab().opens()
+    net.cut()
+    page.state("waiting")
+    page.types("Nobody")
+    assert page.value == "Nobody"
+    net.heal()
+    page.state("open")
+    assert page.value == "Nobody"
