@@ -4,7 +4,7 @@ import itertools
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure.gateway.telnet import LINE_BYTES_MAX, SUBNEGOTIATION_BYTES_MAX, Telnet
@@ -600,6 +600,7 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
     machine.data_to_send()
 
 
+@settings(deadline=None)
 @given(STREAMS, st.lists(st.integers(min_value=0, max_value=4000), max_size=8))
 def test_exporting_and_importing_at_any_byte_changes_nothing(stream: bytes, cuts: list[int]) -> None:
     """A machine carried over by its state gives the same events and bytes as one left alone (FM-5)."""

@@ -520,6 +520,7 @@ def outputs(wire: TelnetWire) -> None:
     wire.keepalive()
 
 
+@settings(deadline=None)
 @given(STREAMS, st.lists(st.integers(min_value=0, max_value=3000), max_size=6), st.booleans())
 def test_moving_at_any_byte_changes_no_event_and_no_byte(stream: bytes, cuts: list[int], chosen: bool) -> None:
     """What is told, shown and asked goes on as if nothing had been (FM-5): encoding, pages, prompt, packages."""
@@ -542,6 +543,7 @@ def test_moving_at_any_byte_changes_no_event_and_no_byte(stream: bytes, cuts: li
     assert carried.data_to_send() == alone.data_to_send()
 
 
+@settings(deadline=None)
 @given(STREAMS, st.lists(st.integers(min_value=0, max_value=3000), max_size=6))
 def test_how_much_comes_at_once_changes_no_event_and_no_byte(stream: bytes, cuts: list[int]) -> None:
     """Answers stand where they would have stood, and what is told is what was told by then (FM-5)."""
@@ -556,7 +558,7 @@ def test_how_much_comes_at_once_changes_no_event_and_no_byte(stream: bytes, cuts
     assert carried.data_to_send() == alone.data_to_send()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map(b"".join))
 def test_moving_after_every_single_byte_changes_nothing(stream: bytes) -> None:
     """One byte at a time, each in another process, against all at once (FM-5)."""
@@ -570,6 +572,7 @@ def test_moving_after_every_single_byte_changes_nothing(stream: bytes) -> None:
     assert carried.data_to_send() == alone.data_to_send()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_no_bytes_make_it_raise(data: bytes) -> None:
     """Strangers send anything (FM-80)."""
