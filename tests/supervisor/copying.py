@@ -234,6 +234,7 @@ class FakeHosts(Hosts):
 class FakeGateway:
     def __init__(self, world: "World") -> None:
         self.world, self.said, self.watched = world, [], False  # type: ignore[var-annotated]
+        self.countdown: list[bool] = []  # of each text, whether it is a line of a countdown
         self.link = [1, 2]
 
     async def ask(self, method: str, params: dict[str, Any] | None = None, *, timeout_s: float = 10.0) -> Any:
@@ -241,6 +242,7 @@ class FakeGateway:
             case "announce":
                 assert params is not None
                 self.said.append(params["text"])
+                self.countdown.append(params["countdown"])
             case "movement.watch":
                 assert params is not None
                 self.watched = params["on"]

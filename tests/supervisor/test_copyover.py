@@ -421,6 +421,8 @@ def test_a_scheduled_one_counts_down_locks_and_begins(tmp_path: Path) -> None:
         assert world.locks[-1] == ("host-2", [])
         assert "in 30 seconds" in " ".join(world.gateway.said)
         assert "was renewed: build 3" in world.gateway.said[-1]
+        between = len(world.gateway.said) - 2
+        assert world.gateway.countdown == [False, *[True] * between, False], "who listens hears first and last"
         world.check()
 
     run(main)
