@@ -37,6 +37,17 @@ def test_accounts_are_made_listed_and_changed_without_a_server(state: Path) -> N
     assert "Ada" in perdure("account", "list", "--state", state).out
 
 
+def test_an_account_may_have_a_title_or_another_script_but_nobody_elses_face(state: Path) -> None:
+    """An operator gives titles; a look-alike is refused before a password is asked for (FM-84)."""
+    for name in ("Admin", "Вася", "Ian"):
+        assert account(state, "create", name, "--password-stdin", password="secret\n").json["name"] == name
+    refused = account(state, "create", "lan")
+    assert refused.code == 4
+    assert "'lan' looks like 'Ian'" in refused.err
+    assert account(state, "role", "вася", "builder").json["role"] == "builder"
+    assert sorted(row["name"] for row in account(state, "list").json) == ["Admin", "Ian", "Вася"]
+
+
 def test_a_password_is_stored_as_a_hash_only(state: Path) -> None:
     """What was piped in is the password to its last space, and in no file (FM-96)."""
     from perdure.store.accounts import SqlAccounts

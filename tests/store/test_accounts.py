@@ -106,6 +106,16 @@ def test_a_name_that_looks_like_anothers_is_refused_by_that_name(path: Path, tak
     assert accounts.find(wanted) is None
 
 
+def test_whether_a_name_can_be_had_is_known_before_a_password_is_typed(path: Path) -> None:
+    """The name as it would be kept, or why not."""
+    accounts = SqlAccounts(path)
+    accounts.create("Ian", "h", "player")
+    assert accounts.check_free("Zoe\u0308") == "Zo\u00eb"
+    for name, why in (("IAN", "taken"), ("lan", "looks like"), ("x", "2 to 20")):
+        with pytest.raises(ContractError, match=why):
+            accounts.check_free(name)
+
+
 def test_settings_are_kept_with_the_account(path: Path) -> None:
     """Screen-reader mode is there at the next login, wherever that comes from."""
     accounts = SqlAccounts(path)
@@ -227,12 +237,12 @@ OLD = sa.Table(
     sa.Column("password_hash", sa.String(256), nullable=False),
     sqlite_autoincrement=True,
 )
-"""What Perdure 0.1 knew of the table: it selects and inserts these columns by name."""
+"""What an older Perdure knows of the table: it selects and inserts these columns by name."""
 
 
 @pytest.fixture
 def old(path: Path) -> Iterator[sa.Engine]:
-    """The file as Perdure 0.1 has it open, with accounts that it made."""
+    """The file as an older Perdure has it open, with accounts that it made."""
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         OLD.create(connection)

@@ -81,11 +81,10 @@ def _print_account(row: AccountRow, as_json: bool, done: str) -> None:
 @server_options
 def create(name: str, role: str, password_stdin: bool, state: Path | None, as_json: bool) -> None:
     """Make an account."""
-    from perdure.store.accounts import check_name
     from perdure.store.passwords import hash_password
 
-    name = check_name(name)  # before anybody types a password for it
     accounts = _accounts(state)
+    name = accounts.check_free(name)  # before anybody types a password for it
     row = accounts.create(name, hash_password(_password(password_stdin)), role)
     _print_account(row, as_json, f"may log in, as {row.role}.")
 

@@ -119,17 +119,18 @@ class SqlAccounts:
         folded, skeleton = names.folded(name), names.skeleton(name)
         new = {"name": name, "folded": folded, "role": _checked_role(role), "disabled": False, "skeleton": skeleton}
         with self._transaction("create") as connection:
-            if _row(connection, folded):
-                raise ContractError(f"The name {name!r} is taken. Nothing was created. Choose another.")
-            if other := _alike(connection, skeleton):
-                raise ContractError(
-                    f"The name {name!r} looks like {other.name!r}, who is somebody else. Nothing was created. "
-                    "Choose another."
-                )
+            _check_free(connection, name)
             connection.execute(accounts.insert().values(password_hash=password_hash, **new))
             row = _row(connection, folded)
         assert row is not None
         return row
+
+    def check_free(self, name: str) -> str:
+        """The name as it would be kept. ContractError when `create` would refuse it."""
+        name = check_name(name)
+        with self._transaction("read") as connection:
+            _check_free(connection, name)
+        return name
 
     def set_role(self, name: str, role: str) -> AccountRow:
         return self._update(name, role=_checked_role(role))
@@ -213,6 +214,15 @@ _SELECT = sa.select(accounts.c.number, accounts.c.name, accounts.c.role, account
 def _row(connection: sa.Connection, folded: str) -> AccountRow | None:
     found = connection.execute(_SELECT.where(accounts.c.folded == folded)).first()
     return _account(*found) if found else None
+
+
+def _check_free(connection: sa.Connection, name: str) -> None:
+    if _row(connection, names.folded(name)):
+        raise ContractError(f"The name {name!r} is taken. Nothing was created. Choose another.")
+    if other := _alike(connection, names.skeleton(name)):
+        raise ContractError(
+            f"The name {name!r} looks like {other.name!r}, who is somebody else. Nothing was created. Choose another."
+        )
 
 
 def _alike(connection: sa.Connection, skeleton: str) -> AccountRow | None:
