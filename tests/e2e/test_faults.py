@@ -67,8 +67,8 @@ FIRST_START_LONG = ["host:boot=kill", "host:recover-claimed=kill"]
 SURVIVED, SURVIVED_LONG = ["store:blob-write=raise@4"], ["store:blob-rename=raise@4", "store:blob-folder-sync=raise@3"]
 """A base fails, and is tried again; the host goes on."""
 
-GATEWAY = ["gateway:accepted=kill@4", "gateway:event-appended=kill@30", "gateway:before-show=kill@30"]
-GATEWAY_SURVIVED = ["gateway:accepted=raise@4,gateway:before-show=raise@30", "gateway:event-appended=raise@30"]
+GATEWAY = ["gateway:accepted=kill@4", "gateway:event-appended=kill@30", "gateway:before-show=kill@80"]
+GATEWAY_SURVIVED = ["gateway:accepted=raise@4,gateway:before-show=raise@80", "gateway:event-appended=raise@30"]
 STOPPING, STOPPING_LONG = ["host:stop=kill"], ["host:stop=raise", "host:stop=hang"]
 SUPERVISOR, SUPERVISOR_LONG = ["supervisor:host-died=kill"], ["supervisor:host-died=exit"]
 
