@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -102,6 +103,8 @@ def test_status_reads_well(server: Server) -> None:
     assert done.code == 0
     lines = done.out.splitlines()
     assert lines[0].startswith("Perdure ")
+    assert re.fullmatch(r"telnet 127\.0\.0\.1 \d+", lines[1])
+    assert re.fullmatch(r"web    http://127\.0\.0\.1:\d+/", lines[2])
     assert [line.split()[0] for line in lines if line.startswith(("supervisor", "gateway", "host-1"))] == [
         "supervisor",
         "gateway",
