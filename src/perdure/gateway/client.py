@@ -194,6 +194,8 @@ class Client:
             return
         except _DISCONNECT:
             data = b""
+        # libuv calls once for a socket that was reset, then watches it no more: the error behind `data` is read here.
+        reset = data and self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if not data:
             self._lost()
         elif self._state == "open":
@@ -205,6 +207,8 @@ class Client:
             self._owner.received(self)
         elif self._state == "closing":
             self.wire.receive(data)  # a close is answered by the wire; whatever else comes is too late
+        if reset:
+            self._lost()
 
     def _acked(self, serial: int) -> None:
         while self._marks and self._marks[0][1].serial <= serial:
