@@ -242,6 +242,14 @@ def test_each_thing_that_is_held_is_one_message_with_its_serial() -> None:
     ]
 
 
+def test_what_has_no_serial_is_left_to_the_note() -> None:
+    """A page could not tell whether it has it; the reason of the goodbye says the same."""
+    pair = greeted()
+    pair.wire.show(held(0, Text("Your character is now played from another connection.\n")))
+    pair.wire.note(Bye("Your character is now played from another connection."))
+    assert [message["type"] for message in pair.gets()] == ["bye"]
+
+
 def test_a_games_prompt_is_empty_for_whoever_does_not_want_it() -> None:
     """A listener has no prompt while playing, unless they chose one; the login always asks (FM-29)."""
     pair = greeted(screenreader=True)

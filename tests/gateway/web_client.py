@@ -96,6 +96,8 @@ class WebSocket:
 
     def drops(self) -> None:
         """Vanish: the network is gone."""
+        if self.sock.fileno() < 0:
+            return
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.sock.close()
 
@@ -141,6 +143,7 @@ class WebClient:
         taken: The last of its lines that the server took.
         missed: How many texts the last resumption said were missed; None if there was none.
         bye: Why it is not to connect again; "" while it may.
+        acks: Whether it acknowledges what it has; a test may switch that off.
     """
 
     def __init__(self, address: tuple[str, int], *, columns: int = 80, rows: int = 24, **hello: Any) -> None:
@@ -152,7 +155,7 @@ class WebClient:
         self.settings: dict[str, Any] = {}
         self.problems: list[str] = []
         self.refused = ""
-        self.echo = True
+        self.echo = self.acks = True
         self.last = self.taken = self.n = 0
         self.doubled = 0
         self.missed: int | None = None
@@ -163,9 +166,9 @@ class WebClient:
 
     # --- the connection ---
 
-    def connects(self, *, acks: bool = True) -> None:
+    def connects(self) -> None:
         """Open a connection; with a token, go on with the session and send again what was not taken."""
-        self.messages, self._acks = [], acks
+        self.messages, self._anew = [], self.last == 0
         self.socket = WebSocket(self._address, "perdure")
         assert self.socket.is_open, self.socket.response
         self.waits_for("hello")
@@ -220,6 +223,11 @@ class WebClient:
         self.types(f"{'create' if create else 'connect'} {name} {password}")
         self.waits_for("token")
 
+    def settles(self) -> None:
+        """Wait until the server has read all that this page sent."""
+        self.sends("settings")
+        self.waits_for("settings")
+
     # --- messages ---
 
     def sends(self, type: str, **fields: Any) -> None:
@@ -250,9 +258,9 @@ class WebClient:
             if serial <= self.last:
                 self.doubled += 1
                 return True
-            assert self.last in (0, serial - 1), f"serial {serial} after {self.last}"
+            assert self._anew or serial == self.last + 1, f"serial {serial} after {self.last}"
             self.last = serial
-            if self._acks:
+            if self.acks:
                 self.sends("ack", serial=serial)
         self._booked(message)
         return True
@@ -280,6 +288,7 @@ class WebClient:
             case {"type": "refused", "reason": reason}:
                 self.refused, self.token, self._token_n = reason, "", 0
                 self.last = self.taken = self.n = 0
+                self._anew = True
                 self._pending.clear()
             case {"type": "bye", "reason": reason}:
                 self.bye, self.token = reason, ""

@@ -153,7 +153,9 @@ class PerdureSpeech:
             self._tell_settings()
 
     def show(self, held: Held) -> None:
-        """One message, whatever of it this client sees."""
+        """One message, whatever of it this client sees. What has no serial is said by a note."""
+        if held.serial == 0:
+            return
         self._given = max(self._given, held.serial)
         type, body = _body(held.text, self._look, self.playing)
         again = ',"again":true' if held.again else ""

@@ -1,0 +1,253 @@
+"""Web pages at a running gateway: pages over HTTP, play over a WebSocket, and going on after a loss of network."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.gateway.web_site import Site
+from perdure.link.messages import EventSent
+from perdure.room.record import Input, Join, Leave, Text
+from tests.gateway.web_client import HttpClient, WebClient, WebSocket
+from tests.gateway.world import Host, World, running
+
+
+class Web:
+    """A running gateway with pages, which are closed with it."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.host = world, world.host()
+        self.address = world.web_address
+        self._open: list[WebClient | WebSocket] = []
+
+    def page(self, **hello: Any) -> WebClient:
+        """A page that has said hello."""
+        page = WebClient(self.address, **hello)
+        self._open.append(page)
+        return page
+
+    def socket(self, *subprotocols: str, **options: Any) -> WebSocket:
+        """A connection to /play."""
+        socket = WebSocket(self.address, *subprotocols, **options)
+        self._open.append(socket)
+        return socket
+
+    def plays(self, name: str = "Ada") -> tuple[WebClient, EventSent]:
+        """A page whose player is in the room; the account is made."""
+        self.world.account(name)
+        page = self.page()
+        page.logs_in(name, "secret1")
+        return page, self.host.joined()
+
+    def finish(self) -> None:
+        for each in self._open:
+            each.drops()
+
+
+def lines_of(host: Host) -> list[str]:
+    """What was typed, of the events that the host has not looked at yet."""
+    heard = host.hears_nothing_more()
+    return [event.body.line for event in heard if isinstance(event, EventSent) and isinstance(event.body, Input)]
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    with running(tmp_path) as world:
+        web = Web(world)
+        yield web
+        web.finish()
+
+
+def test_every_file_of_the_page_is_served(web: Web) -> None:
+    """Each over its own connection, byte for byte, and nobody is a session for it."""
+    for path, file in Site.read().files.items():
+        answer = HttpClient(web.address, f"GET {path} HTTP/1.1\nHost: localhost\n\n")
+        assert (answer.status, answer.body) == (200, file.body), path
+    assert HttpClient(web.address, "GET /etc/passwd HTTP/1.1\nHost: localhost\n\n").status == 404
+    assert HttpClient(web.address, "hello\n").status == 400
+    assert web.world.stages() == []
+
+
+def test_a_page_logs_in_and_plays(web: Web) -> None:
+    """Lines go in with their numbers and are taken; texts come out with their serials, and are acknowledged."""
+    page, joined = web.plays()
+    assert isinstance(joined.body, Join)
+    assert (joined.body.columns, joined.body.rows, joined.body.screenreader) == (80, 24, False)
+    assert (page.name, len(page.token), page.server) == ("Ada", 32, "Test")
+    web.host.tells(joined, 1, "Welcome to the tavern.\n")
+    page.sees("Welcome to the tavern.\n")
+    page.types("look", "north")
+    for line in ("look", "north"):
+        event = web.host.expect(EventSent)
+        assert event.body == Input(line)
+        web.host.acks(event)
+    while page.taken < 3:
+        page.waits_for("took")
+    assert page.doubled == 0
+    page.closes()
+
+
+def test_a_page_goes_on_after_a_loss_of_network_and_nothing_is_lost_or_doubled(web: Web) -> None:
+    """The same session: what came meanwhile is shown once, and what was typed last is taken once (FM-13, FM-92)."""
+    page, joined = web.plays()
+    web.host.tells(joined, 1, "One.\n")
+    page.sees("One.\n")
+    page.drops()
+    web.world.wait_until(lambda: web.world.stages() == ["link-dead"], "the loss is noticed")
+    web.host.tells(joined, 2, "Two.\n")
+    web.host.tells(joined, 3, "Three.\n")
+    page.n += 1
+    page._pending[page.n] = "look"  # typed while there was no network
+    token = page.token
+    page.connects()
+    assert page.missed == 2
+    assert page.sees("Three.\n") == "Two.\nThree.\n"
+    assert web.host.expect(EventSent, n=1).body == Input("look")
+    assert web.world.stages() == ["playing"]
+    assert page.token != token
+    assert page.doubled == 0
+    assert lines_of(web.host) == []
+
+
+def test_a_connection_that_is_reset_behind_its_last_words_is_noticed(web: Web) -> None:
+    """Both may arrive at once, and the event loop may tell of them once (FM-92)."""
+    page, _joined = web.plays()
+    for _ in range(20):
+        page.sends("line", n=page.n + 1, text="look")
+        page.drops()
+        web.world.wait_until(lambda: web.world.stages() == ["link-dead"], "the loss is noticed")
+        page.n = 0
+        page.connects()
+        page.n = page.taken
+
+
+def test_a_line_whose_took_was_lost_is_not_taken_twice(web: Web) -> None:
+    """The page sends it again; the gateway knows its number (FM-13)."""
+    page, _joined = web.plays()
+    page.types("buy sword")
+    web.host.acks(web.host.expect(EventSent, n=1))
+    page.drops()  # before the page has read that it was taken
+    page.connects()
+    page.types("look")
+    assert web.host.expect(EventSent, n=2).body == Input("look")
+    assert lines_of(web.host) == []
+
+
+def test_a_page_that_does_not_acknowledge_is_told_again(web: Web) -> None:
+    """Only what the page says that it has counts as shown; the room's outbox holds the rest (FM-92)."""
+    page, joined = web.plays()
+    page.acks = False
+    web.host.tells(joined, 1, "Nobody may have seen this.\n")
+    page.sees("Nobody may have seen this.\n")
+    page.drops()
+    page.last -= 1  # it was never laid out
+    page.connects()
+    page.sees("Nobody may have seen this.\n")
+    assert page.missed == 1
+
+
+def test_a_page_that_is_loaded_anew_gets_its_last_lines_again(web: Web) -> None:
+    """They are marked, so that nobody is read them aloud as news (FM-29)."""
+    page, joined = web.plays()
+    web.host.tells(joined, 1, Text("Old news.\n"))
+    page.sees("Old news.\n")
+    page.settles()
+    page.reloads()
+    page.sees("Old news.\n")
+    [message] = [each for each in page.messages if "Old news.\n" in each.get("parts", ())]
+    assert message["again"] is True
+    assert page.missed == 0
+    web.host.tells(joined, 2, "Fresh news.\n")
+    page.sees("Fresh news.\n")
+    [message] = [each for each in page.messages if "Fresh news.\n" in each.get("parts", ())]
+    assert "again" not in message
+
+
+def test_a_token_that_was_replaced_ends_the_session(web: Web) -> None:
+    """Somebody has a copy of what the page has replaced: the session ends, and neither goes on (FM-13, FM-14)."""
+    page, _joined = web.plays()
+    stolen = page.token
+    page.drops()
+    page.connects()
+    page.settles()
+    assert page.token != stolen
+    thief = web.socket("perdure")
+    thief.sends(f'{{"type":"hello","token":"{stolen}","last":0}}')
+    said = [thief.receives() for _ in range(3)]
+    assert any("refused" in str(each) for each in said)
+    leave = web.host.expect(EventSent, n=1)
+    assert leave.body == Leave("token")
+    web.host.acks(leave)
+    page.waits_for("bye")
+    assert page.is_closed() == 4001
+    thief.closes()
+
+
+def test_a_token_of_nobody_is_refused_and_a_new_login_begins(web: Web) -> None:
+    """Guessed, of another server, or of a session that is over: all alike (FM-13, FM-14)."""
+    page = web.page(token="0" * 32, last=7)
+    page.waits_for("refused")
+    assert page.name == ""
+    page.types("who")
+    page.waits_for("took")
+
+
+def test_the_tokens_of_a_page_are_nothing_after_somebody_logs_in_elsewhere(web: Web) -> None:
+    """The older page is told to stay away, and its token leads nowhere: no tug of war, and no replay (FM-14)."""
+    page, joined = web.plays()
+    old = page.token
+    second = web.page()
+    second.types("connect Ada secret1")
+    second.waits_for("token")
+    page.waits_for("bye")
+    assert page.is_closed() == 4001
+    page.token, page.bye = old, ""
+    page.connects()
+    assert page.refused
+    assert sorted(web.world.stages())[-1] == "playing"
+    web.host.tells(joined, 1, "Still here.\n")
+    second.sees("Still here.\n")
+
+
+def test_a_half_read_frame_is_nothing_to_a_movement(web: Web) -> None:
+    """The room goes to another host while a line is half sent; the rest of the frame completes it (FM-4)."""
+    page, joined = web.plays()
+    page.acks = False
+    page.socket._protocol.send_text(b'{"type":"line","n":2,"text":"across the move"}')
+    data = b"".join(page.socket._protocol.data_to_send())
+    page.socket.sock.sendall(data[:17])
+    successor = web.world.idle_host("host-2")
+    successor.up(epoch=2, seats={joined.session: (joined.j, 0)})
+    successor.tells(joined, 1, "The ground shakes.\n")
+    page.sees("The ground shakes.\n")
+    page.socket.sock.sendall(data[17:])
+    assert successor.expect(EventSent, n=1).body == Input("across the move")
+    assert page.socket.is_open
+
+
+def test_a_terminal_of_mudstandards_plays(web: Web) -> None:
+    """Another program's client, with text in binary messages."""
+    web.world.account("Bob")
+    client = web.socket("terminal.mudstandards.org")
+    client.sends(b"connect Bob secret1\r\n")
+    joined = web.host.joined()
+    web.host.tells(joined, 1, "Welcome, Bob.\n")
+    text = b""
+    while b"Welcome, Bob.\r\n" not in text:
+        message = client.receives()
+        assert isinstance(message, bytes)
+        text += message
+    client.sends(b"look")
+    assert web.host.expect(EventSent, n=1).body == Input("look")
+    client.closes()
+
+
+def test_pages_of_other_sites_cannot_play(web: Web) -> None:
+    """The browser names them, and the gateway looks (FM-79)."""
+    host, port = web.address
+    assert web.socket("perdure", origin=f"http://{host}:{port}").is_open
+    for origin in ("http://evil.example", "null", f"http://{host}:{port + 1}"):
+        refused = web.socket("perdure", origin=origin)
+        assert refused.response is not None
+        assert refused.response.status_code == 403
