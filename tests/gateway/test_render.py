@@ -3,6 +3,7 @@
 import re
 from urllib.parse import unquote
 
+import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from wcwidth import width
 from perdure.gateway.look import Colours, Encoding, Look
 from perdure.gateway.render import CACHED_CHARS_MAX, Linked, encode, parts, render, spoken
 from perdure.gateway.sgr import RESET, SGR, TRUECOLOUR, Style
-from perdure.markup import LINK, LINK_END, LINK_TEXT, link
+from perdure.markup import LINK, LINK_END, LINK_TEXT, MARKS, link
 
 PLAIN = Look()
 LINKS = Look(links=True)
@@ -207,6 +208,31 @@ def test_a_text_too_long_for_the_cache_is_rendered_like_any(colours: Colours) ->
     line = "\x1b[38;2;9;9;200mblue words in the deep\x1b[39m\n"
     count = CACHED_CHARS_MAX // len(line) + 1
     assert render(line * count, look) == render(line, look) * count
+
+
+class Terminal(pyte.Screen):
+    """A real terminal. Attributes: answers: What it said because it was asked."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__(columns, 200)
+        self.answers: list[str] = []
+
+    def write_process_input(self, data: str) -> None:
+        self.answers.append(data)
+
+
+@given(HOSTILE, LOOKS.filter(lambda look: look.columns))
+def test_a_terminal_shows_each_line_on_one_row_of_its_own(text: str, look: Look) -> None:
+    """It neither wraps a line by itself nor hears a command: no answer, no title, nothing on at the end (FM-83).
+
+    Of letters that this one knows: it counts those of a joined emoji one by one.
+    """
+    terminal = Terminal(look.columns)
+    shown = render(re.sub(f"[^\x00-\u02ff猫─{MARKS}\u2000-\u206f]|\u200d", "", text), look)
+    pyte.Stream(terminal).feed(shown)
+    assert terminal.cursor.y == shown.count("\r\n")
+    assert (terminal.answers, terminal.title, terminal.icon_name) == ([], "", "")
+    assert terminal.cursor.attrs == terminal.default_char
 
 
 def test_the_closing_reset_is_the_only_thing_that_is_added() -> None:

@@ -24,6 +24,8 @@ TAB_COLUMNS = 8
 MEASURED_CHARS_MAX = 512
 """Measured at once: `wcwidth` takes time in proportion to the square of a row of flags."""
 
+_odd = re.compile("[\t\u200d]")
+"""A tab is as wide as its place makes it; and behind a joiner `wcwidth` takes anything for joined."""
 _word = re.compile(r"( *)([^ ]+)")
 
 
@@ -40,7 +42,7 @@ def wrapped(line: str, columns: int) -> list[str]:
     The first line's indentation is kept on the others, up to half of the window. A link that goes on is closed
     and opened again. A character wider than the window stands alone.
     """
-    if len(line) <= MEASURED_CHARS_MAX and width(line) <= columns:
+    if len(line) <= MEASURED_CHARS_MAX and not _odd.search(line) and width(line) <= columns:
         return [line]
     characters, sequences = _apart(_without_tabs(line) if "\t" in line else line)
     if _width(characters) <= columns:
@@ -62,9 +64,11 @@ def _without_tabs(line: str) -> str:
 
 
 def _width(characters: str) -> int:
-    """How wide characters without sequences are, in time in proportion to their number."""
+    """How wide characters are, without sequences and tabs among them, in time in proportion to their number."""
     if characters.isascii():
         return len(characters)
+    if _odd.search(characters):
+        return sum(width(cluster) for cluster in iter_graphemes(characters))
     starts = range(0, len(characters), MEASURED_CHARS_MAX)
     return sum(width(characters[start : start + MEASURED_CHARS_MAX]) for start in starts)
 
