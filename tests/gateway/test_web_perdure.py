@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -240,6 +242,7 @@ def test_each_thing_that_is_held_is_one_message_with_its_serial() -> None:
         {"type": "prompt", "serial": 9, "text": "<20 hp> "},
         {"type": "gmcp", "serial": 10, "package": "Char.Vitals", "data": {"hp": 20, "of": "100%"}},
     ]
+    assert shown(pair, Text("", gmcp=("Comm.Quiet", b"")), 11)["data"] is None
 
 
 def test_what_has_no_serial_is_left_to_the_note() -> None:
@@ -335,6 +338,40 @@ def test_a_token_of_the_page_leads_back_to_its_session_once_replaced_never_again
     tokens.confirmed("g.1.1", confirmed.n)
     assert resumes(first.token) == Replayed("g.1.1")
     assert isinstance(resumes(again.next.token), Use)
+
+
+def documented(heading: str) -> list[dict[str, Any]]:
+    """The messages of a table of the reference, as examples."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "web-protocol.md").read_text()
+    section = page.split(f"### {heading}\n")[1].split("\n### ")[0]
+    spelled = re.findall(r"^\| `(\{.*?\})` \|", section, re.MULTILINE)
+    return [json.loads(each.replace("[…]", "[]").replace("{…}", "{}")) for each in spelled]
+
+
+def test_the_reference_has_every_message_as_it_is() -> None:
+    """What a client is told to send is understood, and what it is told to expect is what comes."""
+    pair = Pair("perdure")
+    sent = documented("From the client")
+    assert {message["type"] for message in sent} == {
+        "hello", "line", "ack", "confirm", "resize", "settings", "interrupt",
+    }  # fmt: skip
+    for message in sent:
+        pair.wire.show(held(message.get("serial", 1), Text("hello\n")))
+        pair.says(message)
+    pair.wire.settings = Settings(screenreader=True)
+    assert "problem" not in [message["type"] for message in pair.gets()]
+    pair = Pair("perdure")
+    pair.says(HELLO)
+    pair.says("what?")
+    pair.says({"type": "line", "n": 3, "text": "two\nlines"})
+    for serial, text in enumerate((Text("", prompt="> "), Text("", gmcp=("A.B", b"{}"))), 5):
+        pair.wire.show(held(serial, text))
+    pair.wire.show(held(7, Text("hello\n"), again=True))
+    pair.wire.hide_input(True)
+    for note in (Took(1), Token(1, "…", "Ada"), Resumed(3, 5), Refused("…"), Bye("…")):
+        pair.wire.note(note)
+    came = {message["type"]: set(message) for message in pair.gets()}
+    assert came == {message["type"]: set(message) for message in documented("From the server")}
 
 
 JSON = st.recursive(

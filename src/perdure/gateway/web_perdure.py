@@ -250,7 +250,7 @@ def _body(text: Text, look: Look, playing: bool) -> tuple[str, str]:
     """The message's type, and what stands behind its serial: what many are told is rendered and encoded once."""
     if text.gmcp is not None:
         package, data = text.gmcp
-        return "gmcp", f'"package":{_json(package)},"data":{data.decode()}'
+        return "gmcp", f'"package":{_json(package)},"data":{data.decode() or "null"}'
     if text.prompt is not None:
         prompt = text.prompt if look.prompts or not playing else ""
         shown = "".join(part.text if isinstance(part, Linked) else part for part in parts(prompt, look))
