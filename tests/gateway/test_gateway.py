@@ -62,6 +62,37 @@ def test_lines_go_to_the_game_and_its_text_comes_back(world: World, host: Host) 
     assert player.raw.endswith(b"A bar.\r\n"), "a game without a prompt has nothing to be marked"
 
 
+def test_a_prompt_stands_once_behind_each_answer_also_where_there_is_nothing_to_say(world: World, host: Host) -> None:
+    """It does not come back before the answer; and a line that the game answers with nothing brings it back (FM-6)."""
+    player, seat = world.enters(host)
+    host.says(Out("world", 1, [(seat.session, 1, 1)], Text("", prompt="> ")))
+    player.sees("> ")
+    player.types("look")
+    host.expect(EventSent, n=1)
+    host.says(Out("world", 1, [(seat.session, 1, 2)], Text("A bar.\n")), Ack("world", 1, seat.session, 1, 1))
+    assert player.sees("> ") == "A bar.\r\n> "
+    player.types("")
+    host.acks(host.expect(EventSent, n=2))
+    assert player.sees("> ") == "> "
+    assert player.raw.count(b"> " + GA) == 3
+
+
+def test_a_room_without_a_prompt_takes_the_one_before_it_away(world: World, host: Host) -> None:
+    """What a room left standing holds in that room."""
+    player, seat = world.enters(host)
+    host.says(Out("world", 1, [(seat.session, 1, 1)], Text("", prompt="<20hp> ")))
+    player.sees("<20hp> ")
+    host.says(Out("world", 1, [(seat.session, 1, 2)], Go("world", 0)))
+    again = host.joined()
+    assert again.j == 2
+    host.says(Out("world", 1, [(seat.session, 2, 1)], Text("Nothing here.\n")))
+    player.sees("Nothing here.\r\n")
+    player.types("look")
+    host.expect(EventSent, n=1)
+    host.says(Out("world", 1, [(seat.session, 2, 2)], Text("Still nothing.\n")), Ack("world", 1, seat.session, 2, 1))
+    assert player.sees("Still nothing.\r\n") == "Still nothing.\r\n"
+
+
 def test_lines_typed_ahead_of_the_login_reach_the_game(world: World, host: Host) -> None:
     """One packet with the login and the first commands loses nothing."""
     world.account("Ada")

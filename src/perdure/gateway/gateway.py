@@ -84,7 +84,7 @@ from perdure.gateway.wire import (
     Wire,
 )
 from perdure.link.gateway import GatewayEnd, Link, Presence
-from perdure.link.messages import Message
+from perdure.link.messages import Ack, Message
 from perdure.ports import Accounts, FaultPoint
 from perdure.room.record import Input, Text
 
@@ -599,6 +599,8 @@ class Gateway:
         try:
             for message in messages:
                 self._end.receive(link, message)
+                if type(message) is Ack:
+                    self._answered_in_full(message.session)
         except ProtocolError:
             raise
         except Exception as error:
@@ -611,6 +613,13 @@ class Gateway:
                 self._watch.settled()
             for client in list(self._paused):
                 self._pump(client)
+
+    def _answered_in_full(self, id: str) -> None:
+        """The room is done with what the player typed: whatever it said, their prompt is due again."""
+        session = self.sessions.get(id)
+        if session is not None and session.client is not None:
+            session.client.burst = True
+            self._turn.client(session.client)
 
     def unsent(self, link: HostLink) -> None:
         """The link has something to send this turn."""

@@ -122,7 +122,7 @@ def _colours(told: Told) -> Colours:
         return 16_777_216
     if told.mtts & MTTS_256 or "256" in told.terminal:
         return 256
-    return 16
+    return 0 if told.terminal.lower() == "dumb" else 16
 
 
 def _chosen(choice: T | None, otherwise: T) -> T:

@@ -35,6 +35,8 @@ REPLAYED = "A used token came again, so this visit was ended: somebody else may 
 CHAR_LOGIN = Text("", gmcp=("Char.Login.Default", b'{"type":["password-credentials"]}'))
 """Clients that can log in by themselves answer with Char.Login.Credentials."""
 
+NOTHING_CHOSEN = Settings()
+
 log = structlog.get_logger()
 
 
@@ -85,7 +87,7 @@ class Players:
     def enter(self, session: Session, account: AccountRow | None) -> None:
         """The dialogue is over: begin to play, or go on with the account's session."""
         if account is None:
-            self._play(session, Who(f"guest:{session.id}", self._guest_name(), "player"), Settings())
+            self._play(session, Who(f"guest:{session.id}", self._guest_name(), "player"))
             return
         older = self.playing.get(account.id)
         if older is None:
@@ -122,12 +124,12 @@ class Players:
         self._go_on(session, client)
         return True
 
-    def _play(self, session: Session, who: Who, chosen: Settings) -> None:
+    def _play(self, session: Session, who: Who, kept: Settings = NOTHING_CHOSEN) -> None:
         assert session.client is not None
         session.happened("entered")
         session.set_deadline(None)
-        session.who, session.settings = who, chosen
-        session.dress()
+        session.who = who
+        self._prefer(session, settings.merged(kept, session.settings), kept=kept)
         self.playing[who.id] = session
         self.hold(session, Text("", prompt=""))
         for offer in self._offers:
@@ -158,6 +160,7 @@ class Players:
         newer.client = None
         self._forget(newer)
         self._part(older)
+        self._prefer(older, settings.merged(older.settings, newer.settings), kept=older.settings)
         older.greet_back(Text(f"Welcome back, {older.who.name}.\n"))
         older.follow(newer)
         self._go_on(older, client)
@@ -198,11 +201,15 @@ class Players:
 
     def choose(self, session: Session, chosen: Settings) -> None:
         """The player chose: it holds from here, and on their account from now on."""
+        self._prefer(session, chosen, kept=session.settings)
+        self.resized(session)
+
+    def _prefer(self, session: Session, chosen: Settings, *, kept: Settings) -> None:
+        """From here these settings hold; `kept` is what the account has."""
         session.settings = chosen
         session.dress()
-        if session.who is not None and not session.who.id.startswith("guest:"):
+        if session.who is not None and not _is_guest(session.who) and chosen != kept:
             self._desk.keep(Keep(session.who.id, chosen))
-        self.resized(session)
 
     def resized(self, session: Session) -> None:
         """Let the room know of another window, or that the player listens; but not of what it knows."""
@@ -237,7 +244,7 @@ class Players:
 
     def _link_dead(self, session: Session) -> None:
         assert session.who is not None
-        if session.who.id.startswith("guest:") and not session.resumable:
+        if _is_guest(session.who) and not session.resumable:
             self.leave(session, "link-dead")  # nobody can log in to a guest again
         else:
             self.deadline(session, self._config.login.link_dead_s, self._waited)
@@ -329,3 +336,7 @@ class Players:
 
     def deadline(self, session: Session, after_s: float, then: Callable[[Session], None]) -> None:
         session.set_deadline(self._loop.call_later(after_s, then, session))
+
+
+def _is_guest(who: Who) -> bool:
+    return who.id.startswith("guest:")

@@ -79,7 +79,7 @@ class Session:
         self.held: deque[Held] = deque()
         self.held_bytes = 0
         self.deadline: asyncio.TimerHandle | None = None
-        self._serial = 0
+        self._serial = self._j = 0
         self._notices = 0
         self._history: deque[Held] = deque()
         self._history_bytes = 0
@@ -126,12 +126,11 @@ class Session:
 
     def hold(self, j: int, m: int, text: Text) -> None:
         """Keep something to show. A GMCP value that stands already is not told again, but counts as shown."""
-        if m == 0:
-            if self._notices >= NOTICES_MAX:
-                return
-            self._notices += 1
-        self._serial += 1
-        self._append(Held(self._serial, j, m, self._news(text) if m else text))
+        if m == 0 and self._notices >= NOTICES_MAX:
+            return
+        if m and j != self._j:
+            self._seated(j)
+        self._append(j, m, self._news(text) if m else text)
 
     def take(self) -> Held:
         """The oldest thing to show."""
@@ -192,9 +191,19 @@ class Session:
             self.deadline.cancel()
         self.deadline = deadline
 
-    def _append(self, held: Held) -> None:
-        self.held.append(held)
-        self.held_bytes += size(held.text)
+    def _append(self, j: int, m: int, text: Text) -> None:
+        self._serial += 1
+        self._notices += m == 0
+        self.held.append(Held(self._serial, j, m, text))
+        self.held_bytes += size(text)
+
+    def _seated(self, j: int) -> None:
+        """Another seat begins to say something: what the room before it left standing holds no more."""
+        self._j = j
+        self._packages.clear()
+        if self._prompt:
+            self._prompt = ""
+            self._append(0, 0, Text("", prompt=""))
 
     def _news(self, text: Text) -> Text:
         """What of a room's output is new to this session; remembers what stands."""
