@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -53,10 +54,10 @@ class Terminal:
         program, *rest = command(*arguments, str(project), "--telnet", "127.0.0.1:0", "--web", "127.0.0.1:0")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PERDURE_")}
         self.child = pexpect.spawn(program, rest, env={**environ, "TERM": "dumb"}, timeout=DEADLINE_S, encoding="utf-8")
-        self.child.expect(r"telnet 127\.0\.0\.1 (\d+)")
+        self.child.expect(r"telnet 127\.0\.0\.1 (\d+) and (http://127\.0\.0\.1:\d+/)")
         match = self.child.match
         assert isinstance(match, re.Match)
-        self.port = int(match[1])
+        self.port, self.page = int(match[1]), match[2]
 
 
 @pytest.fixture(params=["dev", "run"])
@@ -113,6 +114,13 @@ class Guest:
     def sees_the_end(self) -> None:
         while self.socket.recv(4096):
             pass
+
+
+def test_the_web_page_is_served_where_the_greeting_says(terminal: Terminal) -> None:
+    """In one process as in several."""
+    with urllib.request.urlopen(terminal.page, timeout=DEADLINE_S) as page:
+        assert page.status == 200
+        assert b"<html" in page.read().lower()
 
 
 def test_a_new_game_is_played_and_stopped(terminal: Terminal) -> None:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 import perdure
 from perdure.config import Config, Login, Server
 from perdure.gateway.status import as_text, variables
+from tests.gateway.world import running
 
 
 def config(name: str = "The Crossing", **mssp: list[str]) -> Config:
@@ -40,3 +43,19 @@ def test_the_text_form_has_a_variable_on_each_line() -> None:
     assert lines[-1] == "MSSP-REPLY-END"
     assert "NAME\tTwo lines and a tab" in lines
     assert "PORT\t4000\t23" in lines
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        (b"\xff\xfd\x46", b"\xff\xfa\x46\x01NAME\x02Test\x01"),
+        (b"MSSP-REQUEST\r\n", b"MSSP-REPLY-START\r\nNAME\tTest\r\n"),
+    ],
+)
+def test_the_gateway_answers_while_no_host_serves(tmp_path: Path, asked: bytes, name: bytes) -> None:
+    """A movement, or a death, is not seen in any list of games; with telnet's option or without."""
+    with running(tmp_path) as world:
+        player = world.player()
+        player.sends(asked)
+        player.sees_bytes(name)
+        player.sees_bytes(f"PORT\x02{world.address[1]}".encode() if b"\x46" in asked else b"MSSP-REPLY-END")
