@@ -65,6 +65,10 @@ def test_a_page_is_served_and_that_is_all() -> None:
         ("GET / HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n", 400),
         ("GET / HTTP/1.1\n\n", 400),
         ("GET / HTTP/1.1\nHost: a\nHost: b\n\n", 400),
+        *(
+            (f"GET / HTTP/1.1\nHost: {host}\n\n", 400)
+            for host in ("", "a b", "h/x", "u@h", "h:", "h:x", "..", "x" * 300)
+        ),
         ("GET / HTTP/1.1\nHost: h\nno colon\n\n", 400),
         ("GET / HTTP/2.0\nHost: h\n\n", 400),
         ("hello there\n", 400),

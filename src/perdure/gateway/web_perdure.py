@@ -15,7 +15,7 @@ import msgspec
 
 from perdure.gateway.gmcp import CLIENT_CHARS_MAX
 from perdure.gateway.look import Colours, Look, Settings, Told, look_of
-from perdure.gateway.render import Linked, parts
+from perdure.gateway.render import CACHED_CHARS_MAX, Linked, parts
 from perdure.gateway.telnet import LINE_BYTES_MAX
 from perdure.gateway.telnet_options import SIZE_MAX
 from perdure.gateway.web_speech import Broken, Message
@@ -105,6 +105,7 @@ class PerdureSpeech:
         self.playing = False
         self._server, self._forwarded = server, forwarded
         self._settings = Settings()
+        self._look = look_of(self.told, self._settings)
         self._out: list[Message] = []
         self._greeted = False
         self._had = self._given = self._problems = 0
@@ -148,7 +149,7 @@ class PerdureSpeech:
 
     def set(self, settings: Settings) -> None:
         """The player chose these; the client is told what holds, if that is news."""
-        self._settings = settings
+        self._settings, self._look = settings, look_of(self.told, settings)
         if self._greeted:
             self._tell_settings()
 
@@ -157,7 +158,9 @@ class PerdureSpeech:
         if held.serial == 0:
             return
         self._given = max(self._given, held.serial)
-        type, body = _body(held.text, self._look, self.playing)
+        text = held.text
+        is_short = len(text.text) <= CACHED_CHARS_MAX and (text.gmcp is None or len(text.gmcp[1]) <= CACHED_CHARS_MAX)
+        type, body = (_cached if is_short else _body)(text, self._look, self.playing)
         again = ',"again":true' if held.again else ""
         self._out.append(f'{{"type":"{type}","serial":{held.serial},{body}{again}}}')
 
@@ -188,10 +191,6 @@ class PerdureSpeech:
         out, self._out = self._out, []
         return out
 
-    @property
-    def _look(self) -> Look:
-        return look_of(self.told, self._settings)
-
     def _hello(self, hello: _Hello) -> list[ClientEvent]:
         self._greeted, self._had = True, hello.last
         self._tells(
@@ -220,6 +219,7 @@ class PerdureSpeech:
 
     def _tells(self, **news: Any) -> list[ClientEvent]:
         before, self.told = self.told, msgspec.structs.replace(self.told, **news)
+        self._look = look_of(self.told, self._settings)
         return [ToldMore()] if self.told != before else []
 
     def _problem(self, reason: str, **more: Any) -> list[ClientEvent]:
@@ -245,7 +245,6 @@ class PerdureSpeech:
         self._out.append(_json({"type": type, **more}))
 
 
-@functools.lru_cache(maxsize=TEXTS_CACHED_MAX)
 def _body(text: Text, look: Look, playing: bool) -> tuple[str, str]:
     """The message's type, and what stands behind its serial: what many are told is rendered and encoded once."""
     if text.gmcp is not None:
@@ -256,6 +255,9 @@ def _body(text: Text, look: Look, playing: bool) -> tuple[str, str]:
         shown = "".join(part.text if isinstance(part, Linked) else part for part in parts(prompt, look))
         return "prompt", f'"text":{_json(shown)}'
     return "text", f'"parts":{_json(parts(text.text, look))}'
+
+
+_cached = functools.lru_cache(maxsize=TEXTS_CACHED_MAX)(_body)
 
 
 def _json(value: Any) -> str:
