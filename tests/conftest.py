@@ -3,6 +3,12 @@
 import sys
 from pathlib import Path
 
+import hypothesis
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile("perdure", deadline=None)
+hypothesis.settings.load_profile("perdure")
+
 PURE = {"conftest.py", "games", "link", "live", "room", "sim", "snapshot", "testing", "test_walls.py"}
 
 if sys.platform != "linux":

@@ -344,7 +344,7 @@ def test_who_sends_without_reading_is_not_read(world: World) -> None:
         with contextlib.suppress(BlockingIOError):
             while player.sock.send(asked * 100):
                 assert client.buffered <= 2 * BUFFER_BYTES_MAX
-        return client in world.gateway._paused
+        return world.gateway._intake.waits(client)
 
     world.wait_until(refuses, "the client is held back")
     player.sock.settimeout(20)

@@ -18,6 +18,8 @@ from perdure.gateway.wire import Acked, ClientEvent, Held, Note, Wire
 READ_BYTES = 16 * 1024
 """Read per turn, so that one busy client does not hold the others up."""
 BUFFER_BYTES_MAX = 64 * 1024
+DRAIN_S = 30.0
+"""How long a client may take to read its last words, or a page its files."""
 LINGER_S = 2.0
 """How long a client that was told goodbye may take to close its side; then the socket is closed anyway."""
 KEEPALIVE_S = 30.0
@@ -161,7 +163,7 @@ class Client:
             return
         self._state = "closing"
         self.pending.clear()
-        self._linger = self._loop.call_later(LINGER_S, self.drop)
+        self._linger = self._loop.call_later(DRAIN_S, self.drop)
         self.wire.close()
         self.read(True)
         self.flush()
@@ -217,9 +219,8 @@ class Client:
     def _keep_alive(self) -> None:
         if self._state == "open":
             self._keepalive = self._loop.call_later(KEEPALIVE_S, self._keep_alive)
-            if not self._buffer:
-                self.wire.keepalive()
-                self._owner.writable(self)
+            self.wire.keepalive()
+            self._owner.writable(self)
 
     def _watch_writable(self, on: bool) -> None:
         if on == self._writing:
@@ -233,6 +234,9 @@ class Client:
     def _shut(self) -> None:
         """Say that nothing more comes, and wait for the other side: closing over unread input resets it."""
         self._state = "shut"
+        if self._linger is not None:
+            self._linger.cancel()
+        self._linger = self._loop.call_later(LINGER_S, self.drop)
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError:

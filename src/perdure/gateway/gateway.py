@@ -3,9 +3,7 @@
 Everything runs on one event loop in turns: what arrives is handled at once, what it causes is collected,
 and at the end of the turn each client gets one write and each link one frame. A text counts as shown, and
 is acknowledged, when the client has it: when the socket has taken it, or, where the client acknowledges, when it
-says so. Until then the room's outbox holds it too, and that bounds what a slow reader can cost. A client whose
-tail is full, or whose login is being checked, is read no further than what is kept of it: one read of typed-ahead
-lines. One that acknowledges is read on, and may have `IN_FLIGHT_MAX` lines on their way.
+says so. Until then the room's outbox holds it too, and that bounds what a slow reader can cost.
 
 While playing, every line goes to the game, but for the line `quit`, which is the gateway's (it submits the
 Leave and closes when the room has taken it), and `set` with one of the gateway's settings. A dropped player is
@@ -35,6 +33,7 @@ from perdure.gateway.client import BUFFER_BYTES_MAX, Client
 from perdure.gateway.desk import Desk, Hasher
 from perdure.gateway.door import Door, Kind, counted_address
 from perdure.gateway.host_link import HostLink
+from perdure.gateway.intake import IN_FLIGHT_MAX, Intake
 from perdure.gateway.limits import Limits
 from perdure.gateway.login import (
     Action,
@@ -90,9 +89,6 @@ from perdure.room.record import Input, Text
 
 HELD_BYTES_MAX = 4 * 1024 * 1024
 """Text that waits for one player, over all their seats; a room's outbox bounds only its own."""
-IN_FLIGHT_MAX = 128
-"""Lines that a client which acknowledges may have on their way: it is never held back by TCP, for its
-acknowledgements must be read."""
 
 STOPPING = "The server is stopping. Your character is saved.\n"
 STOPPING_LOGIN = "\nThe server is stopping. Come back later.\n"
@@ -154,7 +150,7 @@ class Gateway:
         doors: list[tuple[Kind, socket.socket]] = [("telnet", sock) for sock in listeners]
         doors += [("web", sock) for sock in web]
         self._door = Door(loop, doors, self._limits, self._admit)
-        self._rates = Rates(self._limits)
+        self._intake = Intake(loop, Rates(self._limits), self)
         self._site, self._tokens = Site.read(), Tokens(secrets.token_bytes)
         self._end = GatewayEnd(
             name,
@@ -174,14 +170,12 @@ class Gateway:
             self._turn,
             self._desk,
             self._tokens,
-            may_go_on=self._pump,
+            may_go_on=self._intake.pump,
             lost=self._lost_by_us,
         )
         self.sessions, self.clients = self._players.sessions, self._players.clients
         self.links: set[HostLink] = set()
         self.busy_s = 0.0
-        self._paused: set[Client] = set()
-        self._slowed: set[Client] = set()
         self._unopened: dict[Client, asyncio.TimerHandle] = {}
         self._watch: Watch | None = None
         self._build = ""
@@ -279,7 +273,7 @@ class Gateway:
         client.start()
         self.clients[client] = None
         self._unopened[client] = self._loop.call_later(self._limits.first_line_s, client.drop)
-        self._pump(client)
+        self._intake.pump(client)
         self._turn.client(client)
 
     def _web_wire(self, trusted: bool) -> Wire:
@@ -332,38 +326,27 @@ class Gateway:
     def received(self, client: Client) -> None:
         """The client sent something."""
         self.busy_s = time.perf_counter()
-        self._pump(client)
+        self._intake.pump(client)
         self._turn.client(client)  # its wire may have replied
 
-    def _pump(self, client: Client) -> None:
-        """Handle what the client sent, as far as it may go on; then read on, or not."""
-        while client.open and client.pending and self._ready(client, client.pending[0]):
-            session = self.clients[client]
-            try:
-                self._take(client, session, client.pending.popleft())
-            except Exception as error:
-                # The edge of the process: what one player's line broke costs that connection, and no other.
-                log.error("a player's line broke the gateway", session=session and session.id, exc_info=error)
-                if session is not None:
-                    self._lost_by_us(session)
-                self._players.dismiss(client, BROKEN)
-        if not client.open:
-            self._paused.discard(client)
-            return
-        # Who waits is read once more and no further, so that a departure is seen while nothing was typed ahead.
-        # Who does not read is not read: replies to what they send would pile up here.
-        waits = bool(client.pending)
-        paused = (waits and not client.wire.acknowledges) or client.buffered >= BUFFER_BYTES_MAX
-        client.read(not paused)
-        (self._paused.add if paused or waits else self._paused.discard)(client)
-        if client.wire.acknowledges and len(client.pending) > IN_FLIGHT_MAX:
-            self._players.dismiss(client, TOO_MANY)
+    def take(self, client: Client, event: ClientEvent) -> None:
+        """The client's next event; what one player's line breaks costs that connection, and no other."""
+        session = self.clients[client]
+        try:
+            self._take(client, session, event)
+        except Exception as error:  # the edge of the process
+            log.error("a player's line broke the gateway", session=session and session.id, exc_info=error)
+            if session is not None:
+                self._lost_by_us(session)
+            self._players.dismiss(client, BROKEN)
 
-    def _pump_again(self, client: Client) -> None:
-        self._slowed.discard(client)
-        if client.open:
-            self._pump(client)
-            self._turn.client(client)
+    def flooded(self, client: Client) -> None:
+        """A client that is not held back by TCP sent too much at once."""
+        self._players.dismiss(client, TOO_MANY)
+
+    def written(self, client: Client) -> None:
+        """There may be something for the client."""
+        self._turn.client(client)
 
     def writable(self, client: Client) -> None:
         """Send more."""
@@ -395,40 +378,26 @@ class Gateway:
         del self.clients[client]
         if timer := self._unopened.pop(client, None):
             timer.cancel()
-        self._paused.discard(client)
+        self._intake.forget(client)
         self._turn.forget(client)
         self._door.left(client.address)
         self._players.changed.set()
 
-    def _ready(self, client: Client, event: ClientEvent) -> bool:
-        """Whether the client's next event may be taken now."""
+    def may_type(self, client: Client) -> bool:
+        """Whether something that the client's player typed can be taken now."""
         session = self.clients[client]
-        if session is None or not isinstance(event, Line | Credentials | LineTooLong):
+        if session is None:
             return True
         if session.stage in ("greeting", "login"):
-            free = not session.dialogue.waiting and session.dialogue.stage != "done"
-        else:
-            free = session.stage != "playing" or not self._end.full(session.id)
-        if not free:
-            return False
-        return client not in self._slowed and self._in_rate(client)
-
-    def _in_rate(self, client: Client) -> bool:
-        """Whether the client's address may have one more line taken now; if not, it is taken as soon as it may."""
-        wait_s = self._rates.wait_s(client.address, self._loop.time())
-        if wait_s > 0:
-            self._slowed.add(client)
-            self._loop.call_later(wait_s, self._pump_again, client)
-        return wait_s <= 0
+            return not session.dialogue.waiting and session.dialogue.stage != "done"
+        return session.stage != "playing" or not self._end.full(session.id)
 
     def _take(self, client: Client, session: Session | None, event: ClientEvent) -> None:
         match event:
             case Opened() if session is None:
                 self._opened(client, event)
             case Ended(reason=reason):
-                if session is not None and reason:
-                    self._players.say(session, f"Disconnected: {reason}.\n")
-                self._players.dismiss(client)
+                self._players.cut(client, f"Disconnected: {reason}.\n" if reason else "")
             case _ if session is None:
                 pass  # it is being closed: whatever else comes is too late
             case Line(text=text, n=n):
@@ -529,7 +498,7 @@ class Gateway:
         if session.stage != "login" or client is None or not client.open:
             return  # they went while they waited
         self._act(session, session.dialogue.answer(answer))
-        self._pump(client)
+        self._intake.pump(client)
 
     # --- leaving ---
 
@@ -570,8 +539,8 @@ class Gateway:
         client.flush()
         if session is None or session.client is not client:
             return
-        if client in self._paused or client.buffered >= BUFFER_BYTES_MAX:
-            self._pump(client)
+        if self._intake.waits(client) or client.buffered >= BUFFER_BYTES_MAX:
+            self._intake.pump(client)
         if session.held:
             if not client.buffered:
                 self._turn.client(client)  # the socket takes more than one buffer: go on in the next turn
@@ -611,8 +580,7 @@ class Gateway:
         finally:
             if self._watch is not None:
                 self._watch.settled()
-            for client in list(self._paused):
-                self._pump(client)
+            self._intake.pump_all()
 
     def _answered_in_full(self, id: str) -> None:
         """The room is done with what the player typed: whatever it said, their prompt is due again."""

@@ -173,7 +173,7 @@ class Players:
         if previous is not None:
             session.put_back(previous.unsent())
             self.clients[previous] = None
-            previous.wire.show(Held(0, 0, 0, Text(TAKEN_OVER)))
+            previous.queue(Held(0, 0, 0, Text(TAKEN_OVER)))
             previous.note(Bye(TAKEN_OVER.strip()))
             previous.close()
 
@@ -285,6 +285,16 @@ class Players:
                 if session.stage not in ("leaving", "over"):
                     session.put_back(client.unsent())
                 self.detach(session, client)
+        client.close()
+
+    def cut(self, client: Client, text: str) -> None:
+        """End a connection that takes no more but these words; a session that goes on keeps all that was not shown."""
+        session = self.clients.get(client)
+        if session is not None:
+            session.put_back(client.unsent())
+            self.detach(session, client)
+        if text:
+            client.queue(Held(0, 0, 0, Text(text)))
         client.close()
 
     def detach(self, session: Session, client: Client) -> None:

@@ -1,0 +1,94 @@
+"""What clients sent, taken as far as they may go on.
+
+A client whose tail is full, whose login is being checked or who types too fast is read no further than what is kept
+of it: one read of typed-ahead lines; TCP holds it back, and nothing is lost. One that acknowledges is read on, for
+its acknowledgements must be seen, and may have `IN_FLIGHT_MAX` lines on their way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from perdure.gateway.client import BUFFER_BYTES_MAX, Client
+from perdure.gateway.throttle import Rates
+from perdure.gateway.wire import ClientEvent, Credentials, Line, LineTooLong
+
+IN_FLIGHT_MAX = 128
+"""Lines of a client that acknowledges which wait to be taken."""
+
+
+class IntakeOwner(Protocol):
+    """Whom the intake asks and tells."""
+
+    def may_type(self, client: Client) -> bool:
+        """Whether something that the client's player typed can be taken now."""
+
+    def take(self, client: Client, event: ClientEvent) -> None:
+        """The client's next event."""
+
+    def flooded(self, client: Client) -> None:
+        """The client sent more at once than is kept."""
+
+    def written(self, client: Client) -> None:
+        """There may be something for the client."""
+
+
+class Intake:
+    """The input of all clients.
+
+    Args:
+        rates: Lines that an address may type.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, rates: Rates, owner: IntakeOwner) -> None:
+        self._loop, self._rates, self._owner = loop, rates, owner
+        self._waiting: set[Client] = set()
+        self._slowed: set[Client] = set()
+
+    def pump(self, client: Client) -> None:
+        """Take what the client sent, as far as it may go on; then read on, or not."""
+        while client.open and client.pending and self._ready(client, client.pending[0]):
+            self._owner.take(client, client.pending.popleft())
+        if not client.open:
+            self._waiting.discard(client)
+            return
+        # Who waits is read once more and no further, so that a departure is seen while nothing was typed ahead.
+        # Who does not read is not read: replies to what they send would pile up here.
+        waits, stuck = bool(client.pending), client.buffered >= BUFFER_BYTES_MAX
+        client.read(not stuck and (client.wire.acknowledges or not waits))
+        (self._waiting.add if waits or stuck else self._waiting.discard)(client)
+        if client.wire.acknowledges and len(client.pending) > IN_FLIGHT_MAX:
+            self._owner.flooded(client)
+
+    def waits(self, client: Client) -> bool:
+        """Whether something of the client's waits to be taken, or the client to be read."""
+        return client in self._waiting
+
+    def pump_all(self) -> None:
+        """Somebody's tail may have room again."""
+        for client in list(self._waiting):
+            self.pump(client)
+
+    def forget(self, client: Client) -> None:
+        """It is gone."""
+        self._waiting.discard(client)
+
+    def _ready(self, client: Client, event: ClientEvent) -> bool:
+        if not isinstance(event, Line | LineTooLong | Credentials):
+            return True
+        return self._owner.may_type(client) and client not in self._slowed and self._in_rate(client)
+
+    def _in_rate(self, client: Client) -> bool:
+        """Whether the client's address may type one more line now; if not, it is taken as soon as it may."""
+        wait_s = self._rates.wait_s(client.address, self._loop.time())
+        if wait_s > 0:
+            self._slowed.add(client)
+            self._loop.call_later(wait_s, self._again, client)
+        return wait_s <= 0
+
+    def _again(self, client: Client) -> None:
+        self._slowed.discard(client)
+        if client.open:
+            self.pump(client)
+            self._owner.written(client)
