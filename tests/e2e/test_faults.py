@@ -64,7 +64,7 @@ FIRST_START = ["store:owner-commit=kill", "store:blob-write=kill"]
 """There is nothing yet, and the first host dies while it makes it."""
 FIRST_START_LONG = ["host:boot=kill", "host:recover-claimed=kill"]
 
-SURVIVED, SURVIVED_LONG = ["store:blob-write=raise@4"], ["store:blob-rename=raise@4", "store:blob-folder-sync=raise@3"]
+SURVIVED, SURVIVED_LONG = ["store:blob-write=raise@4"], ["store:blob-rename=raise@4", "store:blob-folder-sync=raise@4"]
 """A base fails, and is tried again; the host goes on."""
 
 GATEWAY = ["gateway:accepted=kill@4", "gateway:event-appended=kill@30", "gateway:before-show=kill@80"]
