@@ -10,9 +10,11 @@ import json
 import re
 import socket
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -261,7 +263,8 @@ class WebClient:
             assert self._anew or serial == self.last + 1, f"serial {serial} after {self.last}"
             self.last = serial
             if self.acks:
-                self.sends("ack", serial=serial)
+                with suppress(InvalidState):  # the server's close came in the same read
+                    self.sends("ack", serial=serial)
         self._booked(message)
         return True
 
