@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from perdure.gateway import desk, telnet
+from perdure.gateway import desk
 from perdure.gateway.client import BUFFER_BYTES_MAX
 from perdure.gateway.limits import Limits
+from perdure.gateway.telnet import codes as telnet
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import Ack, EventSent, Out, OutAck, SeatGone
 from perdure.room.record import End, Go, Input, Join, Leave, Refused, Resize, Text, Who

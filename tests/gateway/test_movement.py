@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from perdure.errors import ContractError
-from perdure.gateway import telnet_codes as telnet
+from perdure.gateway.telnet import codes as telnet
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import VERSION, Ack, EventSent, HostHello, Out, OutAck, RoomUp, SeatGone
 from perdure.room.record import End, Input, Join, Leave, Resize, Text

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from wcwidth import width
 
 from perdure.gateway.look import Colours, Encoding, Look
-from perdure.gateway.render import CACHED_CHARS_MAX, Linked, encode, parts, render, spoken
-from perdure.gateway.sgr import RESET, SGR, TRUECOLOUR, Style
+from perdure.gateway.terminal.render import CACHED_CHARS_MAX, Linked, encode, parts, render, spoken
+from perdure.gateway.terminal.sgr import RESET, SGR, TRUECOLOUR, Style
 from perdure.markup import LINK, LINK_END, LINK_TEXT, MARKS, link
 
 PLAIN = Look()

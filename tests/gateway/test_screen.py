@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from perdure.gateway.look import Look
-from perdure.gateway.screen import MORE_PROMPT, PAGES_BYTES_MAX, ROWS_MIN, Screen, ScreenState, Typed, cut
+from perdure.gateway.terminal.screen import MORE_PROMPT, PAGES_BYTES_MAX, ROWS_MIN, Screen, ScreenState, Typed, cut
 from perdure.room.record import Text
 
 ROWS = 6

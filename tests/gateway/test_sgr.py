@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway.look import Colours
-from perdure.gateway.sgr import FOR_PLAYERS, RESET, SGR, TRUECOLOUR, Style, closed
+from perdure.gateway.terminal.sgr import FOR_PLAYERS, RESET, SGR, TRUECOLOUR, Style, closed
 
 PARAMETERS = st.text("0123456789;:", max_size=30) | st.lists(
     st.sampled_from(["0", "1", "22", "38", "48", "58", "5", "2", "4:3", "38:2::1:2:3", "255", "256", "31", "107", ""])

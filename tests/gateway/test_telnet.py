@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.gateway.telnet import LINE_BYTES_MAX, SUBNEGOTIATION_BYTES_MAX, Telnet
-from perdure.gateway.telnet_codes import (
+from perdure.gateway.telnet.codes import (
     AYT,
     CHARSET,
     DO,
@@ -35,9 +34,10 @@ from perdure.gateway.telnet_codes import (
     WILL,
     WONT,
 )
-from perdure.gateway.telnet_negotiation import COMMANDS_MAX, NAMES_MAX, STATUS_COMMANDS, SUBNEGOTIATIONS_MAX
-from perdure.gateway.telnet_options import SIZE_MAX
-from perdure.gateway.telnet_state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
+from perdure.gateway.telnet.machine import LINE_BYTES_MAX, SUBNEGOTIATION_BYTES_MAX, Telnet
+from perdure.gateway.telnet.negotiation import COMMANDS_MAX, NAMES_MAX, STATUS_COMMANDS, SUBNEGOTIATIONS_MAX
+from perdure.gateway.telnet.options import SIZE_MAX
+from perdure.gateway.telnet.state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
 from perdure.gateway.wire import Ended, Interrupt, LineTooLong
 
 LINEMODE, STATUS, TIMING_MARK, MCCP2, MCCP3, MSP, MXP, ZMP, ATCP = 34, 5, 6, 86, 87, 90, 91, 93, 200

@@ -23,8 +23,7 @@ from perdure.gateway.look import (
     Told,
     look_of,
 )
-from perdure.gateway.screen import MORE_PROMPT
-from perdure.gateway.telnet_codes import (
+from perdure.gateway.telnet.codes import (
     AYT,
     CHARSET,
     DO,
@@ -48,7 +47,8 @@ from perdure.gateway.telnet_codes import (
     WILL,
     WONT,
 )
-from perdure.gateway.telnet_wire import TelnetWire, TelnetWireState
+from perdure.gateway.telnet.wire import TelnetWire, TelnetWireState
+from perdure.gateway.terminal.screen import MORE_PROMPT
 from perdure.gateway.wire import (
     Bye,
     ClientEvent,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.gateway.text import clean, clean_line
+from perdure.gateway.terminal.text import clean, clean_line
 from perdure.markup import LINK, LINK_END, LINK_TEXT, MARKS, link
 
 HOSTILE = st.lists(

@@ -6,7 +6,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.gateway.tokens import OPEN_MAX, RETIRED_MAX, TOKEN_BYTES, Issued, Replayed, Tokens, Use
+from perdure.gateway.web.tokens import OPEN_MAX, RETIRED_MAX, TOKEN_BYTES, Issued, Replayed, Tokens, Use
 
 
 def counting() -> Tokens:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.gateway.web import CONTROLS_MAX, FRAGMENTS_MAX, MESSAGE_BYTES_MAX, SUBPROTOCOLS
-from perdure.gateway.web_request import HEAD_BYTES_MAX
+from perdure.gateway.web.request import HEAD_BYTES_MAX
+from perdure.gateway.web.wire import CONTROLS_MAX, FRAGMENTS_MAX, MESSAGE_BYTES_MAX, SUBPROTOCOLS
 from perdure.gateway.wire import Bye, ClientEvent, Ended, Line, Opened
 from perdure.room.record import Text
 from tests.gateway.web_pair import Pair, answer, held, parsed, wire

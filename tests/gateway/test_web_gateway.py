@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perdure.gateway.web_site import Site
+from perdure.gateway.web.site import Site
 from perdure.link.messages import EventSent
 from perdure.room.record import Input, Join, Leave, Text
 from tests.gateway.web_client import HttpClient, WebClient, WebSocket

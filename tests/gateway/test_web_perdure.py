@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway.look import Settings, Told
-from perdure.gateway.telnet import LINE_BYTES_MAX
-from perdure.gateway.tokens import Replayed, Tokens, Use
-from perdure.gateway.web_perdure import PROBLEMS_MAX, PerdureSpeech
-from perdure.gateway.web_speech import Broken
+from perdure.gateway.telnet.machine import LINE_BYTES_MAX
+from perdure.gateway.web.perdure import PROBLEMS_MAX, PerdureSpeech
+from perdure.gateway.web.speech import Broken
+from perdure.gateway.web.tokens import Replayed, Tokens, Use
 from perdure.gateway.wire import (
     Acked,
     Bye,

@@ -6,7 +6,7 @@ import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from perdure.gateway.web_site import PAGE, Site, refusal
+from perdure.gateway.web.site import PAGE, Site, refusal
 from tests.gateway.web_pair import parsed
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes, width
 
-from perdure.gateway.wrap import LINK_CLOSE, SEQUENCE, wrapped
+from perdure.gateway.terminal.wrap import LINK_CLOSE, SEQUENCE, wrapped
 
 OPEN = "\x1b]8;;send:open%20door\x1b\\"
 BOLD, NOT_BOLD = "\x1b[1m", "\x1b[22m"

@@ -13,8 +13,8 @@ from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
 from perdure.gateway.proxy import Proxies
-from perdure.gateway.web import WebWire
-from perdure.gateway.web_site import File, Site
+from perdure.gateway.web.site import File, Site
+from perdure.gateway.web.wire import WebWire
 from perdure.gateway.wire import ClientEvent, Held
 from perdure.room.record import Text
 

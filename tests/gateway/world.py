@@ -27,8 +27,8 @@ from perdure.errors import ContractError
 from perdure.faults import no_fault
 from perdure.gateway.control import methods
 from perdure.gateway.desk import Hasher
-from perdure.gateway.limits import Limits
 from perdure.gateway.gateway import Gateway
+from perdure.gateway.limits import Limits
 from perdure.link.messages import (
     VERSION,
     VERSION_LOWEST,

@@ -55,15 +55,15 @@ from perdure.gateway.login import (
 from perdure.gateway.players import Players
 from perdure.gateway.sessions import Session
 from perdure.gateway.status import as_text, variables
-from perdure.gateway.telnet import LINE_BYTES_MAX
-from perdure.gateway.telnet_wire import TelnetWire
-from perdure.gateway.text import clean_line
+from perdure.gateway.telnet.machine import LINE_BYTES_MAX
+from perdure.gateway.telnet.wire import TelnetWire
+from perdure.gateway.terminal.text import clean_line
 from perdure.gateway.throttle import Rates, Throttle
-from perdure.gateway.tokens import Tokens
 from perdure.gateway.turn import Turn, fill
 from perdure.gateway.watch import Watch
-from perdure.gateway.web import WebWire
-from perdure.gateway.web_site import Site
+from perdure.gateway.web.site import Site
+from perdure.gateway.web.tokens import Tokens
+from perdure.gateway.web.wire import WebWire
 from perdure.gateway.wire import (
     Acked,
     Bye,

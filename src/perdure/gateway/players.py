@@ -20,8 +20,8 @@ from perdure.gateway.desk import Desk, Keep
 from perdure.gateway.limits import Limits
 from perdure.gateway.look import Settings
 from perdure.gateway.sessions import Session
-from perdure.gateway.tokens import Replayed, Tokens, Use
 from perdure.gateway.turn import Turn, fill
+from perdure.gateway.web.tokens import Replayed, Tokens, Use
 from perdure.gateway.wire import Bye, Held, Opened, Refused, Resumed, Token
 from perdure.link.gateway import GatewayEnd
 from perdure.ports import AccountRow

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from perdure.gateway.look import Encoding
-from perdure.gateway.telnet_codes import Q
+from perdure.gateway.telnet.codes import Q
 from perdure.gateway.wire import Ended, Interrupt, LineTooLong
 
 
@@ -54,7 +54,7 @@ class TelnetState(msgspec.Struct):
         names: Terminal types named so far.
         asked: A terminal type was asked for and not yet named.
         columns, rows: Last window size, 0 = unsaid.
-        environ: Variables of the client's environment, as `telnet_options.VARIABLES` knows them.
+        environ: Variables of the client's environment, as `options.VARIABLES` knows them.
         charset: What was agreed upon by CHARSET.
         offering: Our offer of character sets is not answered yet.
         ended: Whether `Ended` was given out.

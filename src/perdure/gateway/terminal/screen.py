@@ -20,8 +20,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from perdure.gateway.look import Look
-from perdure.gateway.render import render
-from perdure.gateway.sgr import SGR, Style
+from perdure.gateway.terminal.render import render
+from perdure.gateway.terminal.sgr import SGR, Style
 from perdure.room.record import Text
 
 MORE_PROMPT = "[more: Enter, or q to stop] "

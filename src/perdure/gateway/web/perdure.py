@@ -15,10 +15,10 @@ import msgspec
 
 from perdure.gateway.gmcp import CLIENT_CHARS_MAX
 from perdure.gateway.look import Colours, Look, Settings, Told, look_of
-from perdure.gateway.render import CACHED_CHARS_MAX, Linked, parts
-from perdure.gateway.telnet import LINE_BYTES_MAX
-from perdure.gateway.telnet_options import SIZE_MAX
-from perdure.gateway.web_speech import Broken, Message
+from perdure.gateway.telnet.machine import LINE_BYTES_MAX
+from perdure.gateway.telnet.options import SIZE_MAX
+from perdure.gateway.terminal.render import CACHED_CHARS_MAX, Linked, parts
+from perdure.gateway.web.speech import Broken, Message
 from perdure.gateway.wire import (
     Acked,
     Bye,

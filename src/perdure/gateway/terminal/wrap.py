@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from wcwidth import iter_graphemes, width
 
-from perdure.gateway.sgr import SGR
+from perdure.gateway.terminal.sgr import SGR
 
 LINK_CLOSE = "\x1b]8;;\x1b\\"
 SEQUENCE = re.compile(rf"({SGR.pattern.replace('(', '(?:')}|\x1b\]8;;[^\x1b]*\x1b\\)|[^\x1b]+")

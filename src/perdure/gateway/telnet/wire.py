@@ -14,11 +14,11 @@ import msgspec
 
 from perdure.gateway.gmcp import Packages, PackagesState, Reply
 from perdure.gateway.look import Settings, Told, look_of
-from perdure.gateway.render import encode
-from perdure.gateway.screen import Screen, ScreenState
-from perdure.gateway.telnet import Telnet
-from perdure.gateway.telnet_options import told_of
-from perdure.gateway.telnet_state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
+from perdure.gateway.telnet.machine import Telnet
+from perdure.gateway.telnet.options import told_of
+from perdure.gateway.telnet.state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
+from perdure.gateway.terminal.render import encode
+from perdure.gateway.terminal.screen import Screen, ScreenState
 from perdure.gateway.wire import Bye, ClientEvent, Held, Line, Note, Opened, ToldMore
 
 Status = Callable[[], Mapping[str, str | list[str]]]

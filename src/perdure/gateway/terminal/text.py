@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from perdure.gateway.sgr import FOR_PLAYERS, SGR, Style, closed
+from perdure.gateway.terminal.sgr import FOR_PLAYERS, SGR, Style, closed
 from perdure.logs import CONTROLS
 from perdure.markup import LINK, LINK_END, LINK_TEXT, LINKS, MARKS
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from perdure.gateway.gmcp import join_message
-from perdure.gateway.telnet_codes import (
+from perdure.gateway.telnet.codes import (
     AYT,
     BRK,
     CHARSET,
@@ -44,9 +44,9 @@ from perdure.gateway.telnet_codes import (
     WILL,
     WONT,
 )
-from perdure.gateway.telnet_negotiation import Negotiation
-from perdure.gateway.telnet_options import status_body
-from perdure.gateway.telnet_state import TelnetEvent, TelnetState, Typed, copied
+from perdure.gateway.telnet.negotiation import Negotiation
+from perdure.gateway.telnet.options import status_body
+from perdure.gateway.telnet.state import TelnetEvent, TelnetState, Typed, copied
 from perdure.gateway.wire import Interrupt, LineTooLong
 
 LINE_BYTES_MAX = 4096

@@ -17,9 +17,9 @@ import msgspec
 from anyascii import anyascii
 
 from perdure.gateway.look import Colours, Encoding, Look
-from perdure.gateway.sgr import SGR, Style, closed
-from perdure.gateway.text import clean
-from perdure.gateway.wrap import LINK_CLOSE, SEQUENCE, wrapped
+from perdure.gateway.terminal.sgr import SGR, Style, closed
+from perdure.gateway.terminal.text import clean
+from perdure.gateway.terminal.wrap import LINK_CLOSE, SEQUENCE, wrapped
 from perdure.markup import LINK, LINK_TEXT, LINKS, MARKS, unmarked
 
 CACHED_TEXTS_MAX = 1024

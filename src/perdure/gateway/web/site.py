@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from websockets.http11 import Request
 
-PAGE = Path(__file__).with_name("page")
+PAGE = Path(__file__).parent.parent / "page"
 """The page that comes with Perdure."""
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",

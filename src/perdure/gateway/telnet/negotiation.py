@@ -11,7 +11,7 @@ from typing import Literal
 
 from perdure.gateway.gmcp import split_message
 from perdure.gateway.look import Encoding
-from perdure.gateway.telnet_codes import (
+from perdure.gateway.telnet.codes import (
     CHARSET,
     DO,
     DONT,
@@ -32,7 +32,7 @@ from perdure.gateway.telnet_codes import (
     WONT,
     Q,
 )
-from perdure.gateway.telnet_options import (
+from perdure.gateway.telnet.options import (
     CHARSET_ACCEPTED,
     CHARSET_REJECTED,
     CHARSET_REQUEST,
@@ -44,7 +44,7 @@ from perdure.gateway.telnet_options import (
     printable,
     window_size,
 )
-from perdure.gateway.telnet_state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState
+from perdure.gateway.telnet.state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState
 from perdure.gateway.wire import Ended
 
 COMMANDS_MAX = 256

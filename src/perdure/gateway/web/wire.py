@@ -21,13 +21,13 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from perdure.gateway import web_request
 from perdure.gateway.look import Settings, Told
 from perdure.gateway.proxy import Proxies
-from perdure.gateway.web_mudstandards import MUDSTANDARDS, MudSpeech
-from perdure.gateway.web_perdure import SUBPROTOCOL, PerdureSpeech
-from perdure.gateway.web_site import Site, refusal
-from perdure.gateway.web_speech import Broken, Speech
+from perdure.gateway.web import request as web_request
+from perdure.gateway.web.mudstandards import MUDSTANDARDS, MudSpeech
+from perdure.gateway.web.perdure import SUBPROTOCOL, PerdureSpeech
+from perdure.gateway.web.site import Site, refusal
+from perdure.gateway.web.speech import Broken, Speech
 from perdure.gateway.wire import Bye, ClientEvent, Ended, Held, Note
 
 PLAY = "/play"

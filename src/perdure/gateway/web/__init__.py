@@ -1,0 +1,1 @@
+"""Web clients: static files, WebSockets, and what is said through them."""
