@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import sync_playwright
 
-from tests.gateway.web_client import WebClient
 from tests.e2e.server import project, serving
+from tests.gateway.web_client import WebClient
 from tests.web.net import Net
 from tests.web.page import PASSWORD, Browser, Friend
 

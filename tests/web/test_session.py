@@ -9,7 +9,7 @@ from tests.web.page import Browser, Friend
 
 
 def test_a_short_loss_of_network_costs_nothing(ada: Browser, net: Net, friend: Friend, name: str) -> None:
-    """What others say meanwhile comes once, with its number; what was typed meanwhile is sent once, in order (FM-17)."""
+    """What others say meanwhile comes once, with its number; what was typed is sent once, in order (FM-17)."""
     bob = friend(f"{name}bob")
     ada.types("say before")
     ada.sees('You say, "before"')
@@ -51,6 +51,22 @@ def test_a_network_that_falls_silent_is_noticed(tab: Callable[..., Browser], net
     assert ada.count('You say, "hello"') == 1
 
 
+def test_a_quiet_network_is_asked(tab: Callable[..., Browser], net: Net, name: str) -> None:
+    """When nobody says anything, the page asks: an answer keeps it open, and without one it connects anew (FM-17)."""
+    ada = tab()
+    ada.page.clock.install()
+    ada.opens().logs_in(name)
+    for _ in range(3):
+        ada.page.clock.fast_forward(40_000)
+        expect(ada.page.locator("#state-text")).to_have_text("Connected")
+    net.silence()
+    ada.page.clock.fast_forward(40_000)
+    ada.page.clock.fast_forward(10_000)
+    ada.state("waiting")
+    net.heal()
+    ada.state("open")
+
+
 def test_a_reload_of_the_page_goes_on_with_the_session(ada: Browser) -> None:
     """The last lines come back and are not read out again; nobody logs in anew."""
     ada.types("say one", "say two")
@@ -77,9 +93,7 @@ def test_many_reloads_are_as_one(ada: Browser) -> None:
     assert [line for line in ada.lines if "You say" in line] == [f'You say, "round {round}"' for round in range(5)]
 
 
-def test_a_page_whose_session_is_played_elsewhere_stops(
-    ada: Browser, name: str, tab: Callable[..., Browser]
-) -> None:
+def test_a_page_whose_session_is_played_elsewhere_stops(ada: Browser, name: str, tab: Callable[..., Browser]) -> None:
     """It says so, and does not fight for the session."""
     other = tab().opens().logs_in(name, create=False)
     expect(ada.page.locator("#trouble")).to_contain_text("another connection")
@@ -90,6 +104,22 @@ def test_a_page_whose_session_is_played_elsewhere_stops(
     ada.page.get_by_role("button", name="Play again").click()
     expect(ada.page.locator("#prompt")).to_contain_text("Name")
     other.state("open")
+
+
+def test_a_duplicated_tab_takes_the_session_over(ada: Browser) -> None:
+    """Browsers copy sessionStorage with the tab: the copy plays on, and the first one stops without a fight."""
+    kept = ada.stored("sessionStorage")["perdure.session"]
+    copy = Browser(ada.page.context.new_page(), ada.address)
+    copied = f"{{copied: 1, 'perdure.session': {kept!r}}}"
+    copy.page.add_init_script(f"sessionStorage.copied ?? Object.assign(sessionStorage, {copied})")
+    copy.page.goto(ada.page.url)
+    expect(copy.page.locator("#place-name")).to_have_text("The Street")
+    ada.state("stopped")
+    copy.types("say I am the copy")
+    copy.sees('You say, "I am the copy"')
+    copy.page.reload()
+    copy.state("open")
+    assert copy.errors == []
 
 
 def test_quitting_ends_it(ada: Browser) -> None:

@@ -1,6 +1,6 @@
 /** Work that touches the document, gathered: once per frame, and a bounded amount of it. */
 
-const LINES_PER_FRAME = 500;
+const LINES_PER_FRAME = 200; // a slow machine lays these out in some 40 ms
 
 export class Frames {
   #queue = [];

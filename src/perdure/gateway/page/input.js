@@ -20,7 +20,10 @@ export class Input {
       this.#submit();
     });
     field.addEventListener("keydown", (event) => this.#key(event));
-    field.addEventListener("input", () => this.#leave());
+    field.addEventListener("input", () => {
+      this.#leaves = false;
+      this.#leave();
+    });
     document.addEventListener("keydown", (event) => this.#elsewhere(event));
   }
 

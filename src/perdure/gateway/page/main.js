@@ -25,7 +25,9 @@ const scrollback = new Scrollback($("scrollback"), $("newest"), (line) => sendFr
 const history = new History(historyStore.get([]));
 const completion = new Completion();
 const away = new Away({ mark: () => scrollback.notice(""), say: (...lines) => announcer.say(...lines) });
-const frames = new Frames(show, () => session.shown());
+const frames = new Frames(show, shown);
+let news = []; // lines of this frame, to be read out
+let prompts = true; // whether the player wants the game's
 let unseen = 0; // lines that came while the page was hidden
 let title = "Perdure";
 
@@ -77,7 +79,10 @@ const session = new Session(connection, new Store("sessionStorage", "perdure.ses
   show: (message) => frames.add(message),
   echo: (on) => input.hide(!on),
   took: (n) => scrollback.took(n),
-  token: named,
+  token: () => {
+    named();
+    hidePrompt();
+  },
   resumed: (missed) => {
     frames.flush();
     away.expect(missed);
@@ -89,7 +94,11 @@ const session = new Session(connection, new Store("sessionStorage", "perdure.ses
     if (unsent) notice(`${unsent} line${unsent === 1 ? " was" : "s were"} not sent.`);
     ended();
   },
-  settings: (held) => settings.hold(held),
+  settings: (held) => {
+    settings.hold(held);
+    prompts = held.prompt !== false;
+    hidePrompt();
+  },
   bye: (reason) => {
     frames.flush();
     notice(reason);
@@ -159,7 +168,7 @@ function show(message) {
   away.before(message.again);
   const lines = scrollback.show(message.parts, message);
   lines.forEach((line) => completion.see(line));
-  if (!away.take(lines, message.again) && !message.again) announcer.say(...lines);
+  if (!away.take(lines, message.again) && !message.again) news.push(...lines);
   if (document.hidden && !message.again) {
     unseen += lines.length;
     named();
@@ -167,12 +176,20 @@ function show(message) {
   return lines.length;
 }
 
+/** Everything of a frame is in the document. */
+function shown() {
+  scrollback.settle();
+  announcer.say(...news);
+  news = [];
+  session.shown();
+}
+
 /** The prompt. It is read out only before the login: a game's prompt stands there to be looked at. */
 function showPrompt(text) {
   const nodes = [];
   render(text, PLAIN, (node) => nodes.push(node));
   $("prompt").replaceChildren(...nodes);
-  if (!session.name) announcer.say(plain(text));
+  if (!session.name) news.push(plain(text));
   return 1;
 }
 
@@ -187,7 +204,13 @@ function ended() {
   panes.clear();
   input.hide(false);
   $("prompt").replaceChildren();
+  hidePrompt();
   named();
+}
+
+/** A game's prompt can be switched off; what the login asks is always shown. */
+function hidePrompt() {
+  $("prompt").hidden = !prompts && Boolean(session.name);
 }
 
 function named() {

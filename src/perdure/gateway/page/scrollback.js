@@ -31,6 +31,7 @@ export class Scrollback {
   #open = null; // a line without its end yet
   #unread = 0;
   #follows = true;
+  #top = 0; // where it was scrolled to last
   #typed = new Map(); // n -> element, of the lines that the server has not taken
 
   /** `send` is called with the line of a link that the player follows; `newest` is the button to the end. */
@@ -53,7 +54,7 @@ export class Scrollback {
     new ResizeObserver(() => this.#follows && this.#jump()).observe(element);
   }
 
-  /** Show `parts` of text; the plain text of the lines that this began. */
+  /** Show `parts` of text; the plain text of the lines that this began. `settle` is due afterwards. */
   show(parts, { again = false } = {}) {
     const lines = [];
     const fragment = document.createDocumentFragment();
@@ -78,7 +79,8 @@ export class Scrollback {
         put(link);
       }
     }
-    this.#append(fragment, again ? 0 : lines.length);
+    this.#lines.append(fragment);
+    if (!again) this.#unread += lines.length;
     return lines;
   }
 
@@ -134,6 +136,13 @@ export class Scrollback {
     return line;
   }
 
+  /** Lines were added: the oldest go, and the newest come into view. Once per frame, for it lays out the page. */
+  settle() {
+    for (let extra = this.#lines.childElementCount - LINES_MAX; extra > 0; extra--) this.#lines.firstElementChild.remove();
+    if (this.#follows) this.#jump();
+    else this.#count(this.#unread);
+  }
+
   /** Scroll to the newest line. */
   toEnd() {
     this.#follows = true;
@@ -147,28 +156,24 @@ export class Scrollback {
 
   #line(line) {
     this.#open = null;
-    const fragment = document.createDocumentFragment();
-    fragment.append(line);
-    this.#append(fragment, 0);
-  }
-
-  #append(fragment, fresh) {
-    this.#lines.append(fragment);
-    for (let extra = this.#lines.childElementCount - LINES_MAX; extra > 0; extra--) this.#lines.firstElementChild.remove();
-    if (this.#follows) this.#jump();
-    else this.#count(this.#unread + fresh);
+    this.#lines.append(line);
+    this.settle();
   }
 
   #jump() {
     this.#element.scrollTop = this.#element.scrollHeight;
+    this.#top = this.#element.scrollTop;
     this.#count(0);
   }
 
+  /** Only who scrolls up leaves the end; a window that became smaller does not. */
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#element;
-    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR_PX;
-    if (this.#follows) this.#count(0);
-    else this.#newest.hidden = false;
+    const up = scrollTop < this.#top - 1;
+    this.#top = scrollTop;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.#follows = true;
+    else if (up) this.#follows = false;
+    this.#count(this.#follows ? 0 : this.#unread);
   }
 
   #count(unread) {

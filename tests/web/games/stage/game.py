@@ -30,7 +30,12 @@ class Stage(Game):
         actor = self.actors.peek(player.id) or Actor()
         return {
             "Char.Vitals": {"hp": actor.hp, "maxhp": 20, "coins": 7},
-            "Room.Info": {"num": 1, "name": NAMES[actor.place], "area": "Stage", "exits": dict.fromkeys(EXITS[actor.place], 1)},
+            "Room.Info": {
+                "num": 1,
+                "name": NAMES[actor.place],
+                "area": "Stage",
+                "exits": dict.fromkeys(EXITS[actor.place], 1),
+            },
             "Room.Players": [{"name": str(other), "fullname": f"{other} the Actor"} for other in self.room.players],
         }
 
@@ -38,7 +43,8 @@ class Stage(Game):
     def look(self, player: Player) -> None:
         actor = self.actors[player.id]
         exits = ", ".join(linked(exit, send=exit) for exit in EXITS[actor.place])
-        player.tell(f"{bold(NAMES[actor.place])}\nA {linked('lantern', send='examine lantern')} hangs here.\nExits: {exits}.")
+        lantern = linked("lantern", send="examine lantern")
+        player.tell(f"{bold(NAMES[actor.place])}\nA {lantern} hangs here.\nExits: {exits}.")
 
     @command("examine THING")
     def examine(self, player: Player, thing: str) -> None:
