@@ -24,10 +24,15 @@ ARGUMENTS = [
 _suffixes = map("".join, itertools.product(ascii_lowercase, repeat=2))
 
 
+def chromium_path() -> str | None:
+    """The machine's own Chromium."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
     """A running Chromium; without one these tests are passed over."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = chromium_path()
     if path is None:
         pytest.skip("no Chromium is installed")
     with sync_playwright() as playwright:

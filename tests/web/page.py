@@ -9,6 +9,9 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 from tests.gateway.web_client import WebClient
 
 PATIENCE_MS = 20_000
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2,
+}  # fmt: skip
 PASSWORD = "open sesame"
 expect.set_options(timeout=PATIENCE_MS)
 

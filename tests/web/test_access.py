@@ -5,9 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.page import Browser, Friend
+from tests.web.page import PHONE, Browser, Friend
 
-PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 TO_THE_TOP = """() => {
   document.body.tabIndex = -1;
   document.body.focus();
@@ -113,6 +112,20 @@ def test_the_input_stays_above_a_phones_keyboard(tab: Callable[..., Browser], na
     ada.page.set_viewport_size({"width": 360, "height": 330})
     expect(ada.page.locator("#input")).to_be_in_viewport(ratio=1)
     expect(ada.page.locator("#lines").get_by_text("line 60 of 60", exact=True)).to_be_in_viewport()
+
+
+def test_a_hidden_tab_goes_on(tab: Callable[..., Browser], name: str, friend: Friend) -> None:
+    """A hidden page gets no frames; it shows and acknowledges all the same, and its title counts what came."""
+    ada = tab()
+    ada.page.add_init_script("Object.defineProperty(document, 'hidden', { get: () => window.away ?? false })")
+    ada.opens().logs_in(name)
+    bob = friend(f"{name}bob")
+    ada.page.evaluate("() => { window.away = true; window.requestAnimationFrame = () => 0; }")
+    bob.types("say one", "say two")
+    ada.sees(f'{name}bob says, "two"')
+    expect(ada.page).to_have_title(f"(2) {name} · Test")
+    ada.page.evaluate("() => { window.away = false; document.dispatchEvent(new Event('visibilitychange')); }")
+    expect(ada.page).to_have_title(f"{name} · Test")
 
 
 def test_a_tap_on_an_exit_does_not_bring_up_the_keyboard(tab: Callable[..., Browser], name: str) -> None:

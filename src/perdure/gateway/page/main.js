@@ -99,9 +99,8 @@ const session = new Session(connection, new Store("sessionStorage", "perdure.ses
     prompts = held.prompt !== false;
     hidePrompt();
   },
-  bye: (reason) => {
+  bye: () => {
     frames.flush();
-    notice(reason);
     ended();
   },
   held: () => {
@@ -145,7 +144,6 @@ function send(line) {
     historyStore.set(history.lines);
     completion.see(line);
   }
-  state.show(connection.state, session);
   return true;
 }
 

@@ -31,7 +31,7 @@ export class Scrollback {
   #open = null; // a line without its end yet
   #unread = 0;
   #follows = true;
-  #top = 0; // where it was scrolled to last
+  #seen = ""; // height of the text and of its window, when it was scrolled last
   #typed = new Map(); // n -> element, of the lines that the server has not taken
 
   /** `send` is called with the line of a link that the player follows; `newest` is the button to the end. */
@@ -162,18 +162,25 @@ export class Scrollback {
 
   #jump() {
     this.#element.scrollTop = this.#element.scrollHeight;
-    this.#top = this.#element.scrollTop;
+    this.#seen = this.#size();
     this.#count(0);
   }
 
-  /** Only who scrolls up leaves the end; a window that became smaller does not. */
+  /** Only who scrolls leaves the end; a window or a text that takes another size does not. */
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#element;
-    const up = scrollTop < this.#top - 1;
-    this.#top = scrollTop;
-    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.#follows = true;
-    else if (up) this.#follows = false;
+    const moved = this.#seen !== this.#size();
+    if (this.#follows && moved) {
+      this.#jump();
+      return;
+    }
+    this.#seen = this.#size();
+    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR_PX;
     this.#count(this.#follows ? 0 : this.#unread);
+  }
+
+  #size() {
+    return `${this.#element.scrollHeight} ${this.#element.clientHeight}`;
   }
 
   #count(unread) {

@@ -176,7 +176,7 @@ export class Session {
       this.#forget();
       this.#begin();
       this.#live = false;
-      this.#hooks.bye(reason);
+      this.#hooks.bye();
       this.#connection.stop(reason);
     },
     settings: (message) => this.#hooks.settings(message),

@@ -52,11 +52,10 @@ export class State {
       this.#loud = setTimeout(() => this.show(now, session), quiet);
       return;
     }
-    const what = this.#wasOpen ? "The connection is lost." : "The server does not answer.";
+    const what = this.#wasOpen ? "Connection lost." : "The server does not answer.";
     const cause = now.device ? " This device has no network." : "";
-    const kept = session.goesOn ? " You stay in the game, and what you type is sent when it is back." : "";
-    const lines = session.waiting ? ` ${session.waiting} line${session.waiting === 1 ? " waits" : "s wait"}.` : "";
-    this.#tell(`${what}${cause}${kept}`, "Try now", lines);
+    const kept = session.goesOn ? " You stay in the game, and what you type is sent later." : "";
+    this.#tell(`${what}${cause}${kept}`, "Try now");
     if (now.name === "waiting") this.#count(now.at);
   }
 
@@ -70,8 +69,8 @@ export class State {
     this.#tick = setInterval(write, 500);
   }
 
-  #tell(text, button, more = "") {
-    this.#parts.text.textContent = text + more;
+  #tell(text, button) {
+    this.#parts.text.textContent = text;
     this.#parts.button.textContent = button;
     this.#parts.button.setAttribute("aria-label", button);
     this.#parts.trouble.hidden = false;
