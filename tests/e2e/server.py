@@ -189,6 +189,15 @@ class Server:
         """What it printed."""
         return self.output.read_text() if self.output.exists() else ""
 
+    def files_with(self, text: bytes) -> list[Path]:
+        """The files of the state and the output that have the text."""
+        found: list[Path] = []
+        for path in [*self.state.rglob("*"), self.output]:
+            with suppress(FileNotFoundError):  # the host that wrote it has just ended
+                if path.is_file() and text in path.read_bytes():
+                    found.append(path)
+        return found
+
     # --- hurting ---
 
     def kill(self, name: str) -> int:

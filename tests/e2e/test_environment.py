@@ -12,7 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.e2e.clients import PASSWORD, Client, LineClient, find_mark, mark, players
+from tests.e2e.clients import Client, LineClient, find_mark, mark, players
 from tests.e2e.server import DEADLINE_S, GAMES, Server, kill, mud, project, serving, trouble, wait_until
 from tests.e2e.talk import talking
 
@@ -449,65 +449,8 @@ def test_what_is_typed_unseen_is_in_no_file(server: Server) -> None:
     client.command("say in the open", "You say")
     server.kill_host()
     client.command("say again", "You say")
-    assert files_with(server, b"in the open")
+    assert server.files_with(b"in the open")
     assert server.stop() == 0
     client.close()
-    assert files_with(server, secret.encode()) == []
+    assert server.files_with(secret.encode()) == []
     assert secret not in client.text
-
-
-def files_with(server: Server, text: bytes) -> list[Path]:
-    """The files of the state and the output that have the text."""
-    files = [path for path in [*server.state.rglob("*"), server.output] if path.is_file()]
-    return [path for path in files if text in path.read_bytes()]
-
-
-# --- people's own clients ---
-
-
-@pytest.mark.skipif(shutil.which("telnet") is None, reason="needs telnet(1)")
-def test_telnet_logs_in_and_plays(server: Server) -> None:
-    """The password is not echoed, the host is killed, and the game goes on."""
-    server.start()
-    host, port = server.address
-    screen = pexpect.spawn("telnet", [host, str(port)], encoding="utf-8", timeout=DEADLINE_S)
-    try:
-        screen.expect_exact("Name: ")
-        screen.sendline(f"create Tess {PASSWORD}")
-        screen.expect_exact("Welcome to Underbridge!")
-        screen.sendline("quit")
-        screen.expect(pexpect.EOF)
-        screen = pexpect.spawn("telnet", [host, str(port)], encoding="utf-8", timeout=DEADLINE_S)
-        screen.expect_exact("Name: ")
-        screen.sendline("Tess")
-        screen.expect_exact("Password: ")
-        screen.sendline(PASSWORD)
-        screen.expect_exact("The Square")
-        assert PASSWORD not in str(screen.before)
-        server.kill_host()
-        screen.sendline("say hello")
-        screen.expect_exact('You say, "hello"')
-    finally:
-        screen.close(force=True)
-
-
-TINTIN = shutil.which("tt++", path=f"{os.environ.get('PATH', '')}:/usr/games")
-
-
-@pytest.mark.skipif(TINTIN is None, reason="needs tintin++")
-def test_tintin_logs_in_and_plays(tmp_path: Path, server: Server) -> None:
-    """A client made for games, through a kill of the host."""
-    server.start()
-    host, port = server.address
-    env = {**os.environ, "HOME": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}
-    screen = pexpect.spawn(str(TINTIN), ["-G"], encoding="utf-8", timeout=DEADLINE_S, env=env, dimensions=(40, 120))
-    try:
-        screen.sendline(f"#session perdure {host} {port}")
-        screen.expect("Name: ")
-        screen.sendline(f"create Tess {PASSWORD}")
-        screen.expect("Welcome to Underbridge!")
-        server.kill_host()
-        screen.sendline("say hello")
-        screen.expect('You say, "hello"')
-    finally:
-        screen.close(force=True)
