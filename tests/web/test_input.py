@@ -34,7 +34,7 @@ def test_earlier_lines_outlive_a_reload(ada: Browser) -> None:
 
 
 def test_a_password_is_nowhere(tab: Callable[..., Browser], name: str) -> None:
-    """Typed at the prompt it is hidden, and neither in the text, the earlier lines, a storage, nor read out."""
+    """Typed at the prompt it is hidden, and neither in the text, the earlier lines, a storage, nor read out (FM-96)."""
     ada = tab().opens()
     ada.types(name)
     ada.sees("There is no character")

@@ -9,7 +9,7 @@ from tests.web.page import Browser, Friend
 
 
 def test_a_short_loss_of_network_costs_nothing(ada: Browser, net: Net, friend: Friend, name: str) -> None:
-    """What others say meanwhile comes once, with its number; what was typed is sent once, in order (FM-17)."""
+    """What others say meanwhile comes once, with its number; what was typed is sent once, in order."""
     bob = friend(f"{name}bob")
     ada.types("say before")
     ada.sees('You say, "before"')
@@ -36,8 +36,21 @@ def test_a_short_loss_of_network_costs_nothing(ada: Browser, net: Net, friend: F
     assert "3 lines while you were away." in ada.heard
 
 
+def test_no_more_lines_wait_than_the_server_takes_at_once(ada: Browser, net: Net) -> None:
+    """A hundred lines wait; what is beyond them stays in the field, and nothing is lost without a word."""
+    net.cut()
+    ada.state("waiting")
+    ada.types(*[f"say {n}" for n in range(101)])
+    assert ada.value == "say 100"
+    net.heal()
+    ada.sees('You say, "99"')
+    assert [line for line in ada.lines if "You say" in line] == [f'You say, "{n}"' for n in range(100)]
+    ada.presses("Enter")
+    ada.sees('You say, "100"')
+
+
 def test_a_network_that_falls_silent_is_noticed(tab: Callable[..., Browser], net: Net, name: str) -> None:
-    """No packet says that the network is gone: a line without an answer does, and it is sent again (FM-17)."""
+    """No packet says that the network is gone: a line without an answer does, and it is sent again (FM-92)."""
     ada = tab()
     ada.page.clock.install()
     ada.opens().logs_in(name)
@@ -52,7 +65,7 @@ def test_a_network_that_falls_silent_is_noticed(tab: Callable[..., Browser], net
 
 
 def test_a_quiet_network_is_asked(tab: Callable[..., Browser], net: Net, name: str) -> None:
-    """When nobody says anything, the page asks: an answer keeps it open, and without one it connects anew (FM-17)."""
+    """When nobody says anything, the page asks: an answer keeps it open, and without one it connects anew (FM-92)."""
     ada = tab()
     ada.page.clock.install()
     ada.opens().logs_in(name)
@@ -84,7 +97,7 @@ def test_a_reload_of_the_page_goes_on_with_the_session(ada: Browser) -> None:
 
 
 def test_many_reloads_are_as_one(ada: Browser) -> None:
-    """Each token serves once; the numbers of lines go on."""
+    """Each token serves once; the numbers of lines go on (FM-13)."""
     for round in range(5):
         ada.types(f"say round {round}")
         ada.sees(f'You say, "round {round}"')
@@ -107,7 +120,7 @@ def test_a_page_whose_session_is_played_elsewhere_stops(ada: Browser, name: str,
 
 
 def test_a_duplicated_tab_takes_the_session_over(ada: Browser) -> None:
-    """Browsers copy sessionStorage with the tab: the copy plays on, and the first one stops without a fight."""
+    """Browsers copy sessionStorage with the tab: the copy plays on, and the first one stops without a fight (FM-13)."""
     kept = ada.stored("sessionStorage")["perdure.session"]
     copy = Browser(ada.page.context.new_page(), ada.address)
     copied = f"{{copied: 1, 'perdure.session': {kept!r}}}"

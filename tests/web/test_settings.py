@@ -35,7 +35,7 @@ def test_settings_hold_at_once_and_after_a_reload(ada: Browser) -> None:
 
 
 def test_screen_reader_mode_is_the_games_too(ada: Browser) -> None:
-    """The server writes in another way from there: this game's prompt goes. `set` brings the page along."""
+    """The server writes in another way from there: this game's prompt goes. `set` brings the page along (FM-29)."""
     page = ada.page
     expect(page.locator("#prompt")).to_have_text("20 hp> ")
     page.get_by_role("button", name="Settings").click()

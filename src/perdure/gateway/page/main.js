@@ -40,7 +40,7 @@ const settings = new Settings(
   },
   (name) => {
     if (name === "screenreader") session.settings({ screenreader: settings.screenreader });
-    else session.resize(size($("scrollback")));
+    else if (name === "size" || name === "font") session.resize(size($("scrollback")));
   },
 );
 
@@ -118,7 +118,12 @@ const input = new Input(
   { form: $("entry"), field: $("input"), completions: $("completions") },
   history,
   completion,
-  { send, interrupt: () => session.interrupt(), page: (direction) => scrollback.page(direction), told: (text) => announcer.say(text) },
+  {
+    send,
+    interrupt: () => session.interrupt(),
+    page: (direction) => scrollback.page(direction),
+    told: (text) => announcer.say(text),
+  },
 );
 
 // --- what the player does ---
@@ -128,7 +133,7 @@ function send(line) {
   const hidden = session.hidden;
   const n = session.line(line);
   if (n === null) {
-    announcer.say("Not sent: there is no connection.");
+    announcer.say(session.goesOn ? "Not sent: too many lines wait already." : "Not sent: there is no connection.");
     return false;
   }
   frames.flush();

@@ -5,7 +5,9 @@ const SHORT = {
   n: "north", ne: "northeast", e: "east", se: "southeast", s: "south", sw: "southwest", w: "west", nw: "northwest",
   u: "up", d: "down", in: "in", out: "out",
 };
-const LETTERS = { northwest: "NW", north: "N", northeast: "NE", west: "W", east: "E", southwest: "SW", south: "S", southeast: "SE" };
+const LETTERS = {
+  northwest: "NW", north: "N", northeast: "NE", west: "W", east: "E", southwest: "SW", south: "S", southeast: "SE",
+};
 const LOW = 0.25;
 
 export class Panes {

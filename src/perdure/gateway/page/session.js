@@ -8,6 +8,7 @@
 
 const ACK_PAUSE_S = 0.4;
 const ACK_AT_ONCE = 16;
+const PENDING_MAX = 100; // the gateway takes 128 at once
 
 export class Session {
   #connection;
@@ -65,9 +66,9 @@ export class Session {
 
   // --- what the player does ---
 
-  /** The player typed this; its number, or null if it cannot even wait (nobody to wait for before the login). */
+  /** The player typed this; its number, or null if it cannot even wait: too many do, or nobody is logged in. */
   line(text) {
-    if (!this.#live && !this.goesOn) return null;
+    if (this.#pending.length >= PENDING_MAX || (!this.#live && !this.goesOn)) return null;
     this.#n += 1;
     this.#pending.push({ n: this.#n, text, hidden: this.#hidden });
     this.#keep();
@@ -142,7 +143,7 @@ export class Session {
       this.#hooks.greeted(message.server);
       const going = this.#token ? { token: this.#token.token, last: this.#last } : {};
       this.#acked = this.#last; // the server knows by that
-      this.#connection.send({ type: "hello", ...this.#hooks.hello(), ...going });
+      this.#connection.send({ type: "hello", ...this.#hooks.hello(), ...going }, true);
       if (!this.#token) this.#go();
     },
     text: (message) => this.#hooks.show(message),

@@ -13,7 +13,7 @@ export class Settings {
   #motion = matchMedia("(prefers-reduced-motion: reduce)");
   #narrow = matchMedia("(max-width: 700px)");
 
-  /** `changed(name)` is called when something is shown in another way, or is to be told to the server. */
+  /** `changed(name)` is called with what the player chose: the server may have to know. */
   constructor(store, dialog, fields, changed) {
     this.#store = store;
     this.#dialog = dialog;
@@ -58,7 +58,7 @@ export class Settings {
     this.#chosen = { ...UNCHOSEN };
     this.#store.set(null);
     this.#show();
-    this.#changed("screenreader");
+    for (const name of Object.keys(UNCHOSEN)) this.#changed(name);
   }
 
   #show() {
