@@ -13,7 +13,7 @@ from perdure.cli.client import Client as Control
 from tests.e2e.clients import Client
 from tests.e2e.copyovers import COPYOVER_S
 from tests.e2e.programs import command
-from tests.e2e.server import GAMES, Server, project, serving, wait_until
+from tests.e2e.server import GAMES, Server, kill, project, serving, wait_until
 
 ROOM = "plaza"
 ME = re.compile(r"(?:<[^>]*> )*me: mark=(\d+) (.*)")
@@ -59,9 +59,17 @@ class Plaza:
         return report
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside the block no host can start; those that should do it behind it."""
+        self._held.touch()
+        try:
+            yield
+        finally:
+            self._held.unlink()
+
+    @contextmanager
     def moving(self) -> Iterator[None]:
         """Inside the block a copyover is under way and gets no further; it is over behind it."""
-        self._held.touch()
         failed: list[BaseException] = []
 
         def move() -> None:
@@ -71,21 +79,26 @@ class Plaza:
                 failed.append(error)
 
         moves = threading.Thread(target=move, daemon=True, name="copyover")
-        moves.start()
         try:
-            wait_until(lambda: self.server.ask("status")["copyover"]["state"] != "idle", "the copyover")
-            yield
+            with self.held():
+                moves.start()
+                wait_until(lambda: self.server.ask("status")["copyover"]["state"] != "idle", "the copyover")
+                yield
         finally:
-            self._held.unlink()
             moves.join(COPYOVER_S)
         if failed:
             raise failed[0]
 
+    def kill(self, *kinds: str) -> None:
+        """kill -9 the host, whatever it is called by now, or the gateway, or both at once."""
+        running = {one["name"].partition("-")[0]: one["pid"] for one in self.server.ask("status")["processes"]}
+        for kind in kinds:
+            kill(running[kind])
+
     def kill_host(self) -> None:
-        """kill -9 the host, whatever it is called by now, and wait until another one serves."""
+        """kill -9 the host, and wait until another one serves."""
         ready = len(self.server.events("ready"))
-        (host,) = (one["name"] for one in self.server.ask("status")["processes"] if one["name"].startswith("host-"))
-        self.server.kill(host)
+        self.kill("host")
         self.server.wait_event("ready", ready + 1)
 
     def session(self, client: Client) -> dict[str, Any]:
