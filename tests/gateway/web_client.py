@@ -283,6 +283,7 @@ class WebClient:
                 self._took(n)
             case {"type": "token", "n": n, "token": token, "name": name}:
                 assert n > self._token_n
+                self._anew = self._anew or n == 1  # a login that goes on with a session played elsewhere
                 self._token_n, self.token, self.name = n, token, name
                 self.sends("confirm", n=n)
             case {"type": "resumed", "missed": missed, "took": took}:
