@@ -15,7 +15,8 @@ PASSWORD = "correct horse"
 def supporting(*modules: str) -> Packages:
     """Packages of a client that listed these modules."""
     packages = Packages()
-    assert packages.receive("Core.Supports.Set", msgspec.json.encode(modules)) == [PackagesWanted()]
+    [outcome] = packages.receive("Core.Supports.Set", msgspec.json.encode(modules))
+    assert isinstance(outcome, PackagesWanted)
     return packages
 
 
@@ -85,6 +86,14 @@ def test_login_by_gmcp_is_only_for_clients_that_list_it_by_name() -> None:
     """ "Char" is older than Char.Login, and clients that list it would not know what to do."""
     assert not supporting("Char 1").takes("Char.Login.Default")
     assert supporting("Char 1", "Char.Login 1").takes("Char.Login.Result")
+
+
+def test_a_client_is_asked_to_log_in_once_for_all_its_lists() -> None:
+    """Each time it were asked it would answer, and a wrong password would count each time."""
+    packages = Packages()
+    assert packages.receive("Core.Supports.Set", b'["Char 1"]') == [PackagesWanted(login=False)]
+    assert packages.receive("Core.Supports.Add", b'["Char.Login 1"]') == [PackagesWanted(login=True)]
+    assert packages.receive("Core.Supports.Add", b'["Room 1"]') == [PackagesWanted(login=False)]
 
 
 def test_client_gui_and_map_are_sent_unlisted_to_a_client_that_listed_anything() -> None:

@@ -53,6 +53,7 @@ class Process:
             "control_fd": theirs.fileno(),
             "listeners": {"telnet": [telnet.fileno()], "link": link.fileno()},
             "epoch": 3,
+            "began_s": 1_700_000_000.0,
             "log_level": "debug",
         }
         self.child = subprocess.Popen(

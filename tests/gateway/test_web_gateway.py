@@ -184,6 +184,28 @@ def test_a_token_that_was_replaced_ends_the_session(web: Web) -> None:
     thief.closes()
 
 
+def test_a_page_is_not_told_to_stay_away_when_the_server_stops(web: Web) -> None:
+    """It may come back as soon as there is a server again; after `quit` it may not."""
+    page, joined = web.plays()
+    answer = web.world.later("stop")
+    leave = web.host.expect(EventSent, n=1)
+    assert leave.body == Leave("stop")
+    web.host.acks(leave)
+    assert answer.result(20) == {"sessions": 1, "undrained": 0}
+    assert page.is_closed() == 1001
+    assert page.bye == ""
+    assert joined.session not in web.world.gateway.sessions
+
+
+def test_a_page_whose_player_quit_stays_away(web: Web) -> None:
+    """It would otherwise log in again by itself."""
+    page, _joined = web.plays()
+    page.types("quit")
+    web.host.acks(web.host.expect(EventSent, n=1))
+    page.waits_for("bye")
+    assert page.is_closed() == 4001
+
+
 def test_a_token_of_nobody_is_refused_and_a_new_login_begins(web: Web) -> None:
     """Guessed, of another server, or of a session that is over: all alike (FM-13, FM-14)."""
     page = web.page(token="0" * 32, last=7)

@@ -48,6 +48,7 @@ class Boot(msgspec.Struct):
     control_fd: int
     listeners: Listeners
     epoch: int
+    began_s: float
     log_level: str = "info"
 
 
@@ -96,6 +97,7 @@ async def serve(boot: Boot) -> None:
         emit=emit,
         fault=Faults(os.environ.get("PERDURE_FAULT", "")),
         limits=Limits.of(config, _clients_max()),
+        began_s=boot.began_s,
     )
     handlers = {**methods(gateway), "stop": stop, "log-level": log_level}
     channel = await open_channel_fd(boot.control_fd, handlers, _ignore)

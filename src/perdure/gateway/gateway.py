@@ -115,6 +115,7 @@ class Gateway:
         emit: Called with each event for the server's event log.
         fault: Called at this package's fault points.
         limits: Deadlines and counts; by default what the project's configuration says.
+        began_s: When the server began, in Unix time; by default now.
 
     Attributes:
         sessions: All there are, by id.
@@ -138,12 +139,13 @@ class Gateway:
         emit: Callable[[dict[str, Any]], None] = lambda _event: None,
         fault: FaultPoint = no_fault,
         limits: Limits | None = None,
+        began_s: float | None = None,
     ) -> None:
         self._config, self._loop, self._emit, self._fault = config, loop, emit, fault
         self._limits = limits or Limits.of(config)
         self._prefix, self._last_number = f"{name}.{epoch}.", 0
         self._link_listener = link
-        self._began_s = time.time()
+        self._began_s = time.time() if began_s is None else began_s
         addresses = Throttle(self._limits.logins_free, limited=self._limits.limited)
         self._desk = Desk(loop, accounts, hasher, addresses=addresses)
         self._ports = [sock.getsockname()[1] for sock in listeners]
@@ -409,8 +411,8 @@ class Gateway:
                 self._act(session, session.dialogue.credentials(name, password))
             case ToldMore():
                 self._players.resized(session)
-            case PackagesWanted():
-                self._players.stand(session)
+            case PackagesWanted(login=login):
+                self._players.stand(session, login=login)
             case SettingsWanted(settings=wanted):
                 self._players.choose(session, settings.merged(session.settings, wanted))
             case Interrupt() if session.stage == "login":
@@ -545,7 +547,7 @@ class Gateway:
             if not client.buffered:
                 self._turn.client(client)  # the socket takes more than one buffer: go on in the next turn
         elif session.stage == "over":
-            self._players.dismiss(client, bye="Goodbye.")
+            self._players.dismiss(client, bye=session.bye)
 
     # --- hosts ---
 

@@ -31,7 +31,8 @@ VERSION_MAX = 999
 CORE = "core"
 UNLISTED = frozenset({"client.gui", "client.map"})
 """Messages that are sent without being listed, to clients that listed anything."""
-SEPARATE = frozenset({"char.login"})
+LOGIN = "char.login"
+SEPARATE = frozenset({LOGIN})
 """Modules that the module above them does not include."""
 
 _package = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
@@ -145,12 +146,13 @@ class Packages:
         named = _named(body)
         if named is None:
             return []
+        logged_in = self.takes(LOGIN)
         modules = {} if replace else self._now.modules or {}
         for name, version in named:
             if name in modules or len(modules) < MODULES_MAX:
                 modules[name] = version
         self._now.modules = modules
-        return [PackagesWanted()]
+        return [PackagesWanted(login=self.takes(LOGIN) and not logged_in)]
 
     def _removes(self, body: bytes) -> list[Outcome]:
         """Forget modules; one that a module above it includes is remembered as not wanted."""

@@ -35,6 +35,8 @@ REPLAYED = "A used token came again, so this visit was ended: somebody else may 
 CHAR_LOGIN = Text("", gmcp=("Char.Login.Default", b'{"type":["password-credentials"]}'))
 """Clients that can log in by themselves answer with Char.Login.Credentials."""
 
+BYES = {"stop": "", "token": REPLAYED}
+"""Why a session left -> why its page should not connect again by itself; after a stop it may."""
 NOTHING_CHOSEN = Settings()
 
 log = structlog.get_logger()
@@ -225,19 +227,21 @@ class Players:
         told = session.told
         return told.columns or 80, told.rows or 24, session.screenreader
 
-    def stand(self, session: Session) -> None:
-        """Tell a client how things stand, which it could not hear of before."""
-        if session.stage in ("greeting", "login"):
-            self.hold(session, CHAR_LOGIN)
-        else:
-            for text in session.stand():
+    def stand(self, session: Session, *, login: bool = False) -> None:
+        """Tell a client how things stand, which it could not hear of before; `login`: that it may log in by itself."""
+        if session.stage not in ("greeting", "login"):
+            for text in (*self._offers, *session.stand()):
                 self.hold(session, text)
+        elif login:
+            self.hold(session, CHAR_LOGIN)
 
     # --- leaving ---
 
     def leave(self, session: Session, reason: str) -> None:
         """Tell the room; the client stays for the room's last words, but not for ever."""
         session.happened("left")
+        session.bye = BYES.get(reason, "Goodbye.")
+        self.hold(session, Text("", prompt=""))
         self._end.leave(session.id, reason)
         self.deadline(session, self._limits.goodbye_s, self._enough)
         log.info("leaves", session=session.id, reason=reason)
@@ -260,6 +264,7 @@ class Players:
         session.happened("ended")
         if reason:
             self.say(session, f"{reason}\n")
+            session.bye = reason
         client = session.client
         self._forget(session)
         if client is not None:

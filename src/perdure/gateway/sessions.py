@@ -62,6 +62,7 @@ class Session:
         who: The player, once known.
         settings: What the player chose.
         resumable: Whether a page has a token for it.
+        bye: Why its client should not connect again by itself once the session is over; "" if it may.
         taken: The client's own number of its last line that was taken.
         held: What to show, oldest first; held_bytes is its size.
         deadline: The timer of the present stage.
@@ -75,6 +76,7 @@ class Session:
         self.who: Who | None = None
         self.settings = Settings()
         self.resumable = False
+        self.bye = "Goodbye."
         self.taken = 0
         self.held: deque[Held] = deque()
         self.held_bytes = 0

@@ -51,7 +51,13 @@ class ToldMore(msgspec.Struct, frozen=True):
 
 
 class PackagesWanted(msgspec.Struct, frozen=True):
-    """The client takes other GMCP packages than before: it wants to know how things stand."""
+    """The client takes other GMCP packages than before: it wants to know how things stand.
+
+    Attributes:
+        login: Whether it has just said that it can log in by itself.
+    """
+
+    login: bool = False
 
 
 class Interrupt(msgspec.Struct, frozen=True):

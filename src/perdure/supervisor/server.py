@@ -64,7 +64,7 @@ class Supervisor:
         self, settings: Settings, keeper: Keeper, console: Console, now: Callable[[], str], fault: FaultPoint
     ) -> None:
         self._settings, self._keeper, self._console, self._fault = settings, keeper, console, fault
-        self._now_utc = now
+        self._now_utc, self._began_s = now, time.time()
         self._events = EventLog(settings.state, now)
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -175,6 +175,7 @@ class Supervisor:
             "log_level": settings.log_level,
             "listeners": {"telnet": telnet, "web": web, "link": link.fileno()},
             "epoch": self._keeper.gateway_epoch(GATEWAY),
+            "began_s": self._began_s,
         }
         return Boot(values, (*telnet, *web, link.fileno()))
 
