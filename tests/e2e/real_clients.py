@@ -457,12 +457,14 @@ class Kind(NamedTuple):
         opens: Opens one, for the player of this name.
         missing: Why it cannot be had here; "" if it can.
         listens: Its player hears a screen reader, and the client says so.
+        encoding: In which it speaks.
         narrow: To what its window may be resized; for the page in pixels.
     """
 
     opens: Callable[[str, Server, Path], "TerminalClient | MudClient | PageClient"]
     missing: str = ""
     listens: bool = False
+    encoding: str = "utf-8"
     narrow: tuple[int, int] = (90, 30)
 
 
@@ -473,7 +475,10 @@ def _missing(program: str, path: str | None = None) -> str:
 KINDS: Mapping[str, Kind] = {
     "tintin": Kind(tintin, _missing("tt++", PATH)),
     "tintin-listening": Kind(
-        lambda *who: tintin(*who, "#config {SCREEN READER} {ON}"), _missing("tt++", PATH), listens=True
+        lambda *who: tintin(*who, "#config {SCREEN READER} {ON}", "#config {CHARSET} {ISO1}"),
+        _missing("tt++", PATH),
+        listens=True,
+        encoding="latin-1",
     ),
     "telnetlib3": Kind(telnetlib3),
     "inetutils": Kind(inetutils, _missing("telnet")),

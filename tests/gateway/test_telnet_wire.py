@@ -429,17 +429,17 @@ MUDLET = (
 )  # fmt: skip
 """As Mudlet's manual describes it; not recorded."""
 TINTIN = (
-    command(WILL, TTYPE) + subnegotiation(TTYPE, b"\0TINTIN++") + subnegotiation(TTYPE, b"\0XTERM-256COLOR")
-    + subnegotiation(TTYPE, b"\0MTTS 397") + subnegotiation(TTYPE, b"\0MTTS 397") + command(WILL, NAWS)
-    + subnegotiation(NAWS, b"\0\x50\0\x18") + command(DO, EOR) + command(DO, CHARSET)
-    + subnegotiation(CHARSET, b"\2UTF-8") + command(DO, MSSP) + command(DONT, GMCP) + b"ada\r\n"
+    command(WILL, NAWS) + subnegotiation(NAWS, b"\0\x50\0\x18") + command(WILL, TTYPE) + command(WILL, NEW_ENVIRON)
+    + command(DO, EOR) + command(DO, CHARSET) + command(DONT, GMCP) + subnegotiation(TTYPE, b"\0TINTIN++")
+    + subnegotiation(CHARSET, b"\2UTF-8") + subnegotiation(TTYPE, b"\0xterm-256color")
+    + subnegotiation(TTYPE, b"\0MTTS 271") + subnegotiation(TTYPE, b"\0MTTS 271") + b"ada\r\n"
 )  # fmt: skip
-"""As the standards that TinTin++ wrote describe it; not recorded."""
+"""Recorded from TinTin++ 2.02.20. It offers NEW-ENVIRON, has nothing to tell by it, and is silent about MSSP."""
 CLIENTS = {
     "inetutils": (INETUTILS, Told(100, 30, terminal="XTERM-256COLOR")),
     "telnetlib3": (TELNETLIB3, Told(90, 25, "telnetlib3 5.0.1", "xterm-256color", charset="utf-8")),
     "mudlet": (MUDLET, Told(140, 48, "Mudlet 4.17.2", "XTERM-256COLOR", 2349, "utf-8", links=True)),
-    "tintin": (TINTIN, Told(80, 24, "TINTIN++", "XTERM-256COLOR", 397, "utf-8")),
+    "tintin": (TINTIN, Told(80, 24, "TINTIN++", "xterm-256color", 271, "utf-8")),
 }
 
 
