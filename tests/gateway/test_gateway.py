@@ -20,9 +20,12 @@ WILL_NAWS = bytes((telnet.IAC, telnet.WILL, telnet.NAWS))
 GA = bytes((telnet.IAC, telnet.GA))
 
 
+def subnegotiation(option: int, body: bytes) -> bytes:
+    return bytes((telnet.IAC, telnet.SB, option)) + body + bytes((telnet.IAC, telnet.SE))
+
+
 def naws(columns: int, rows: int) -> bytes:
-    body = columns.to_bytes(2, "big") + rows.to_bytes(2, "big")
-    return bytes((telnet.IAC, telnet.SB, telnet.NAWS)) + body + bytes((telnet.IAC, telnet.SE))
+    return subnegotiation(telnet.NAWS, columns.to_bytes(2, "big") + rows.to_bytes(2, "big"))
 
 
 @pytest.fixture
@@ -76,6 +79,39 @@ def test_a_prompt_stands_once_behind_each_answer_also_where_there_is_nothing_to_
     host.acks(host.expect(EventSent, n=2))
     assert player.sees("> ") == "> "
     assert player.raw.count(b"> " + GA) == 3
+
+
+def test_a_prompt_does_not_come_back_for_gmcp_before_the_answer(world: World, host: Host) -> None:
+    """A list of packages while a login is checked, or a game's GMCP before its answer, shows nothing (FM-6)."""
+    world.account("Ada")
+    player = world.player()
+    player.sends(bytes((telnet.IAC, telnet.DO, telnet.GMCP)))
+    world.accounts.gate.clear()
+    player.types("connect ada secret1")
+    world.wait_until(lambda: dialogue_stages(world) == ["waiting"], "the login is checked")
+    player.sends(subnegotiation(telnet.GMCP, b'Core.Supports.Set ["Char 1","Char.Login 1"]'))
+    player.sees_bytes(b"Char.Login.Default")
+    world.accounts.gate.set()
+    seat = host.joined()
+    host.says(Out("world", 1, [(seat.session, 1, 1)], Text("", prompt="> ")))
+    player.sees("> ")
+    assert player.raw.count(b"Name: ") == 1
+    player.types("look")
+    look = host.expect(EventSent, n=1)
+    host.says(Out("world", 1, [(seat.session, 1, 2)], Text("", gmcp=("Char.Vitals", b'{"hp":1}'))))
+    player.sees_bytes(b"Char.Vitals")
+    host.tells(look, 3, "A bar.\n")
+    host.acks(look)
+    assert player.sees("> ") == "A bar.\r\n> "
+
+
+def test_help_before_the_login_is_read_aloud_without_columns(world: World) -> None:
+    """As soon as the client has said that its player listens."""
+    player = world.player()
+    player.sends(bytes((telnet.IAC, telnet.WILL, telnet.NEW_ENVIRON)))
+    player.sends(subnegotiation(telnet.NEW_ENVIRON, b"\0\0SCREEN_READER\x011"))
+    player.types("help")
+    player.sees("connect NAME PASSWORD: play your character.\r\n")
 
 
 def test_a_room_without_a_prompt_takes_the_one_before_it_away(world: World, host: Host) -> None:

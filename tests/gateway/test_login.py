@@ -77,6 +77,18 @@ def test_the_banner_replaces_the_welcome_and_guests_are_offered_only_where_allow
     assert "guest" not in text
 
 
+def test_help_is_short_and_without_columns_for_who_listens() -> None:
+    """One command to a line, and no padding to be read aloud; a client may say late that its player listens."""
+    listens = False
+    dialogue = Dialogue("Test", screenreader=lambda: listens)
+    assert "  connect NAME PASSWORD   play your character\n" in said(dialogue.begin())
+    listens = True
+    text = said(dialogue.line("help"))
+    assert "connect NAME PASSWORD: play your character.\n" in text
+    assert "guest: play without a character.\n" in text
+    assert "  " not in text
+
+
 def test_connect_verifies_and_enters() -> None:
     """One line logs in; the password may hold spaces."""
     dialogue = begun()

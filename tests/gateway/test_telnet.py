@@ -1,6 +1,7 @@
 """The telnet machine: options, lines and bounds, without a socket."""
 
 import itertools
+from typing import get_args
 
 import msgspec
 import pytest
@@ -30,14 +31,14 @@ from perdure.gateway.telnet.codes import (
     SE,
     SGA,
     TTYPE,
-    WANTED,
     WILL,
     WONT,
+    Q,
 )
 from perdure.gateway.telnet.machine import LINE_BYTES_MAX, SUBNEGOTIATION_BYTES_MAX, Telnet
 from perdure.gateway.telnet.negotiation import COMMANDS_MAX, NAMES_MAX, STATUS_COMMANDS, SUBNEGOTIATIONS_MAX
 from perdure.gateway.telnet.options import SIZE_MAX
-from perdure.gateway.telnet.state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
+from perdure.gateway.telnet.state import AreYouThere, Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
 from perdure.gateway.wire import Ended, Interrupt, LineTooLong
 
 LINEMODE, STATUS, TIMING_MARK, MCCP2, MCCP3, MSP, MXP, ZMP, ATCP = 34, 5, 6, 86, 87, 90, 91, 93, 200
@@ -124,11 +125,11 @@ def test_interrupt_process_is_an_event_and_keeps_the_line() -> None:
     assert said(Telnet(), b"lo" + command(IP) + b"ok\n") == [Interrupt(), Typed(b"look")]
 
 
-def test_are_you_there_is_answered() -> None:
-    """RFC 854 wants visible evidence."""
+def test_are_you_there_is_an_event_and_keeps_the_line() -> None:
+    """Where the cursor stands is for the wire to know."""
     machine = Telnet()
-    said(machine, command(AYT))
-    assert b"Yes" in machine.data_to_send()
+    assert said(machine, b"lo" + command(AYT) + b"ok\n") == [AreYouThere(), Typed(b"look")]
+    assert machine.data_to_send() == b""
 
 
 # --- options ---
@@ -234,17 +235,74 @@ def test_hiding_input_takes_the_echo_over_and_gives_it_back() -> None:
     assert machine.data_to_send() == command(WILL, ECHO) + command(WONT, ECHO)
 
 
-def test_a_change_of_mind_waits_for_the_answer_to_the_first_request() -> None:
-    """Without the queue bit of RFC 1143 the two sides end up disagreeing."""
+def test_a_client_that_never_answers_gets_its_echo_back_after_each_password() -> None:
+    """Some obey WILL ECHO without a word: they are blind until WONT comes, and need another WILL the next time."""
     machine = Telnet()
-    machine.hide_input(True)
-    machine.hide_input(False)
-    assert machine.data_to_send() == command(WILL, ECHO)
+    for _ in range(2):
+        machine.hide_input(True)
+        said(machine, b"correct horse\r\n")
+        machine.hide_input(False)
+        assert machine.data_to_send() == command(WILL, ECHO) + command(WONT, ECHO)
+
+
+def test_nobody_is_promised_an_echo_but_while_input_is_hidden() -> None:
+    """PuTTY asks for it on connecting: its players would type blind, as nothing is ever echoed (RFC 857)."""
+    machine = begun()
     said(machine, command(DO, ECHO))
     assert machine.data_to_send() == command(WONT, ECHO)
+    machine.hide_input(True)
+    said(machine, command(DO, ECHO) * 2)
+    assert machine.data_to_send() == command(WILL, ECHO)
+    machine.hide_input(False)
     said(machine, command(DONT, ECHO))
-    assert machine.data_to_send() == b""
-    assert machine.state().us == {}
+    assert machine.data_to_send() == command(WONT, ECHO)
+
+
+class EchoingClient:
+    """A client that shows what is typed unless the server echoes, far away: what is sent waits until it is delivered.
+
+    Args:
+        asks: It asks for an echo at once, and takes the next word for the answer, as PuTTY does.
+        agrees: Whether it lets the server echo.
+        answers: Whether it says so.
+    """
+
+    def __init__(self, *, asks: bool, agrees: bool, answers: bool) -> None:
+        self.agrees, self._asking, self._answers = agrees, asks, answers
+        self.blind = False
+        self.said = command(DO, ECHO) if asks else b""
+
+    def hears(self, verb: int) -> None:
+        asked, self._asking = self._asking, False
+        before, self.blind = self.blind, verb == WILL and self.agrees
+        if self._answers and not asked and (self.blind != before or (verb == WILL and not self.agrees)):
+            self.said += command(DO if self.blind else DONT, ECHO)
+
+
+@given(
+    st.lists(st.sampled_from(["hide", "show", "to client", "to server"]), max_size=30),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_however_late_answers_come_the_client_is_blind_exactly_while_input_is_hidden(
+    steps: list[str], asks: bool, agrees: bool, answers: bool
+) -> None:
+    """Both sides settle, without a loop: no answer can turn what was said last around (FM-80, FM-96)."""
+    machine, client, hidden, heard = Telnet(), EchoingClient(asks=asks, agrees=agrees, answers=answers), False, b""
+    for step in [*steps, *["to client", "to server"] * 40]:
+        heard += machine.data_to_send()
+        if step in ("hide", "show"):
+            hidden = step == "hide"
+            machine.hide_input(hidden)
+        elif step == "to client" and heard:
+            client.hears(heard[1])
+            heard = heard[3:]
+        elif step == "to server" and client.said:
+            assert said(machine, client.said[:3]) == []
+            client.said = client.said[3:]
+    assert not machine.data_to_send() + heard + client.said
+    assert client.blind is (hidden and agrees)
 
 
 @pytest.mark.parametrize(
@@ -266,10 +324,10 @@ def test_a_prompt_ends_with_the_mark_that_was_agreed(options: bytes, mark: bytes
     assert machine.data_to_send() == mark
 
 
-def test_the_q_tables_know_every_state() -> None:
+def test_the_q_table_knows_every_state() -> None:
     """A state without a row would raise on some byte."""
-    states = {state for state, _ in WANTED}
-    assert {after for after, _ in (*WANTED.values(), *RECEIVED.values())} <= states
+    states = get_args(Q)
+    assert {after for after, _ in RECEIVED.values()} <= set(states)
     assert set(RECEIVED) == {(state, yes) for state in states for yes in (True, False)} - {("no", True)}
 
 
@@ -280,10 +338,10 @@ IS, INFO = b"\x00", b"\x02"
 
 
 def test_a_client_with_an_environment_is_asked_for_all_of_it() -> None:
-    """SEND without names; MNES and other clients call the same things VAR and USERVAR."""
+    """SEND without names, but with both kinds, without which TinTin++ says nothing (RFC 1572)."""
     machine = begun()
     said(machine, command(WILL, NEW_ENVIRON))
-    assert machine.data_to_send() == bytes.fromhex("fffa 27 01 fff0")
+    assert machine.data_to_send() == bytes.fromhex("fffa 27 01 00 03 fff0")
 
 
 def test_variables_of_either_kind_are_kept_and_what_is_private_is_not() -> None:

@@ -176,7 +176,7 @@ def test_mnes_variables_name_the_client_and_what_it_can_do() -> None:
     """CLIENT_NAME, CLIENT_VERSION, TERMINAL_TYPE, MTTS, CHARSET; and Mudlet's for reading aloud and for links."""
     wire = begun()
     wire.receive(environ(CLIENT_NAME="MUDLET", CLIENT_VERSION="4.17", TERMINAL_TYPE="ANSI", MTTS="13", CHARSET="ASCII"))
-    assert wire.told == Told(client="MUDLET 4.17", terminal="ANSI", mtts=13, charset="ascii")
+    assert wire.told == Told(client="MUDLET 4.17", terminal="ANSI", mtts=13, utf8=True, charset="ascii")
     wire.receive(environ(SCREEN_READER="1", OSC_HYPERLINKS_SEND="1"))
     assert (wire.told.screenreader, wire.told.links, wire.told.mtts) == (True, True, 13 | 64)
 
@@ -258,6 +258,37 @@ def test_what_the_player_set_counts_more_than_charset_and_that_more_than_mtts() 
     assert shown(wire, "ö\n") == b"o\r\n"
     wire.settings = Settings()
     assert shown(wire, "ö\n") == b"\xf6\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        (mtts(267), b"Zoe - Mao\r\n"),  # TinTin++ after `#config charset ascii`
+        (mtts(267 | MTTS_UTF8), "Zoë — 猫\r\n".encode()),
+        (environ(MTTS="267"), b"Zoe - Mao\r\n"),
+        (mtts(267) + environ(**{"UTF-8": "1"}), "Zoë — 猫\r\n".encode()),
+        (environ(**{"UTF-8": "0"}), b"Zoe - Mao\r\n"),
+        (environ(SCREEN_READER="1", ANSI="1"), "Zoë — 猫\r\n".encode()),  # a variable of its own is no sum
+        (mtts(0), "Zoë — 猫\r\n".encode()),
+        (mtts(267) + command(DO, CHARSET) + subnegotiation(CHARSET, b"\x02UTF-8"), "Zoë — 猫\r\n".encode()),
+    ],
+)
+def test_a_client_that_says_it_has_no_utf8_is_sent_ascii_unless_it_agrees_to_more(said: bytes, written: bytes) -> None:
+    """MTTS 4, then CHARSET; who does not say has what nearly every client has."""
+    wire = begun()
+    wire.receive(said)
+    wire.data_to_send()
+    assert shown(wire, "Zoë — 猫\n") == written
+    wire.settings = Settings(encoding="latin-1")
+    assert shown(wire, "Zoë — 猫\n") == b"Zo\xeb - Mao\r\n"
+
+
+def test_a_client_without_utf8_that_types_latin_1_is_sent_latin_1() -> None:
+    """What it shows itself to be counts more than what it says."""
+    wire = begun()
+    wire.receive(mtts(267) + b"say h\xf6h\r\n")
+    wire.data_to_send()
+    assert shown(wire, "höhö\n") == b"h\xf6h\xf6\r\n"
 
 
 def test_a_client_set_to_ascii_is_still_understood() -> None:
@@ -365,6 +396,15 @@ def test_status_is_answered_by_the_wire_alone() -> None:
     assert wire.data_to_send() == subnegotiation(MSSP, b"\x01NAME\x02Dune\x01PLAYERS\x023")
 
 
+def test_are_you_there_is_answered_on_a_line_of_its_own() -> None:
+    """RFC 854 wants visible evidence; what comes next begins where the cursor stands."""
+    wire = begun()
+    shown(wire, "", prompt="> ")
+    assert wire.receive(command(AYT)) == []
+    assert wire.data_to_send() == b"\r\n[Yes]\r\n"
+    assert shown(wire, "Rain falls.\n") == b"Rain falls.\r\n> " + command(GA)
+
+
 def test_hidden_input_is_echo_taken_over() -> None:
     """RFC 857."""
     wire = begun()
@@ -438,8 +478,8 @@ TINTIN = (
 CLIENTS = {
     "inetutils": (INETUTILS, Told(100, 30, terminal="XTERM-256COLOR")),
     "telnetlib3": (TELNETLIB3, Told(90, 25, "telnetlib3 5.0.1", "xterm-256color", charset="utf-8")),
-    "mudlet": (MUDLET, Told(140, 48, "Mudlet 4.17.2", "XTERM-256COLOR", 2349, "utf-8", links=True)),
-    "tintin": (TINTIN, Told(80, 24, "TINTIN++", "xterm-256color", 271, "utf-8")),
+    "mudlet": (MUDLET, Told(140, 48, "Mudlet 4.17.2", "XTERM-256COLOR", 2349, True, "utf-8", links=True)),
+    "tintin": (TINTIN, Told(80, 24, "TINTIN++", "xterm-256color", 271, True, "utf-8")),
 }
 
 

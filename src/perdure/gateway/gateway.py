@@ -98,6 +98,8 @@ TOO_SLOW = "Your connection takes text too slowly. You left the game.\n"
 TOO_MANY = f"\nMore than {IN_FLIGHT_MAX} lines came at once, and not all of them were taken. Connect again to go on.\n"
 BROKEN = "\nSomething went wrong in the server, and this connection is closed. Connect again to go on.\n"
 
+NO_PROMPT = Text("", prompt="")
+
 log = structlog.get_logger()
 
 
@@ -309,7 +311,12 @@ class Gateway:
     def _greet(self, client: Client) -> None:
         self._last_number += 1
         id = f"{self._prefix}{self._last_number}"
-        dialogue = Dialogue(self._config.server.name, self._banner(), guests=self._config.login.guests)
+        dialogue = Dialogue(
+            self._config.server.name,
+            self._banner(),
+            guests=self._config.login.guests,
+            screenreader=lambda: session.screenreader,
+        )
         session = Session(id, client, dialogue, self._loop.time())
         self.sessions[id], self.clients[client] = session, session
         session.dress()
@@ -480,6 +487,7 @@ class Gateway:
                 case HideInput(hidden=hidden):
                     client.wire.hide_input(hidden)
                 case Find() | Verify() | Create():
+                    self._players.hold(session, NO_PROMPT)  # nothing is asked until there is an answer
                     self._desk.ask(action, client.address, functools.partial(self._answered, session))
                 case ListWho():
                     self._answered(session, Playing(self._players.names()))

@@ -28,16 +28,15 @@ from perdure.ports import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, AccountRow
 SHOWN_NAME_CHARS_MAX = 40
 """Longer names are not even looked up."""
 
-HELP = (
-    "  connect NAME PASSWORD   play your character\n"
-    "  create NAME PASSWORD    make a new character\n"
-    "{guest}"
-    "  who                     see who is playing\n"
-    "  set                     how text is shown to you, for instance: set screenreader on\n"
-    "  quit                    leave\n"
-    "Or type only a name; the password is then asked for unseen.\n"
-)
-HELP_GUEST = "  guest                   play without a character\n"
+HELP = {
+    "connect NAME PASSWORD": "play your character",
+    "create NAME PASSWORD": "make a new character",
+    "guest": "play without a character",
+    "who": "see who is playing",
+    "set": "how text is shown to you, for instance: set screenreader on",
+    "quit": "leave",
+}
+HELP_MORE = "Or type only a name; the password is then asked for unseen.\n"
 
 NAME_PROMPT = "Name: "
 PASSWORD_PROMPT = "Password: "
@@ -204,11 +203,19 @@ class Dialogue:
         server: The server's name, greeted with if there is no banner.
         banner: Shown first.
         guests: Whether one may play without an account.
+        screenreader: Whether the player listens; asked anew whenever it matters, as clients say it late.
     """
 
-    def __init__(self, server: str, banner: str = "", *, guests: bool = True) -> None:
+    def __init__(
+        self,
+        server: str,
+        banner: str = "",
+        *,
+        guests: bool = True,
+        screenreader: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.stage: Stage = "name"
-        self._server, self._banner, self._guests = server, banner, guests
+        self._server, self._banner, self._guests, self._screenreader = server, banner, guests, screenreader
         self._name = ""
         self._first: Secret | None = None
         self._purpose: Purpose = "log-in"
@@ -448,7 +455,11 @@ class Dialogue:
         return [HideInput(True), Say("", NEW_PASSWORD_PROMPT)]
 
     def _help(self) -> str:
-        return HELP.format(guest=HELP_GUEST if self._guests else "")
+        """In columns; for who listens one command to a line, without padding."""
+        known = {form: what for form, what in HELP.items() if self._guests or form != "guest"}
+        if self._screenreader():
+            return "".join(f"{form}: {what}.\n" for form, what in known.items()) + HELP_MORE
+        return "".join(f"  {form:<24}{what}\n" for form, what in known.items()) + HELP_MORE
 
 
 def password_problem(name: str, password: str) -> str:

@@ -25,6 +25,7 @@ class Told(msgspec.Struct, frozen=True):
         columns, rows: Its window in characters; 0 = it did not say.
         client, terminal: Names, printable ASCII; "" = it did not say.
         mtts: The sum of its MTTS values; 0 = it did not say.
+        utf8: Whether it said by MTTS that it has UTF-8; None = it did not say.
         charset: What was agreed upon by CHARSET; None = nothing was.
         screenreader: Whether it said that its player listens.
         links: Whether it shows OSC 8 links that send a command.
@@ -37,6 +38,7 @@ class Told(msgspec.Struct, frozen=True):
     client: str = ""
     terminal: str = ""
     mtts: int = 0
+    utf8: bool | None = None
     charset: Encoding | None = None
     screenreader: bool = False
     links: bool = False
@@ -109,11 +111,16 @@ def look_of(told: Told, settings: Settings) -> Look:
 
 
 def _encoding(told: Told) -> Encoding:
+    """What was agreed upon, else what the client has shown itself to be, else what it says, else UTF-8.
+
+    A client that is wrongly sent ASCII reads what it is sent, one that is wrongly sent UTF-8 does not: so a sum of MTTS
+    without UTF-8 is believed, and a client that says no sum has what nearly every client has.
+    """
     if told.charset is not None:
         return told.charset
     if told.invalid_utf8:
         return "latin-1"
-    return "utf-8"
+    return "ascii" if told.utf8 is False else "utf-8"
 
 
 def _colours(told: Told) -> Colours:

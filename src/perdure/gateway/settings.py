@@ -148,7 +148,11 @@ def _said(what: str, when: bool) -> str:
 def _because_encoding(told: Told) -> str:
     if told.charset is not None:
         return "your client agreed to it"
-    return "your client sent what is not UTF-8" if told.invalid_utf8 else "as nearly every client has it"
+    if told.invalid_utf8:
+        return "your client sent what is not UTF-8"
+    if told.utf8 is None:
+        return "as nearly every client has it"
+    return "your client says that it has it" if told.utf8 else "your client says that it has no UTF-8"
 
 
 def _because_wrap(told: Told) -> str:

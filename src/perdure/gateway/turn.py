@@ -61,10 +61,14 @@ class Turn:
 
 
 def fill(client: Client, session: Session) -> None:
-    """Move what is held into the client's buffer, up to its bound; a prompt is due where nothing more is held."""
+    """Move what is held into the client's buffer, up to its bound; a prompt is due where nothing more is held.
+
+    None is due behind GMCP alone: it shows nothing, and may come before the answer to what was typed.
+    """
     while session.held and client.buffered < BUFFER_BYTES_MAX:
-        client.queue(session.take())
-        client.burst = True
+        held = session.take()
+        client.queue(held)
+        client.burst = client.burst or bool(held.text.text) or held.text.prompt is not None
     if client.burst and not session.held:
         client.end_burst()
         client.burst = False

@@ -25,7 +25,6 @@ from perdure.gateway.telnet.codes import (
     DO,
     DONT,
     EC,
-    ECHO,
     EL,
     EOR,
     EOR_MARK,
@@ -46,7 +45,7 @@ from perdure.gateway.telnet.codes import (
 )
 from perdure.gateway.telnet.negotiation import Negotiation
 from perdure.gateway.telnet.options import status_body
-from perdure.gateway.telnet.state import TelnetEvent, TelnetState, Typed, copied
+from perdure.gateway.telnet.state import AreYouThere, TelnetEvent, TelnetState, Typed, copied
 from perdure.gateway.wire import Interrupt, LineTooLong
 
 LINE_BYTES_MAX = 4096
@@ -86,13 +85,13 @@ class Telnet:
     def begin(self) -> None:
         """Offer what we can do and ask for what we want to know."""
         for option in (NAWS, TTYPE, NEW_ENVIRON):
-            self._options.want("him", option, True)
+            self._options.want("him", option)
         for option in (EOR, CHARSET, MSSP, GMCP):
-            self._options.want("us", option, True)
+            self._options.want("us", option)
 
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to stop (or start again) showing what is typed, by taking the echo over."""
-        self._options.want("us", ECHO, hidden)
+        self._options.hide(hidden)
 
     def send_data(self, data: bytes) -> None:
         """Append text in the client's encoding; its lines must already end with CR LF."""
@@ -239,7 +238,7 @@ class Telnet:
         elif byte == EL:
             now.line = b""
         elif byte == AYT and self._options.count(events):
-            now.out += b"\r\n[Yes]\r\n"
+            events.append(AreYouThere())
 
     # --- subnegotiations ---
 

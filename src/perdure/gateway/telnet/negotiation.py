@@ -3,6 +3,10 @@
 One table serves both sides. What is not wanted is refused: LINEMODE, and compression (MCCP), which would have
 to be ended and begun again with every move of the socket. Each answer is counted: a client that negotiates
 without end is told to be disconnected, and subnegotiations beyond their number are passed over.
+
+ECHO has a rule of its own, as it goes on and off with each password, and some clients obey and never answer: what
+was said last is what we want, whoever has answered what. Nothing that comes late can turn it around: while input is
+hidden, no answer is answered, and while it is not, whoever wants us to echo is told that we won't.
 """
 
 from __future__ import annotations
@@ -27,7 +31,6 @@ from perdure.gateway.telnet.codes import (
     SE,
     SGA,
     TTYPE,
-    WANTED,
     WILL,
     WONT,
     Q,
@@ -56,7 +59,7 @@ SUBNEGOTIATIONS_MAX = 1024
 NAMES_MAX = 4
 """Terminal types asked for. MTTS clients give three: client, terminal, capabilities; then the last again."""
 
-US_WANTED = frozenset({ECHO, SGA, EOR, CHARSET, MSSP, GMCP})
+US_WANTED = frozenset({SGA, EOR, CHARSET, MSSP, GMCP})
 HIM_WANTED = frozenset({SGA, TTYPE, NAWS, NEW_ENVIRON, CHARSET})
 SIDES: dict[int, str] = {NAWS: "him", TTYPE: "him", NEW_ENVIRON: "him", CHARSET: "either", GMCP: "us"}
 """Who must do an option before its subnegotiations are read. CHARSET may be asked for by either side."""
@@ -72,10 +75,14 @@ class Negotiation:
     def __init__(self, now: TelnetState) -> None:
         self._now = now
 
-    def want(self, side: Literal["us", "him"], option: int, on: bool) -> None:
-        """Offer or ask for an option, or take that back."""
-        states = self._now.us if side == "us" else self._now.him
-        self._become(side, option, *WANTED[states.get(option, "no"), on])
+    def want(self, side: Literal["us", "him"], option: int) -> None:
+        """Offer an option, or ask for it."""
+        self._become(side, option, "want-yes", True)
+
+    def hide(self, hidden: bool) -> None:
+        """Say that we echo, which hides what is typed since we don't; or that we don't any more (RFC 857)."""
+        if hidden != (ECHO in self._now.us):
+            self._become("us", ECHO, "yes" if hidden else "no", hidden)
 
     def received(self, verb: int, option: int, events: list[TelnetEvent]) -> None:
         """The client sent WILL, WONT, DO or DONT."""
@@ -83,6 +90,10 @@ class Negotiation:
         if not self.count(events):
             return
         ours = verb in (DO, DONT)
+        if ours and option == ECHO:
+            if verb == DO and ECHO not in self._now.us:
+                self._become("us", ECHO, "no", False)
+            return
         states = self._now.us if ours else self._now.him
         state = states.get(option, "no")
         said_yes = verb in (DO, WILL)

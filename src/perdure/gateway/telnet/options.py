@@ -44,8 +44,9 @@ CHARSET_REQUEST = b"\x01;UTF-8;ISO-8859-1;US-ASCII"
 CHARSET_REJECTED = b"\x03"
 CHARSET_ACCEPTED = b"\x02"
 
-ENVIRON_SEND_ALL = b"\x01"
-"""SEND without names: everything that the client gives away by default (RFC 1572)."""
+ENVIRON_SEND_ALL = b"\x01\x00\x03"
+"""SEND VAR USERVAR, without names: all of both kinds (RFC 1572). TinTin++ 2.02 leaves a SEND without kinds unanswered,
+and of several names it answers the first alone."""
 VARIABLES = frozenset(
     {
         *("CLIENT_NAME", "CLIENT_VERSION", "TERMINAL_TYPE", "MTTS", "CHARSET"),  # MNES
@@ -149,7 +150,7 @@ def told_of(
         client: Of GMCP's Core.Hello, which says it best.
         invalid_utf8: Whether it sent text that is not UTF-8.
     """
-    mtts = _capabilities(names, environ)
+    mtts, utf8 = _capabilities(names, environ)
     named = [name for name in names if not _mtts.fullmatch(name)]
     # By MTTS the first name is the client's and the second the terminal's; others name terminals alone (RFC 1091).
     standard = len(named) < len(names)
@@ -160,6 +161,7 @@ def told_of(
         client=client or variable or (named[0] if standard and named else ""),
         terminal=environ.get("TERMINAL_TYPE", "") or (named[standard] if len(named) > standard else ""),
         mtts=mtts,
+        utf8=utf8,
         charset=charset or charset_named(environ.get("CHARSET", "")),
         screenreader=bool(mtts & MTTS_SCREENREADER),
         links=environ.get("OSC_HYPERLINKS_SEND", "0") not in ("", "0"),
@@ -167,8 +169,11 @@ def told_of(
     )
 
 
-def _capabilities(names: list[str], environ: Mapping[str, str]) -> int:
-    """The MTTS sum of both sources; a variable of its own is newer, and may also take back."""
+def _capabilities(names: list[str], environ: Mapping[str, str]) -> tuple[int, bool | None]:
+    """The MTTS sum of both sources, and whether UTF-8 is in it; None if neither a sum nor a variable says.
+
+    A variable of its own is newer, and may also take back.
+    """
     found = [int(match[1]) for name in names if (match := _mtts.fullmatch(name))]
     if environ.get("MTTS", "").isdecimal():
         found.append(int(environ["MTTS"][:9]))
@@ -176,7 +181,7 @@ def _capabilities(names: list[str], environ: Mapping[str, str]) -> int:
     for name, bit in _BITS.items():
         if name in environ:
             mtts = mtts & ~bit if environ[name] in ("", "0") else mtts | bit
-    return mtts
+    return mtts, bool(mtts & MTTS_UTF8) if any(found) or "UTF-8" in environ else None
 
 
 def _status_text(text: str) -> bytes:

@@ -25,6 +25,10 @@ class StatusAsked(msgspec.Struct, frozen=True):
     """The client wants the server's status: `send_status` answers."""
 
 
+class AreYouThere(msgspec.Struct, frozen=True):
+    """The client wants to see something (RFC 854, AYT)."""
+
+
 class Gmcp(msgspec.Struct, frozen=True):
     """A GMCP message. The body may be a password, so it is not shown."""
 
@@ -35,7 +39,7 @@ class Gmcp(msgspec.Struct, frozen=True):
         return f"Gmcp({self.package!r}, {len(self.body)} bytes)"
 
 
-TelnetEvent = Typed | LineTooLong | Changed | StatusAsked | Gmcp | Interrupt | Ended
+TelnetEvent = Typed | LineTooLong | Changed | StatusAsked | AreYouThere | Gmcp | Interrupt | Ended
 
 
 class TelnetState(msgspec.Struct):

@@ -16,13 +16,18 @@ from perdure.gateway.gmcp import Packages, PackagesState, Reply
 from perdure.gateway.look import Settings, Told, look_of
 from perdure.gateway.telnet.machine import Telnet
 from perdure.gateway.telnet.options import told_of
-from perdure.gateway.telnet.state import Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
+from perdure.gateway.telnet.state import AreYouThere, Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
 from perdure.gateway.terminal.render import encode
 from perdure.gateway.terminal.screen import Screen, ScreenState
 from perdure.gateway.wire import Bye, ClientEvent, Held, Line, Note, Opened, ToldMore
+from perdure.room.record import Text
 
 Status = Callable[[], Mapping[str, str | list[str]]]
 """The server's MSSP variables as they stand."""
+
+
+YES = Text("[Yes]\n")
+"""The evidence that RFC 854 wants of whoever is asked: are you there?"""
 
 
 class TelnetWireState(msgspec.Struct):
@@ -182,6 +187,8 @@ class TelnetWire:
                 self._retell(events)
             case StatusAsked():
                 self._telnet.send_status(self._status())
+            case AreYouThere():
+                self._send(self._screen.show(YES))  # the next burst brings the prompt, which may be long: one to many
             case Gmcp(package=package, body=body):
                 self._gmcp(package, body, events)
             case Typed():
