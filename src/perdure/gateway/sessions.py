@@ -209,6 +209,8 @@ class Session:
 
     def _news(self, text: Text) -> Text:
         """What of a room's output is new to this session; remembers what stands."""
+        if text.prompt is not None and self.stage == "leaving":
+            return Text("")  # nobody is asked for anything any more
         if text.prompt is not None:
             self._prompt = text.prompt
         if text.gmcp is None or text.gmcp[0].startswith(EVENT_PACKAGES):
