@@ -152,11 +152,12 @@ def test_every_dependency_is_pinned_with_hashes_and_has_its_reason() -> None:
 def test_every_key_of_perdure_toml_is_documented_with_its_default() -> None:
     """The reference has a row for each key, and the default that the code has."""
     page = (DOCS / "reference" / "perdure-toml.md").read_text()
-    for section in (config.Server, config.Game, config.Login, config.Host, config.Copyover):
+    tables = (config.Server, config.Game, config.Login, config.Host, config.Copyover)
+    for section in (*tables, config.Web, config.Text, config.Limits, config.Gmcp):
         for field in msgspec.structs.fields(section):
             row = re.search(rf"^\| `{field.name}` \| ([^|]+) \|", page, re.MULTILINE)
             assert row, f"{section.__name__}.{field.name} has no row"
-            if field.default not in ("", msgspec.NODEFAULT):
+            if field.default not in ("", None, msgspec.NODEFAULT):
                 shown = row[1].strip("`")
                 assert tomllib.loads(f"value = {shown}")["value"] == field.default
 

@@ -247,6 +247,12 @@ def test_a_client_stays_what_it_said_it_is(chapters: Chapters, request: pytest.F
         assert size == "{}x{}".format(*KINDS[label].narrow)
 
 
+@pytest.mark.skipif(bool(KINDS["tintin"].missing), reason=KINDS["tintin"].missing)
+def test_tintin_tells_its_variables(story: Story) -> None:
+    """By NEW-ENVIRON, as its version is in no terminal type; there its name is in capital letters."""
+    assert re.match(r"TinTin\+\+ \d", str(story.of["tintin"].first.reported["client"]))
+
+
 def test_listeners_are_shown_no_prompts(chapters: Chapters, request: pytest.FixtureRequest) -> None:
     """Before and behind every movement: what is not read out is not sent (FM-29)."""
     prompts = [line.text for line in chapters.client.seen if line.text.startswith("<")]
@@ -270,8 +276,8 @@ def test_packages_flow_behind_a_movement(story: Story) -> None:
         {"num": 1, "name": "The Plaza", "exits": {}}
     ]
     since = len(mudlet.messages)
-    mudlet.send("say for my vitals")
     said = max(data["said"] for package, data in mudlet.messages if package == "Char.Vitals")
+    mudlet.send("say for my vitals")
     mudlet.wait_gmcp("Char.Vitals", {"said": said + 1}, since)
 
 

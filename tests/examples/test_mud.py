@@ -89,6 +89,15 @@ def test_a_character_travels_whole_whichever_arrives_first(perdure, world, slow_
     assert not list(world["mud"].away)
 
 
+@pytest.mark.parametrize("reason", ["quit", "stop", "link-dead"])
+def test_those_around_read_of_a_leaver_who_does_not(world, reason):
+    """Whoever goes has their goodbye from the server."""
+    ada, bob = world.join("Ada"), world.join("Bob")
+    ada.leave(reason)
+    assert bob.lines[-1] == "Ada fades away."
+    assert not any("fades away" in line for line in ada.lines)
+
+
 def test_whoever_quits_in_the_arena_logs_in_to_the_arena(perdure, world):
     """The world knows where it sent a character, and sends the player after it."""
     ada = world.join("Ada")

@@ -472,14 +472,16 @@ TINTIN = (
     command(WILL, NAWS) + subnegotiation(NAWS, b"\0\x50\0\x18") + command(WILL, TTYPE) + command(WILL, NEW_ENVIRON)
     + command(DO, EOR) + command(DO, CHARSET) + command(DONT, GMCP) + subnegotiation(TTYPE, b"\0TINTIN++")
     + subnegotiation(CHARSET, b"\2UTF-8") + subnegotiation(TTYPE, b"\0xterm-256color")
-    + subnegotiation(TTYPE, b"\0MTTS 271") + subnegotiation(TTYPE, b"\0MTTS 271") + b"ada\r\n"
+    + subnegotiation(TTYPE, b"\0MTTS 271") + subnegotiation(TTYPE, b"\0MTTS 271")
+    + subnegotiation(NEW_ENVIRON, b"\0\0CHARSET\1UTF-8\0CLIENT_NAME\1TinTin++\0CLIENT_VERSION\0012.02.20 "
+                                  b"\0MTTS\001783\0TERMINAL_TYPE\1xterm") + b"ada\r\n"
 )  # fmt: skip
-"""Recorded from TinTin++ 2.02.20. It offers NEW-ENVIRON, has nothing to tell by it, and is silent about MSSP."""
+"""Recorded from TinTin++ 2.02.20, which is silent about MSSP."""
 CLIENTS = {
     "inetutils": (INETUTILS, Told(100, 30, terminal="XTERM-256COLOR")),
     "telnetlib3": (TELNETLIB3, Told(90, 25, "telnetlib3 5.0.1", "xterm-256color", charset="utf-8")),
     "mudlet": (MUDLET, Told(140, 48, "Mudlet 4.17.2", "XTERM-256COLOR", 2349, True, "utf-8", links=True)),
-    "tintin": (TINTIN, Told(80, 24, "TINTIN++", "xterm-256color", 271, True, "utf-8")),
+    "tintin": (TINTIN, Told(80, 24, "TinTin++ 2.02.20", "xterm", 783, True, "utf-8")),
 }
 
 
