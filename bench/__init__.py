@@ -5,5 +5,6 @@ projects      the games and projects that are measured, written to a temporary f
 processes     a whole server, or one host alone, started for a measurement and ended with it
 load          the load client: many players in a process of its own
 callbacks snapshots recovery acknowledgement echo commands heartbeats memory reload.* copyover.*    the measurements
+peers.*       beside Evennia, in an environment of its own
 semantics     what a reload means, with Perdure and with other tools (see docs/reference/reload-semantics.md)
 """

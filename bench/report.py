@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import statistics
 import sys
@@ -41,6 +42,14 @@ class Report(msgspec.Struct):
     goals: list[Goal] = []
     notes: list[str] = []
     figures: dict[str, float] = {}
+
+
+class LeftOut(Exception):
+    """What this measurement needs is not to be had here; the text says what and why. It is no failure."""
+
+
+LEFT_OUT = 69
+"""Exit code of a measurement that was left out: EX_UNAVAILABLE of sysexits.h."""
 
 
 class Spread(NamedTuple):
@@ -93,15 +102,32 @@ def as_markdown(report: Report) -> str:
     return "\n".join([*head, *body, "", f"Compared with: {report.compared}", *([""] if notes else []), *notes])
 
 
-def goals_as_markdown(reports: Sequence[Report]) -> str:
-    """All goals in one table."""
+def goals_as_markdown(reports: Sequence[Report], others: str = "") -> str:
+    """All goals in one table.
+
+    Args:
+        others: An earlier table; the goals of measurements that are not among the reports are taken from it.
+    """
+    measured = {f"`{report.name}`" for report in reports}
+    kept = [
+        line for line in others.splitlines() if line.endswith("` |") and line.split("|")[-2].strip() not in measured
+    ]
     lines = ["| # | what | goal | measured | | measurement |", "|---|---|---|---|---|---|"]
-    lines += [
+    return "\n".join([*lines, *sorted([*kept, *_goal_lines(reports)], key=_goal_number)])
+
+
+def _goal_lines(reports: Sequence[Report]) -> list[str]:
+    """One line of the table for each goal."""
+    return [
         f"| {goal.id} | {goal.what} | {goal.goal} | {goal.measured} | {_verdict(goal)} | `{report.name}` |"
         for report in reports
         for goal in report.goals
     ]
-    return "\n".join(lines)
+
+
+def _goal_number(line: str) -> int:
+    found = re.match(r"\| G(\d+) ", line)
+    return int(found[1]) if found else 0
 
 
 def _verdict(goal: Goal) -> str:
@@ -125,7 +151,11 @@ def main(measure: Callable[[bool], Report]) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args()
     unwind_on_sigterm()
-    report = measure(not arguments.full)
+    try:
+        report = measure(not arguments.full)
+    except LeftOut as reason:
+        print(f"Left out: {reason}", file=sys.stderr)
+        sys.exit(LEFT_OUT)
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n" if arguments.json else as_text(report))
 
 
