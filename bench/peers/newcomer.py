@@ -247,8 +247,8 @@ def measure(short: bool) -> Report:
             "NAME PASSWORD. From a checkout it is one command, make demo.",
             "Evennia: python -m venv, pip install, evennia --init, evennia migrate, evennia start, which asks for an",
             "account with a password (here given by its environment variables); then connect NAME PASSWORD.",
-            "Dependencies: distributions in the environment besides pip and the one that was asked for; the size is with",
-            "compiled bytecode. Evennia's bring a web site and an administration, which Perdure does not have.",
+            "Dependencies: distributions in the environment besides pip and the one that was asked for; the size is",
+            "with compiled bytecode. Evennia's bring a web site and an administration, which Perdure does not have.",
         ],
         figures,
     )
