@@ -51,6 +51,16 @@ def test_help_is_a_list_of_sentences_to_hear(perdure: Perdure) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("columns", "line"), [(59, "order DRINK: Order a drink."), (60, "  order DRINK  Order a drink.")]
+)
+def test_help_in_a_narrow_window_has_no_columns(perdure: Perdure, columns: int, line: str) -> None:
+    """On a phone a table would break in the middle of each line."""
+    ada = perdure.room(Bar).join("Ada", columns=columns)
+    ada.types("help")
+    assert line in ada.lines
+
+
 @pytest.mark.parametrize("word", ["quit", "set"])
 def test_the_servers_words_have_help(perdure: Perdure, word: str) -> None:
     """What the list names exists."""

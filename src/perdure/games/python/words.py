@@ -13,6 +13,9 @@ from perdure.games.python.patterns import Token, tokens
 SERVERS = {"quit": "Leave the game.", "set": "Show or change how text is sent to you."}
 """What the gateway takes for itself; players look for it in the game's help."""
 
+COLUMNS_MIN = 60
+"""In a narrower window the columns of help would break in the middle: it is told as to those who listen."""
+
 
 class Words:
     """The commands of a game, by the words that they begin with."""
@@ -57,8 +60,8 @@ class Words:
 
 
 def _items(usages: list[tuple[str, str]], player: Player) -> list[str]:
-    """Each usage with its word of help: in columns, or as a sentence for those who listen."""
-    if player.screenreader:
+    """Each usage with its word of help: in columns, or as a sentence for those who listen or have a narrow window."""
+    if player.screenreader or player.columns < COLUMNS_MIN:
         return [f"{usage}: {text}" if text else usage for usage, text in usages]
     width = max(len(usage) for usage, _ in usages)
     return [f"  {usage:{width}}  {text}".rstrip() for usage, text in usages]
