@@ -15,6 +15,9 @@ Skeletons are stored, so the library is pinned to a version: other data come wit
 The data take 40 ms to load and 1.3 MB, and nothing is loaded before a name is judged or compared: a login to an
 account does neither.
 
+Names that differ in an accent are two: UTS #39 keeps accents, and so do the languages in which they make another
+name. Who reads in ASCII cannot tell Zoë from Zoe, and is told so by the documentation.
+
 Known limits: look-alikes are those of the table. It has nothing for ``vv`` and ``w``, or for ``Аdа`` in a font
 without Cyrillic. Names that a game writes in capitals may look alike though these do not: ``ian`` and ``lan``.
 """

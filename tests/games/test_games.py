@@ -97,6 +97,8 @@ class House(Game):
         player.ask("Your name?", self.named)
 
     def named(self, player: Player, name: str) -> None:
+        if not name.strip():
+            self.refuse("You have one.")
         player.ask(f"And your colour, {name}?", self.coloured, name)
 
     def coloured(self, player: Player, colour: str, name: str) -> None:
@@ -197,6 +199,18 @@ def test_players_are_found_by_the_beginning_of_their_name(room):
     assert bob.lines == []
 
 
+def test_players_are_found_without_the_accents_of_their_name(room):
+    """Where nobody has it as it was typed; who has comes first, also by the beginning of the name."""
+    ada, accented = room.join("Ada"), room.join("Zo\u00eb")
+    ada.types("wave to zoe", "wave to ZO", "wave to z\u00f6")
+    assert accented.lines == 3 * ["Somebody waves."]
+    plain = room.join("Zoe")
+    ada.types("wave to zoe", "wave to zo\u00eb", "wave to zoe\u0308")
+    assert plain.lines == ["Somebody waves."]
+    assert accented.lines.count("Somebody waves.") == 4
+    assert ada.sees("Whom do you mean: Zo\u00eb, Zoe?")
+
+
 def test_a_refused_join_sends_the_player_away(room):
     """Nothing of it happened for the others."""
     ada, vampire = room.join("Ada"), room.join("Vampire")
@@ -267,6 +281,13 @@ def test_a_dialogue_survives_between_two_questions(room):
     assert ada.lines == [
         "+Bob", "Your name?", "And your colour, Lovelace?", "Lovelace likes deep green.", "A house."
     ]  # fmt: skip
+
+
+def test_an_answer_that_is_refused_leaves_the_question_open(room):
+    """A refusal undoes the whole callback, and that the answer was taken is a part of it."""
+    ada = room.join("Ada")
+    ada.types("quiz", "", "Adelheid", "red")
+    assert ada.lines[-4:] == ["Your name?", "You have one.", "And your colour, Adelheid?", "Adelheid likes red."]
 
 
 def test_whoever_leaves_takes_their_question_along(room):

@@ -6,6 +6,7 @@ to the `Engine` that runs the callback.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from random import Random
 from typing import Any, ClassVar, Generic, Literal, NoReturn, Protocol, TypeVar, TypeVarTuple, overload
@@ -166,10 +167,15 @@ class Players:
         return next((player for player in self if player.id == id), None)
 
     def named(self, name: str) -> list[Player]:
-        """Whoever goes by this name; else everybody whose name begins so. Case does not matter."""
-        name = name.casefold()
-        exact = [player for player in self if player.name.casefold() == name]
-        return exact or [player for player in self if player.name.casefold().startswith(name)]
+        """Whoever goes by this name; else everybody whose name begins so.
+
+        Case does not matter. Accents do only while somebody has them as typed: ``zoe`` finds Zoë where no Zoe is.
+        """
+        for fits in (str.__eq__, str.startswith):
+            for spelled in (str.casefold, _unaccented):
+                if found := [player for player in self if fits(spelled(player.name), spelled(name))]:
+                    return found
+        return []
 
 
 class Answer(msgspec.Struct, Generic[T], frozen=True):
@@ -401,3 +407,8 @@ def _line(text: str) -> str:
     if not text.isascii():
         text.encode()
     return text if text.endswith("\n") else text + "\n"
+
+
+def _unaccented(name: str) -> str:
+    """The name as it is typed on a keyboard without accents: to look for somebody by, never to tell two apart."""
+    return "".join(char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))
