@@ -65,6 +65,14 @@ def test_an_address_that_is_none_of_ours_is_exit_7(project: Path, option: str, a
     assert "Traceback" not in done.err
 
 
+@pytest.mark.parametrize("how", ["run", "dev"])
+def test_telnet_cannot_be_switched_off(project: Path, how: str) -> None:
+    """The web page can; so that no server is without a door, and an empty word never means a port."""
+    done = perdure(how, project, "--telnet", "", "--web", "")
+    assert done.code == 7
+    assert "there is always one. Nothing was started." in done.err
+
+
 def test_a_second_run_on_one_state_is_exit_8(project: Path) -> None:
     """The first one goes on."""
     state = StateDir.open(project / ".perdure")

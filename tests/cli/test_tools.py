@@ -156,6 +156,7 @@ def test_version_has_a_build(tmp_path: Path) -> None:
     assert first["build"]["number"] == 0
     assert len(first["build"]["source"]) == 12
     assert perdure("version", cwd=tmp_path).out.startswith("Perdure 0.1.0, build 0 (")
+    assert perdure("--version", cwd=tmp_path) == perdure("version", cwd=tmp_path)
 
 
 def test_a_wrong_command_line_is_exit_2() -> None:

@@ -30,6 +30,14 @@ def test_a_new_game_passes_its_own_tests(tmp_path):
         assert "4 passed" in done.stdout
 
 
+def test_who_reads_of_pytest_reads_how_to_get_it(tmp_path):
+    """It comes with no game: every file that names the command says where it is from."""
+    texts = [path.read_text() for path in scaffold(tmp_path / "inn").rglob("*") if path.is_file()]
+    naming = [text for text in texts if "python -m pytest" in text]
+    assert naming
+    assert all("pip install pytest" in text for text in naming)
+
+
 @pytest.mark.parametrize("name", ["random", "2nd", "Inn", "my-inn", "class", "perdure", "tests"])
 def test_a_name_that_cannot_be_a_module_is_refused(tmp_path, name):
     """And nothing is made."""

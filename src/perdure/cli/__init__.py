@@ -19,7 +19,16 @@ EPILOG = """Exit codes: 0 done, 1 internal error, 2 usage, 3 aborted and the old
 6 no server running, 7 configuration or game does not load, 8 something is taken (port, state folder), 130 Ctrl-C."""
 
 
+def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    """--version says what `perdure version` says."""
+    if wanted and not context.resilient_parsing:
+        context.exit(tools.version.main([], "perdure version", standalone_mode=False))
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EPILOG)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="The same as perdure version."
+)
 def perdure() -> None:
     """A host for live multiplayer servers: the players stay while everything behind them changes.
 

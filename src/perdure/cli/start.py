@@ -13,8 +13,24 @@ from perdure.errors import ConfigError
 
 LOG_LEVELS = click.Choice(["debug", "info", "warning", "error"])
 project_argument = click.argument("project", default=".", type=click.Path(path_type=Path))
+
+
+def _given(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    """The address of --telnet; "" without the option, since the option itself may not be empty."""
+    if value == "":
+        raise ConfigError(
+            '--telnet "" would leave no telnet, and there is always one. Nothing was started. Name HOST:PORT '
+            "(127.0.0.1:0 takes any free port), or leave the option out to listen where perdure.toml says. "
+            'Only the web page can be switched off: --web "".'
+        )
+    return value or ""
+
+
 telnet_option = click.option(
-    "--telnet", default="", metavar="HOST:PORT", help="Listen there instead of where perdure.toml says; port 0: any."
+    "--telnet",
+    metavar="HOST:PORT",
+    callback=_given,
+    help="Listen there instead of where perdure.toml says; port 0: any.",
 )
 web_option = click.option(
     "--web", default=None, metavar="HOST:PORT", help='The same for the web page; --web "" serves none.'
@@ -91,7 +107,7 @@ def new(name: str) -> None:
     folder = scaffold(Path(name))
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  perdure run {name}        serve it, and: http://127.0.0.1:8080/ or telnet 127.0.0.1 4000")
-    click.echo(f"  python -m pytest {name}   its test")
+    click.echo(f"  python -m pytest {name}   its tests; pytest comes with: {sys.executable} -m pip install pytest")
 
 
 COMMANDS = [run, dev, new]

@@ -1,4 +1,4 @@
-"""What the game promises. Run with: python -m pytest"""
+"""What the game promises. Run with: python -m pytest (once: python -m pip install pytest)"""
 
 from mygame.game import MyGame
 from perdure.testing import Perdure
