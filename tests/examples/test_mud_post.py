@@ -100,9 +100,22 @@ def test_mail_stays_in_the_town(perdure, world, two):
     """In the arena it says where it waits; a name that was never seen gets none."""
     ada, _ = two
     ada.types("mail zed hello", "arena", "mail", "mail bob hello")
-    assert ada.sees("Nobody called zed has ever been here.")
+    assert ada.sees("There is no zed to write to.")
     assert ada.sees("The post does not come down here. It waits for you in the town.")
     assert not list(perdure.rooms["arena"]["post"].boxes)
+
+
+def test_a_name_is_written_to_without_its_accents(world, two):
+    """If it is one person's; the name as it was typed comes first, and two that fit are a question."""
+    ada, _ = two
+    world.join("Zo\u00eb").leave()
+    ada.types("mail zoe first")
+    world.join("Zo\u00e9").leave()
+    ada.types("mail ZOE second")
+    assert ada.sees("Whom do you mean: Zo\u00eb, Zo\u00e9?")
+    world.join("Zoe").leave()
+    ada.types("mail zoe third")
+    assert [world["post"].unread(id) for id in ("zo\u00eb", "zo\u00e9", "zoe")] == [1, 0, 1]
 
 
 def test_a_name_that_is_somebody_elses_now_brings_no_old_letters(world, two):

@@ -5,7 +5,7 @@ What is said is an event: emitted here, and mailed to the other rooms. So one ha
 
 from perdure import Event, Module, Player, Row, Table, color, command, on
 
-from .places import ROOMS, Did
+from .places import ROOMS, Did, Forgotten
 from .words import listing
 
 CHANNELS = {"chat": "talk about anything", "trade": "what you have, and what you want for it"}
@@ -78,3 +78,7 @@ class Channels(Module):
         """Switch a channel on or off for a player."""
         row = self.quiet.setdefault(player.id, Quiet([]))
         row.channels = [name for name in row.channels if name != channel] + ([] if on else [channel])
+
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        self.quiet.pop(event.player, None)

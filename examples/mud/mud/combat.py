@@ -4,7 +4,7 @@ from perdure import Module, Player, Row, Table, Veto, color, command, on
 
 from .creatures import BREEDS, Creatures, Slain
 from .items import KINDS, Eaten, Items, hand
-from .places import PLACES, Places
+from .places import PLACES, Forgotten, Places
 
 HP_MAX = 20
 ROUND_S = 2.0
@@ -69,9 +69,9 @@ class Combat(Module):
             return
         self.suffer(player, fight.breed)
 
-    def stop(self, player: Player) -> None:
+    def stop(self, player_id: str) -> None:
         """End a player's fight, if there is one."""
-        fight = self.fights.pop(player.id, None)
+        fight = self.fights.pop(player_id, None)
         if fight:
             self.room.cancel(fight.timer)
 
@@ -102,6 +102,11 @@ class Combat(Module):
         """How a player is, for clients that draw it."""
         health = self.health.peek(player.id)
         return {"Char.Vitals": {"hp": health.hp, "maxhp": HP_MAX}} if health else {}
+
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        self.stop(event.player)
+        self.health.pop(event.player, None)
 
     @on(Eaten)
     def heal(self, event: Eaten) -> None:

@@ -11,7 +11,7 @@ from perdure import Event, Game, Player, Row, Table, on
 from .channels import Channels, Quiet
 from .combat import Combat, Health
 from .items import Items, hand
-from .places import HOME, HOME_ROOM, PLACES, WAYS, Crossing, Person, Places
+from .places import HOME, HOME_ROOM, PLACES, WAYS, Crossing, Forgotten, Person, Places
 from .shop import Purse, Shop
 from .sky import time_of_day
 from .tutorial import Tutorial
@@ -97,12 +97,16 @@ class Mud(Game):
         self.away.pop(luggage.player, None)
         self.unpack(luggage)
 
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        self.away.pop(event.player, None)
+
     def pack(self, player: Player, place: str) -> Luggage:
         """Take a character out of this room's tables."""
         items = self.room[Items]
         things = [items.things.pop(number).kind for number, _ in items.at(hand(player))]
         del self.room[Places].people[player.id]
-        self.room[Combat].stop(player)
+        self.room[Combat].stop(player.id)
         hp = self.room[Combat].health.pop(player.id).hp
         coins = self.room[Shop].purses.pop(player.id).coins
         quiet = self.room[Channels].quiet.pop(player.id, Quiet([])).channels

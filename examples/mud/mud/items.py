@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from perdure import Event, Module, Player, Row, Table, command, on
 
-from .places import Did, Looked, Places
+from .places import Did, Forgotten, Looked, Places
 from .words import counted, in_words, listing
 
 
@@ -138,6 +138,12 @@ class Items(Module):
         player.tell(f"You finish the {kind}.")
         self.room.emit(Eaten(player.id, KINDS[kind].heals))
         self.room.emit(Did(player.id, "eat"))
+
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        """What a guest carries goes with them: every guest brings an apple, and the town would be knee-deep in them."""
+        for number, _ in self.at(f"@{event.player}"):
+            del self.things[number]
 
 
 def hand(player: Player) -> str:

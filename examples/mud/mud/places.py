@@ -7,7 +7,7 @@ the event `Crossing`; what happens then is in game.py.
 
 from typing import NamedTuple
 
-from perdure import Event, Module, Player, Row, Table, bold, command, data, linked
+from perdure import Event, Module, Player, Row, Table, bold, command, data, linked, on
 
 
 class Place(NamedTuple):
@@ -62,6 +62,12 @@ class Did(Event):
 
     player: str
     deed: str
+
+
+class Forgotten(Event):
+    """A guest has gone for good; see guests.py. Whoever keeps rows of theirs drops them."""
+
+    player: str
 
 
 class Crossing(Event):
@@ -133,6 +139,10 @@ class Places(Module):
             "exits": {LETTERS.get(way, way): PLACES[to].num for way, to in place.exits.items()},
         }
         return {"Room.Info": info}
+
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        self.people.pop(event.player, None)
 
     def show_crowd(self, place: str, but: Player | None = None) -> None:
         """Tell the clients of those in a place who is there, but for somebody who is about to leave.

@@ -4,9 +4,11 @@ A letter waits in its reader's box, which is a row and so outlives everything. O
 a question, which is kept just as well: the server may be replaced between the first line and the second.
 """
 
-from perdure import Module, Player, Row, Table, color, command
+from perdure import Module, Player, Row, Table, color, command, on
 
-from .places import HOME_ROOM
+from .guests import is_guest
+from .places import HOME_ROOM, Forgotten
+from .words import unaccented
 
 LETTERS_MAX = 20
 """Letters in a box. What was read makes room for what is new; nothing unread is ever thrown away."""
@@ -64,12 +66,25 @@ class Post(Module):
         if not whom:
             self.read(player)
             return
-        address = self.addresses.get(whom.casefold()) or self.refuse(f"Nobody called {whom} has ever been here.")
+        address = self.address(whom)
         if text:
             self.written(player, text, address.id, address.name)
             return
         question = f"What do you write to {address.name}? (One line. A dot alone: nothing.)"
         player.ask(question, self.written, address.id, address.name)
+
+    def address(self, name: str) -> Address:
+        """Whose a name is, or a refusal. Without its accents it will do, if that is one person's name."""
+        if exact := self.addresses.peek(name.casefold()):
+            return exact
+        near = [address for key, address in self.addresses.scan() if unaccented(key) == unaccented(name)]
+        if len(near) > 1:
+            self.refuse(f"Whom do you mean: {', '.join(address.name for address in near)}?")
+        return (
+            near[0]
+            if near
+            else self.refuse(f"There is no {name} to write to. A guest can be written to until they go.")
+        )
 
     def written(self, player: Player, text: str, reader_id: str, reader_name: str) -> None:
         """Send a letter, or tell why not.
@@ -79,6 +94,8 @@ class Post(Module):
         """
         if text.strip() in ("", "."):
             player.tell("You write nothing.")
+        elif is_guest(reader_id) and self.addresses.peek(reader_name.casefold()) != Address(reader_id, reader_name):
+            player.tell(f"{reader_name} was a guest, and has gone for good. Your letter was not sent.")
         elif len(text) > CHARACTERS_MAX:
             player.tell(f"A letter has {CHARACTERS_MAX} characters at most, and this has {len(text)}. It was not sent.")
         elif self.unread(reader_id) >= LETTERS_MAX:
@@ -86,6 +103,13 @@ class Post(Module):
         else:
             self.deliver(player, text.strip(), reader_id)
             player.tell(f"Your letter to {reader_name} is on its way.")
+
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        """A guest's name may be another guest's tomorrow, who is not to read these letters."""
+        self.boxes.pop(event.player, None)
+        for name in [name for name, address in self.addresses.scan() if address.id == event.player]:
+            del self.addresses[name]
 
     def deliver(self, player: Player, text: str, reader_id: str) -> None:
         """Put a letter into a box, and tell its reader if they are about."""

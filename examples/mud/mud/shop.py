@@ -1,9 +1,9 @@
 """A shop with a till that is never empty, and shelves that are."""
 
-from perdure import Module, Player, Row, Table, command, every
+from perdure import Module, Player, Row, Table, command, every, on
 
 from .items import KINDS, Items, hand
-from .places import Did, Places
+from .places import Did, Forgotten, Places
 
 SHOP = "shop"
 SHELF = {"apple": 4, "pot of soup": 2, "rusty sword": 1}
@@ -82,6 +82,10 @@ class Shop(Module):
         if purse.coins < coins:
             self.refuse(f"That takes {coins} coins, and you have {purse.coins}.")
         purse.coins -= coins
+
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        self.purses.pop(event.player, None)
 
     def enter(self, player: Player) -> None:
         """Make sure that the player is in the shop."""

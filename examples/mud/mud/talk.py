@@ -1,8 +1,8 @@
 """Talking: to those around, to one person, and without words."""
 
-from perdure import Module, Player, Row, Table, command
+from perdure import Module, Player, Row, Table, command, on
 
-from .places import Did, Places
+from .places import Did, Forgotten, Places
 
 
 class LastHeard(Row):
@@ -36,3 +36,7 @@ class Talk(Module):
     @command("emote TEXT", ":", help="Do something, in words: emote yawns.")
     def emote(self, player: Player, text: str) -> None:
         self.say(f"{player} {text}", to=[player, *self.room[Places].around(player)])
+
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        self.heard.pop(event.player, None)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from perdure import Module, Player, Row, Table, color, command, linked, on
 
-from .places import HOME_ROOM, Did
+from .places import HOME_ROOM, Did, Forgotten
 
 
 class Step(NamedTuple):
@@ -77,6 +77,10 @@ class Tutorial(Module):
         if lesson and player and lesson.step < len(STEPS) and event.deed in STEPS[lesson.step].deeds:
             self.lessons[player.id].step += 1
             self.speak(player)
+
+    @on(Forgotten)
+    def forget(self, event: Forgotten) -> None:
+        self.lessons.pop(event.player, None)
 
     def speak(self, player: Player) -> None:
         """Say what comes next; after the last step there is nothing to remember."""

@@ -69,11 +69,12 @@ class Player:
     """
 
     def __init__(
-        self, perdure: Perdure, name: str, role: str, columns: int = 80, rows: int = 24, screenreader: bool = False
+        self, perdure: Perdure, name: str, role: str, columns: int, rows: int, screenreader: bool, guest: bool
     ) -> None:
         self._perdure, self._j, self._n = perdure, 0, 0
-        self.name, self.id, self.role = name, name.lower(), role
-        self.session = f"{self.id}-{perdure.counted()}"
+        number = perdure.counted()
+        self.name, self.id, self.role = name, f"guest:{number}" if guest else name.lower(), role
+        self.session = f"{self.id}-{number}"
         self.lines: list[str] = []
         self.prompt = ""
         self.gmcp: dict[str, Any] = {}
@@ -170,9 +171,13 @@ class RoomInTest:
         columns: int = 80,
         rows: int = 24,
         screenreader: bool = False,
+        guest: bool = False,
     ) -> Player:
-        """Somebody comes in, with a window of this size in characters; perhaps they listen to the text."""
-        player = Player(self._perdure, name, role, columns, rows, screenreader)
+        """Somebody comes in, with a window of this size in characters; perhaps they listen to the text.
+
+        A guest has an id of their own each time, which begins with ``guest:``.
+        """
+        player = Player(self._perdure, name, role, columns, rows, screenreader, guest)
         self._perdure.players[player.session] = player
         player._enter(self.id)
         self._perdure.settle()
