@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from perdure.gateway.limits import Limits
+from perdure.gateway.web.site import Site
 from perdure.link.messages import EventSent
 from perdure.room.record import Input
-from tests.gateway.web_client import WebSocket
+from tests.gateway.web_client import HttpClient, WebClient, WebSocket
 from tests.gateway.world import PATIENCE_S, World, running
 
 PROXIED = b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 4000\r\n"
@@ -80,6 +81,23 @@ def test_pages_behind_a_proxy_count_under_their_own_addresses(tmp_path: Path) ->
         again = through_proxy(world, "192.0.2.7")
         world.wait_until(lambda: addresses(world) == ["192.0.2.8", "192.0.2.7"], "the next is in")
         other.closes()
+        again.closes()
+
+
+def test_a_page_and_its_files_take_one_place(tmp_path: Path) -> None:
+    """All its files are served, whoever plays; who is too many to play is told so on the page (FM-82)."""
+    with running(tmp_path, limits=Limits(per_address_max=1, loopback=True)) as world:
+        page = WebClient(world.web_address)
+        page.waits_for("prompt")
+        for path in Site.read().files:
+            assert HttpClient(world.web_address, f"GET {path} HTTP/1.1\nHost: localhost\n\n").status == 200
+        other = WebClient(world.web_address)
+        assert "1 connections from your address" in other.waits_for("bye")["reason"]
+        assert other.is_closed() == 4001
+        page.closes()
+        world.wait_until(lambda: world.asks("status")["connections"] == 0, "both are out")
+        again = WebClient(world.web_address)
+        again.waits_for("prompt")
         again.closes()
 
 

@@ -266,35 +266,58 @@ def test_connections_through_a_proxy_count_under_their_own_addresses() -> None:
 
 
 def test_a_web_page_behind_a_proxy_counts_under_the_address_that_it_names() -> None:
-    """Its request says so, when it was let in already (FM-82)."""
+    """Its request says so, when it was let in already; one that names nobody is the proxy's own (FM-82)."""
 
     async def run() -> None:
         async with entrance(proxies=("127.0.0.1",), per_address_max=1, loopback=True) as it:
-            for _ in range(4):
+            for _ in range(6):
                 await it.connect("web")
-            assert await it.admits(4) == [("127.0.0.1", "web", True)] * 4
-            assert it.door.readdress("127.0.0.1", "2001:db8::7") == ""
-            assert it.door.readdress("127.0.0.1", "192.0.2.7") == ""
-            assert "1 connections from your address" in it.door.readdress("127.0.0.1", "2001:db8::8")
+            assert await it.admits(6) == [("127.0.0.1", "web", True)] * 6
+
+            def plays(forwarded: str) -> tuple[str, str]:
+                return it.door.plays("127.0.0.1", forwarded, trusted=True)
+
+            assert plays("2001:db8::7") == ("2001:db8::/64", "")
+            assert plays("192.0.2.7") == ("192.0.2.7", "")
+            address, reason = plays("2001:db8::8")
+            assert "1 connections from your address" in reason
             it.door.left("2001:db8::/64")
-            it.door.left("2001:db8::/64")
-            assert it.door.readdress("127.0.0.1", "2001:db8::8") == ""
+            it.door.left(address)
+            assert plays("2001:db8::8") == ("2001:db8::/64", "")
+            assert [plays(""), plays("")] == [("127.0.0.1", "")] * 2
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(
-    ("limits", "reason"),
-    [
-        ({"clients_max": 1}, "The server is full."),
-        ({"per_address_max": 1, "loopback": True}, "There are 1 connections"),
-    ],
-)
-def test_who_is_turned_away_is_told_why_in_their_own_protocol(limits: dict[str, Any], reason: str) -> None:
-    """A browser shows the sentence, too (FM-82)."""
+def test_what_asks_for_files_is_no_connection_of_a_player() -> None:
+    """A page of twenty files takes nobody's place; it counts once somebody plays, and what asks has a bound (FM-82)."""
 
     async def run() -> None:
-        async with entrance(**limits) as it:
+        async with entrance(per_address_max=2, loopback=True) as it:
+            for _ in range(door.ASKING_MAX):
+                await it.connect("web")
+            await it.admits(door.ASKING_MAX)
+            assert "Load the page again." in await (await it.connect("web")).is_told()
+            assert [it.door.plays("127.0.0.1", "", trusted=False)[1] for _ in range(2)] == ["", ""]
+            assert "2 connections" in it.door.plays("127.0.0.1", "", trusted=False)[1]
+            assert "2 connections" in await (await it.connect("telnet")).is_told()
+            it.door.left("127.0.0.1")
+            it.door.left("127.0.0.1")
+            await it.connect("telnet")
+            assert (await it.admits(door.ASKING_MAX + 1))[-1][1] == "telnet"
+            it.door.left("127.0.0.1", asked=True)
+            await it.connect("web")
+            assert (await it.admits(door.ASKING_MAX + 2))[-1][1] == "web"
+
+    asyncio.run(run())
+
+
+def test_who_is_turned_away_is_told_why_in_their_own_protocol() -> None:
+    """A browser shows the sentence, too (FM-82)."""
+    reason = "The server is full."
+
+    async def run() -> None:
+        async with entrance(clients_max=1) as it:
             await it.connect()
             await it.admits()
             assert (await (await it.connect("telnet")).is_told()).startswith(reason)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from perdure.gateway.web.request import HEAD_BYTES_MAX
 from perdure.gateway.web.wire import CONTROLS_MAX, FRAGMENTS_MAX, MESSAGE_BYTES_MAX, SUBPROTOCOLS
-from perdure.gateway.wire import Bye, ClientEvent, Ended, Line, Opened
+from perdure.gateway.wire import Bye, ClientEvent, Ended, Line, Opened, Stopping
 from perdure.room.record import Text
 from tests.gateway.web_pair import Pair, answer, held, parsed, wire
 
@@ -354,7 +354,7 @@ def test_the_client_may_close_in_order() -> None:
 
 
 def test_a_goodbye_keeps_the_page_from_connecting_again() -> None:
-    """Code 4001 after a Bye, else 1001: the page connects again by itself after that."""
+    """Code 4001 after a Bye, 1012 when the server stops, else 1001: after these the page connects again by itself."""
     pair = greeted()
     pair.wire.note(Bye("You play from elsewhere now. " + "ä" * 200))
     pair.wire.close()
@@ -362,6 +362,11 @@ def test_a_goodbye_keeps_the_page_from_connecting_again() -> None:
     assert pair.closed is not None
     code, reason = pair.closed
     assert (code, reason[:8]) == (4001, "You play")
+    pair = greeted()
+    pair.wire.note(Stopping())
+    pair.wire.close()
+    assert pair.gets() == []
+    assert pair.closed == (1012, "The server is stopping.")
     pair = greeted()
     pair.wire.close()
     pair.pump()

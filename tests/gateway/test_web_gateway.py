@@ -82,8 +82,7 @@ def test_a_page_logs_in_and_plays(web: Web) -> None:
         event = web.host.expect(EventSent)
         assert event.body == Input(line)
         web.host.acks(event)
-    while page.taken < 3:
-        page.waits_for("took")
+    page.waits_until_taken(3)
     assert page.doubled == 0
     page.closes()
 
@@ -132,6 +131,36 @@ def test_a_line_whose_took_was_lost_is_not_taken_twice(web: Web) -> None:
     page.types("look")
     assert web.host.expect(EventSent, n=2).body == Input("look")
     assert lines_of(web.host) == []
+
+
+def test_lines_are_taken_in_order_and_what_is_taken_never_falls(web: Web) -> None:
+    """A line before its turn is refused by its number, and taken in its turn; one that came before is taken (FM-13)."""
+    page, _joined = web.plays()
+    for n in (2, 5, 2, 1, 4, 3, 4, 4, 5):
+        page.sends("line", n=n, text=f"line {n}")
+    page.waits_until_taken(5)
+    answers = [(m["type"], m["n"], m.get("due")) for m in page.messages if m["type"] in ("took", "problem")]
+    assert answers[1:] == [
+        ("took", 2, None), ("problem", 5, 3), ("took", 2, None), ("took", 2, None), ("problem", 4, 3),
+        ("took", 3, None), ("took", 4, None), ("took", 4, None), ("took", 5, None),
+    ]  # fmt: skip
+    for n in (2, 3, 4, 5):
+        assert web.host.expect(EventSent).body == Input(f"line {n}")
+
+
+def test_a_line_that_is_too_long_has_had_its_turn(web: Web) -> None:
+    """Its number is used: the next line follows, and after a loss, too (FM-13)."""
+    page, _joined = web.plays()
+    page.types("look", "x" * 5000, "north")
+    page.waits_until_taken(4)
+    assert [m["n"] for m in page.messages if m["type"] == "problem"] == [3]
+    page.types("x" * 5000)
+    page.drops()
+    page.connects()
+    page.types("south")
+    page.waits_until_taken(6)
+    for line in ("look", "north", "south"):
+        assert web.host.expect(EventSent).body == Input(line)
 
 
 def test_a_page_that_does_not_acknowledge_is_told_again(web: Web) -> None:
@@ -187,13 +216,16 @@ def test_a_token_that_was_replaced_ends_the_session(web: Web) -> None:
 def test_a_page_is_not_told_to_stay_away_when_the_server_stops(web: Web) -> None:
     """It may come back as soon as there is a server again; after `quit` it may not."""
     page, joined = web.plays()
+    stranger = web.page()
+    stranger.waits_for("prompt")
     answer = web.world.later("stop")
     leave = web.host.expect(EventSent, n=1)
     assert leave.body == Leave("stop")
     web.host.acks(leave)
     assert answer.result(20) == {"sessions": 1, "undrained": 0}
-    assert page.is_closed() == 1001
-    assert page.bye == ""
+    assert (page.is_closed(), stranger.is_closed()) == (1012, 1012)
+    assert (page.bye, stranger.bye) == ("", "")
+    assert page.socket.close_reason == "The server is stopping."
     assert joined.session not in web.world.gateway.sessions
 
 

@@ -225,6 +225,11 @@ class WebClient:
         self.types(f"{'create' if create else 'connect'} {name} {password}")
         self.waits_for("token")
 
+    def waits_until_taken(self, n: int) -> None:
+        """Wait until the server has taken the lines up to `n`."""
+        while self.taken < n:
+            self.waits_for("took")
+
     def settles(self) -> None:
         """Wait until the server has read all that this page sent."""
         self.sends("settings")

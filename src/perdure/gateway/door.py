@@ -2,7 +2,11 @@
 
 Of a connection that comes from a trusted proxy the door asks first whom the proxy speaks for: a telnet connection
 begins with a PROXY header, which is taken off it here, so that whoever serves it sees the client's bytes only. Of a
-web page the request says it, later (`readdress`).
+web page the request says it, later (`plays`).
+
+A web connection asks for a file of the page, at first or for ever: it counts among the address's connections only from
+when somebody plays on it, for a page of twenty files would otherwise take the place of its own player. What asks is
+bounded, too, more generously, and by the deadline of every request.
 """
 
 from __future__ import annotations
@@ -33,6 +37,8 @@ WEB_ANSWER = (
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
     "Content-Length: {bytes}\r\nConnection: close\r\n\r\n"
 )
+ASKING_MAX, ASKING_SHARE = 64, 4
+"""Web connections of an address on which nobody plays: so many, or so many times its connections if that is more."""
 UNREAD_BYTES = 16 * 1024
 """What a browser may have asked already when it is turned away."""
 
@@ -72,6 +78,7 @@ class Door:
         self._loop, self._listeners, self._limits, self._admit = loop, list(listeners), limits, admit
         self.proxies = Proxies(limits.proxies)
         self._here: Counter[str] = Counter()
+        self._asking: Counter[str] = Counter()  # on the web, where nobody plays yet
         self._waiting: dict[socket.socket, _Waiting] = {}
         self._retry: asyncio.TimerHandle | None = None
 
@@ -93,25 +100,25 @@ class Door:
             self._stop_waiting(sock)
             sock.close()
 
-    def readdress(self, old: str, new: str) -> str:
-        """A connection counted under `old` is that of the address `new`, as its proxy says.
-
-        From here on it counts under `counted_address(new)`.
+    def plays(self, address: str, forwarded: str, *, trusted: bool) -> tuple[str, str]:
+        """A web connection that came from `address` is to be played on; `forwarded`: for whom, as its proxy says.
 
         Returns:
-            Why it cannot stay; "" when it can.
+            The address under which it counts from here on, and why it cannot stay; "" when it can.
         """
-        address = counted_address(new)
-        reason = self._too_many(address)
-        self.left(old)
+        self.left(address, asked=True)
+        if forwarded:
+            address = counted_address(forwarded)
+        reason = "" if trusted and not forwarded else self._too_many(address)
         self._here[address] += 1
-        return reason
+        return address, reason
 
-    def left(self, address: str) -> None:
-        """A connection from there is closed."""
-        self._here[address] -= 1
-        if self._here[address] <= 0:
-            del self._here[address]
+    def left(self, address: str, *, asked: bool = False) -> None:
+        """A connection from there is closed; `asked`: it was one on the web on which nobody played."""
+        counter = self._asking if asked else self._here
+        counter[address] -= 1
+        if counter[address] <= 0:
+            del counter[address]
 
     def _knock(self, kind: Kind, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TURN):
@@ -130,26 +137,31 @@ class Door:
 
     def _answer(self, sock: socket.socket, address: str, kind: Kind, *, trusted: bool) -> None:
         """Serve it, or say why not. A proxy's own address is not limited: its clients' are."""
-        reason = FULL if self._is_full else "" if trusted else self._too_many(address)
+        asks = kind == "web"
+        reason = FULL if self._is_full else "" if trusted else self._too_many(address, asks=asks)
         if reason:
             log.info("connection refused", address=address, transport=kind, reason=reason)
             _turn_away(sock, kind, reason)
             return
-        self._here[address] += 1
+        (self._asking if asks else self._here)[address] += 1
         try:
             self._admit(sock, address, kind, trusted)
         except OSError as error:  # it was gone before it was served
             log.info("connection lost", address=address, error=str(error))
-            self.left(address)
+            self.left(address, asked=asks)
             sock.close()
 
     @property
     def _is_full(self) -> bool:
-        return self._here.total() + len(self._waiting) >= self._limits.clients_max
+        return self._here.total() + self._asking.total() + len(self._waiting) >= self._limits.clients_max
 
-    def _too_many(self, address: str) -> str:
+    def _too_many(self, address: str, *, asks: bool = False) -> str:
         most = self._limits.per_address_max
-        if self._limits.limited(address) and self._here[address] >= most:
+        if not self._limits.limited(address):
+            return ""
+        if asks and self._asking[address] >= max(ASKING_MAX, ASKING_SHARE * most):
+            return "Your address asks for very much at once. Load the page again."
+        if not asks and self._here[address] >= most:
             return f"There are {most} connections from your address already. Close one of them first."
         return ""
 

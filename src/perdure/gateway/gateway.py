@@ -31,7 +31,7 @@ from perdure.faults import no_fault
 from perdure.gateway import settings
 from perdure.gateway.client import BUFFER_BYTES_MAX, Client
 from perdure.gateway.desk import Desk, Hasher
-from perdure.gateway.door import Door, Kind, counted_address
+from perdure.gateway.door import Door, Kind
 from perdure.gateway.host_link import HostLink
 from perdure.gateway.intake import IN_FLIGHT_MAX, Intake
 from perdure.gateway.limits import Limits
@@ -75,9 +75,11 @@ from perdure.gateway.wire import (
     Interrupt,
     Line,
     LineTooLong,
+    Misnumbered,
     Opened,
     PackagesWanted,
     SettingsWanted,
+    Stopping,
     ToldMore,
     Took,
     Wire,
@@ -194,6 +196,8 @@ class Gateway:
         """Say goodbye to everybody and let every room know; at most twice `goodbye_s`, then close regardless.
 
         Returns:
+        for client in self.clients:
+            client.note(Stopping())
             sessions: how many there were; undrained: how many of their rooms did not answer in time.
         """
         self._door.close()
@@ -297,9 +301,8 @@ class Gateway:
     def _opened(self, client: Client, opened: Opened) -> None:
         """There is somebody: go on with their session, or greet them."""
         self._unopened.pop(client).cancel()
-        if opened.forwarded:
-            reason = self._door.readdress(client.address, opened.forwarded)
-            client.address = counted_address(opened.forwarded)
+        if isinstance(client.wire, WebWire):
+            client.address, reason = self._door.plays(client.address, opened.forwarded, trusted=client.wire.trusted)
             if reason:
                 client.queue(Held(0, 0, 0, Text(f"{reason}\n")))
                 client.note(Bye(reason))
@@ -384,12 +387,13 @@ class Gateway:
 
     def closed(self, client: Client) -> None:
         """The descriptor is closed."""
+        asked = timer is not None and isinstance(client.wire, WebWire)  # for pages, and never came to play
         del self.clients[client]
         if timer := self._unopened.pop(client, None):
             timer.cancel()
         self._intake.forget(client)
         self._turn.forget(client)
-        self._door.left(client.address)
+        self._door.left(client.address, asked=asked)
         self._players.changed.set()
 
     def may_type(self, client: Client) -> bool:
@@ -410,8 +414,10 @@ class Gateway:
             case _ if session is None:
                 pass  # it is being closed: whatever else comes is too late
             case Line(text=text, n=n):
+            case LineTooLong(n=n):
+                session.taken += n == session.taken + 1  # the client knows why, and goes on with the next
                 self._numbered(client, session, text, n)
-            case LineTooLong():
+            case LineTooLong(n=0):
                 self._players.say(session, TOO_LONG)
             case Credentials(name=name, password=password):
                 self._began(session)
@@ -430,12 +436,16 @@ class Gateway:
                 pass  # nothing can be interrupted here; the others were taken before
 
     def _numbered(self, client: Client, session: Session, text: str, n: int) -> None:
-        """Take a line once: a client that numbers its lines sends them again after a loss of network."""
-        if n == 0 or n > session.taken:
+        """Take a line once, and in order: a client that numbers its lines sends them again after a loss of network."""
+        due = session.taken + 1
+        if n > due:
+            client.note(Misnumbered(n, due))
+            return
+        if n in (0, due):
             session.taken = n
             self._line(session, clean_line(text, colours=self._config.text.colours_from_players))
         if n:
-            client.note(Took(n))
+            client.note(Took(session.taken))
 
     def _line(self, session: Session, line: str) -> None:
         self._began(session)

@@ -43,7 +43,9 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class LineTooLong(msgspec.Struct, frozen=True):
-    """A line beyond its cap ended; nothing of it is kept."""
+    """A line beyond its cap ended; nothing of it is kept. `n` as of a `Line`: who numbers lines was told already."""
+
+    n: int = 0
 
 
 class ToldMore(msgspec.Struct, frozen=True):
@@ -147,13 +149,24 @@ class Refused(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Misnumbered(msgspec.Struct, frozen=True):
+    """Line n was not taken: it came before the line number `due`."""
+
+    n: int
+    due: int
+
+
 class Bye(msgspec.Struct, frozen=True):
     """The connection ends, and connecting again by itself would be wrong."""
 
     reason: str
 
 
-Note = Took | Token | Resumed | Refused | Bye
+class Stopping(msgspec.Struct, frozen=True):
+    """The server stops, and all sessions end: whoever comes again has to wait for it, and to log in."""
+
+
+Note = Took | Token | Resumed | Refused | Misnumbered | Bye | Stopping
 
 
 class Held(NamedTuple):

@@ -27,6 +27,8 @@ from perdure.gateway.wire import (
     Held,
     Interrupt,
     Line,
+    LineTooLong,
+    Misnumbered,
     Note,
     Opened,
     Refused,
@@ -179,6 +181,9 @@ class PerdureSpeech:
                 self._say("resumed", missed=missed, took=took)
             case Refused(reason=reason):
                 self._say("refused", reason=reason)
+            case Misnumbered(n=n, due=due):
+                why = f"Line {n} came before line {due}, so it was not taken. Lines are sent in order."
+                self._say("problem", reason=why, n=n, due=due)
             case Bye(reason=reason):
                 self._say("bye", reason=reason)
 
@@ -204,9 +209,11 @@ class PerdureSpeech:
 
     def _line(self, n: int, text: str) -> list[ClientEvent]:
         if "\n" in text or "\r" in text:
-            return self._problem("A line has no line end in it.", n=n)
+            self._problem("A line has no line end in it.", n=n)
+            return [LineTooLong(n)]
         if len(text.encode()) > LINE_BYTES_MAX:
-            return self._problem(f"That line is longer than {LINE_BYTES_MAX} bytes, so nothing of it was taken.", n=n)
+            self._problem(f"That line is longer than {LINE_BYTES_MAX} bytes, so nothing of it was taken.", n=n)
+            return [LineTooLong(n)]
         return [Line(text, n)]
 
     def _chose(self, chosen: Settings) -> list[ClientEvent]:

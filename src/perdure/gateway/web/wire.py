@@ -28,7 +28,7 @@ from perdure.gateway.web.mudstandards import MUDSTANDARDS, MudSpeech
 from perdure.gateway.web.perdure import SUBPROTOCOL, PerdureSpeech
 from perdure.gateway.web.site import Site, refusal
 from perdure.gateway.web.speech import Broken, Speech
-from perdure.gateway.wire import Bye, ClientEvent, Ended, Held, Note
+from perdure.gateway.wire import Bye, ClientEvent, Ended, Held, Note, Stopping
 
 PLAY = "/play"
 SUBPROTOCOLS = (SUBPROTOCOL, *MUDSTANDARDS)
@@ -38,8 +38,8 @@ CONTROLS_MAX = 256
 """Pings and pongs between two messages of the client, or two keepalives of ours; honest clients send one in 20 s."""
 REASON_BYTES_MAX = 123
 """A control frame has 125 bytes, two for the code (RFC 6455, section 5.5)."""
-GOING_AWAY, OVER = 1001, 4001
-"""Close codes of ours: connect again when you like; or do not do so by yourself."""
+GOING_AWAY, STOPPING, OVER = 1001, 1012, 4001
+"""Close codes of ours: connect again when you like; when there is a server again; or do not do so by yourself."""
 
 NO_PROXIES = Proxies()
 
@@ -64,6 +64,9 @@ class WebWire:
         origins: Other sites whose pages may play here, as in ``https://play.example.org``.
         trusted: Whether the connection comes from a trusted proxy, so that X-Forwarded-… is believed.
         proxies: The trusted proxies: a request may come through several.
+
+    Attributes:
+        trusted: As it was given.
     """
 
     transport = "web"
@@ -78,7 +81,8 @@ class WebWire:
         proxies: Proxies = NO_PROXIES,
     ) -> None:
         self.acknowledges = False
-        self._site, self._server, self._trusted, self._proxies = site, server, trusted, proxies
+        self.trusted = trusted
+        self._site, self._server, self._proxies = site, server, proxies
         self._origins = frozenset(origin.lower() for origin in origins)
         self._settings, self._playing = Settings(), False
         self._stage: Literal["request", "open", "over"] = "request"
@@ -90,7 +94,7 @@ class WebWire:
         self._fragments: list[bytes] = []
         self._is_text = False
         self._controls = 0
-        self._bye: str | None = None
+        self._bye = (GOING_AWAY, "The server closed this connection. Connect again.")
         self._out = bytearray()
 
     @property
@@ -145,7 +149,9 @@ class WebWire:
     def note(self, note: Note) -> None:
         """Tell the client's program."""
         if isinstance(note, Bye):
-            self._bye = note.reason
+            self._bye = OVER, note.reason
+        elif isinstance(note, Stopping):
+            self._bye = STOPPING, "The server is stopping."
         if self._speech is not None:
             self._speech.note(note)
 
@@ -163,13 +169,11 @@ class WebWire:
             self._collect()
 
     def close(self) -> None:
-        """Say goodbye: with code 4001 after a `Bye`, else with 1001."""
+        """Say goodbye: with code 4001 after a `Bye`, 1012 after `Stopping`, else with 1001."""
         if self._stage == "open":
             self._collect()
-            if self._bye is None:
-                self._socket.send_close(GOING_AWAY, "the server closes this connection; connect again")
-            else:
-                self._socket.send_close(OVER, _short(self._bye))
+            self._socket.send_close(code, _short(reason))
+            code, reason = self._bye
             self._collect()
         self._stage = "over"
 
@@ -205,12 +209,12 @@ class WebWire:
                 return self._answer(refusal(400, "That request is not well formed, or has a body."))
 
     def _asked(self, request: Request, rest: bytes) -> list[ClientEvent]:
-        host = web_request.host(request, trusted=self._trusted)
+        host = web_request.host(request, trusted=self.trusted)
         if host is None:
             return self._answer(refusal(400, NO_HOST))
         if request.path.partition("?")[0] != PLAY:
             return self._answer(self._site.answer(request))
-        if not web_request.ours(request, host, self._origins, trusted=self._trusted):
+        if not web_request.ours(request, host, self._origins, trusted=self.trusted):
             return self._answer(refusal(403, FOREIGN))
         response = self._socket.accept(request)
         if response.status_code != 101:
@@ -226,7 +230,7 @@ class WebWire:
 
     def _opened(self, request: Request) -> list[ClientEvent]:
         self._collect()
-        forwarded = web_request.forwarded(request, self._proxies) if self._trusted else ""
+        forwarded = web_request.forwarded(request, self._proxies) if self.trusted else ""
         chosen = self._socket.subprotocol
         assert chosen is not None, "accepted without a subprotocol"
         self.acknowledges = chosen == SUBPROTOCOL
