@@ -488,8 +488,13 @@ def test_a_taken_over_session_learns_the_new_window(world: World, host: Host) ->
     new = world.player()
     new.sends(WILL_NAWS + naws(132, 43))
     new.types("connect ada secret1")
-    assert host.expect(EventSent, n=1).body == Resize(132, 43)
+    event = host.expect(EventSent, n=1)
+    assert event.body == Resize(132, 43)
+    for columns in range(100, 80, -1):
+        new.sends(naws(columns, 24))
     new.sends(naws(80, 25))
+    world.wait_until(lambda: world.asks("sessions")[0]["columns"] == 80, "the window is known")
+    host.acks(event)  # a room hears of one size at a time, and then of the one that holds
     assert host.expect(EventSent, n=2).body == Resize(80, 25)
 
 

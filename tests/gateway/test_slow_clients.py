@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.gateway.gateway import HELD_BYTES_MAX
+from perdure.gateway.players import HELD_BYTES_MAX
 from perdure.gateway.intake import IN_FLIGHT_MAX
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import EventSent

@@ -13,7 +13,7 @@ import socket
 from collections import deque
 from typing import Literal, Protocol
 
-from perdure.gateway.wire import Acked, ClientEvent, Held, Note, Wire
+from perdure.gateway.wire import Acked, ClientEvent, Held, Note, Wire, size
 
 READ_BYTES = 16 * 1024
 """Read per turn, so that one busy client does not hold the others up."""
@@ -24,8 +24,8 @@ LINGER_S = 2.0
 """How long a client that was told goodbye may take to close its side; then the socket is closed anyway."""
 KEEPALIVE_S = 30.0
 """Routers forget connections that are silent for longer than some minutes."""
-KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""A player whose network vanished is noticed after two minutes."""
+KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 120_000}
+"""A player whose network vanished is noticed after two minutes, also while something is on its way to them."""
 
 _DISCONNECT = (ConnectionError, TimeoutError, OSError)
 
@@ -60,6 +60,7 @@ class Client:
         wire: How it is spoken to.
         pending: Events not yet taken by the owner.
         burst: Whether something was queued after the last end of a burst; the owner's to set.
+        unshown_bytes: About how much of what was queued has not reached the client.
     """
 
     def __init__(
@@ -73,7 +74,8 @@ class Client:
         self._reading = self._writing = False
         self._buffer = bytearray()
         self._queued = self._sent = 0
-        self._marks: deque[tuple[int, Held]] = deque()
+        self._marks: deque[tuple[int, int, Held]] = deque()  # where in the stream it begins and ends
+        self.unshown_bytes = 0
         self._linger: asyncio.TimerHandle | None = None
         self._keepalive: asyncio.TimerHandle | None = None
 
@@ -115,9 +117,12 @@ class Client:
 
     def queue(self, held: Held) -> None:
         """Put something into the buffer; `flush` sends it."""
+        self._collect()
+        begin = self._queued
         self.wire.show(held)
         self._collect()
-        self._marks.append((self._queued, held))
+        self._marks.append((begin, self._queued, held))
+        self.unshown_bytes += size(held.text)
 
     def note(self, note: Note) -> None:
         """Tell the client's program something, beside the texts; `flush` sends it."""
@@ -130,12 +135,23 @@ class Client:
         self._collect()
 
     def unsent(self) -> list[Held]:
-        """Take back what has not wholly reached the client, oldest first; the buffer is empty afterwards."""
-        held = [held for _, held in self._marks]
+        """Take back what has not wholly reached the client, oldest first.
+
+        A frame that the socket has begun to take stays in the buffer to its end: half of one would be the last that
+        the client understands. Half of a text harms nobody.
+        """
+        keep = len(self._buffer)
+        for begin, end, held in self._marks:
+            if end > self._sent:
+                framed = self.wire.framed or held.text.gmcp is not None
+                keep = max(0, (end if framed and begin < self._sent else begin) - self._sent)
+                break
+        del self._buffer[keep:]
+        self._queued = self._sent + keep
+        unshown = [held for _, _, held in self._marks]
         self._marks.clear()
-        self._buffer.clear()
-        self._queued = self._sent
-        return held
+        self.unshown_bytes = 0
+        return unshown
 
     def flush(self) -> None:
         """Send what the socket takes; wait for it to take the rest."""
@@ -152,8 +168,8 @@ class Client:
             self._lost()
             return
         self._watch_writable(bool(self._buffer))
-        while not self.wire.acknowledges and self._marks and self._marks[0][0] <= self._sent:
-            self._owner.shown(self, self._marks.popleft()[1])
+        while not self.wire.acknowledges and self._marks and self._marks[0][1] <= self._sent:
+            self._shown()
         if self._state == "closing" and not self._buffer:
             self._shut()
 
@@ -208,13 +224,18 @@ class Client:
                     self.pending.append(event)
             self._owner.received(self)
         elif self._state == "closing":
-            self.wire.receive(data)  # a close is answered by the wire; whatever else comes is too late
+            self.wire.receive(data)  # the wire may want to see its close; whatever else comes is too late
         if reset:
             self._lost()
 
     def _acked(self, serial: int) -> None:
-        while self._marks and self._marks[0][1].serial <= serial:
-            self._owner.shown(self, self._marks.popleft()[1])
+        while self._marks and self._marks[0][2].serial <= serial:
+            self._shown()
+
+    def _shown(self) -> None:
+        held = self._marks.popleft()[2]
+        self.unshown_bytes -= size(held.text)
+        self._owner.shown(self, held)
 
     def _keep_alive(self) -> None:
         if self._state == "open":

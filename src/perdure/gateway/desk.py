@@ -88,7 +88,8 @@ class Desk:
         self._loop, self._accounts, self._hasher = loop, accounts, hasher
         self._queue_max = queue_max
         self._queue: deque[tuple[Request, str, Callable[[Answer], None]]] = deque()
-        self._keeps: dict[str, Keep] = {}
+        self._keeps: dict[str, Settings] = {}  # by account
+        self._keeping = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
         self._working = False
         self.names, self.addresses = Throttle(NAME_TRIES_FREE), addresses or Throttle(ADDRESS_TRIES_FREE)
@@ -104,14 +105,25 @@ class Desk:
 
     def keep(self, keep: Keep) -> None:
         """Have settings kept, soon; what goes wrong is logged."""
-        self._keeps[keep.account_id] = keep
-        self._thread.submit(self._keep_all)
+        self._keeps[keep.account_id] = keep.settings
+        if not self._keeping:
+            self._keep_next()
 
     def close(self) -> None:
         """Answer nothing more; waits for what is in hand and to be kept, a few hundredths of a second."""
         self._queue.clear()
-        self._thread.shutdown(wait=True, cancel_futures=True)
-        self._keep_all()
+        keeps, self._keeps = self._keeps, {}
+        self._thread.shutdown(wait=True)
+        for account_id, settings in keeps.items():
+            self._keep(account_id, settings)
+
+    def _keep_next(self) -> None:
+        """Keep one account's settings; logins come in between, however often somebody changes theirs."""
+        self._keeping = bool(self._keeps)
+        if self._keeping:
+            account_id = next(iter(self._keeps))
+            task = self._loop.run_in_executor(self._thread, self._keep, account_id, self._keeps.pop(account_id))
+            task.add_done_callback(lambda _: self._keep_next())
 
     def _next(self) -> None:
         while self._queue:
@@ -184,13 +196,11 @@ class Desk:
             log.error("login broke", error=type(error).__name__)
             return Broken()
 
-    def _keep_all(self) -> None:
-        while self._keeps:
-            _, keep = self._keeps.popitem()
-            try:
-                self._accounts.set_settings(keep.account_id, msgspec.json.encode(keep.settings).decode())
-            except Exception as error:  # noqa: BLE001 - the edge of the thread: nobody waits, the desk goes on
-                log.error("settings not kept", account=keep.account_id, error=str(error))
+    def _keep(self, account_id: str, settings: Settings) -> None:
+        try:
+            self._accounts.set_settings(account_id, msgspec.json.encode(settings).decode())
+        except Exception as error:  # noqa: BLE001 - the edge of the thread: nobody waits, the desk goes on
+            log.error("settings not kept", account=account_id, error=str(error))
 
     def _find(self, name: str) -> Found:
         account = self._accounts.find(name)

@@ -89,14 +89,11 @@ from perdure.link.messages import Ack, Message
 from perdure.ports import Accounts, FaultPoint
 from perdure.room.record import Input, Text
 
-HELD_BYTES_MAX = 4 * 1024 * 1024
-"""Text that waits for one player, over all their seats; a room's outbox bounds only its own."""
 
 STOPPING = "The server is stopping. Your character is saved.\n"
 STOPPING_LOGIN = "\nThe server is stopping. Come back later.\n"
 TOO_LONG = f"That line was longer than {LINE_BYTES_MAX} bytes, so nothing of it was taken.\n"
 TOO_LATE = "\nYou took too long to log in. Connect again when you are ready.\n"
-TOO_SLOW = "Your connection takes text too slowly. You left the game.\n"
 TOO_MANY = f"\nMore than {IN_FLIGHT_MAX} lines came at once, and not all of them were taken. Connect again to go on.\n"
 BROKEN = "\nSomething went wrong in the server, and this connection is closed. Connect again to go on.\n"
 
@@ -196,11 +193,11 @@ class Gateway:
         """Say goodbye to everybody and let every room know; at most twice `goodbye_s`, then close regardless.
 
         Returns:
-        for client in self.clients:
-            client.note(Stopping())
             sessions: how many there were; undrained: how many of their rooms did not answer in time.
         """
         self._door.close()
+        for client in self.clients:
+            client.note(Stopping())
         sessions = [session for session in self.sessions.values() if session.who is not None]
         for session in list(self.sessions.values()):
             if session.stage in ("playing", "link-dead"):
@@ -378,7 +375,7 @@ class Gateway:
         if session is None:
             return
         log.debug("disconnected", session=session.id, stage=session.stage)
-        session.put_back(client.unsent())
+        session.put_back(client.unsent(), client.wire.rest())
         self._players.detach(session, client)
 
     def said_all(self) -> None:
@@ -387,10 +384,10 @@ class Gateway:
 
     def closed(self, client: Client) -> None:
         """The descriptor is closed."""
-        asked = timer is not None and isinstance(client.wire, WebWire)  # for pages, and never came to play
         del self.clients[client]
         if timer := self._unopened.pop(client, None):
             timer.cancel()
+        asked = timer is not None and isinstance(client.wire, WebWire)  # for pages, and never came to play
         self._intake.forget(client)
         self._turn.forget(client)
         self._door.left(client.address, asked=asked)
@@ -414,11 +411,11 @@ class Gateway:
             case _ if session is None:
                 pass  # it is being closed: whatever else comes is too late
             case Line(text=text, n=n):
-            case LineTooLong(n=n):
-                session.taken += n == session.taken + 1  # the client knows why, and goes on with the next
                 self._numbered(client, session, text, n)
             case LineTooLong(n=0):
                 self._players.say(session, TOO_LONG)
+            case LineTooLong(n=n):
+                session.taken += n == session.taken + 1  # the client knows why, and goes on with the next
             case Credentials(name=name, password=password):
                 self._began(session)
                 self._act(session, session.dialogue.credentials(name, password))
@@ -500,7 +497,7 @@ class Gateway:
                     self._players.hold(session, NO_PROMPT)  # nothing is asked until there is an answer
                     self._desk.ask(action, client.address, functools.partial(self._answered, session))
                 case ListWho():
-                    self._answered(session, Playing(self._players.names()))
+                    self._loop.call_soon(self._answered, session, Playing(self._players.names()))
                 case Set(line=line):
                     self._settled(session, line)
                 case ShowStatus():
@@ -538,14 +535,8 @@ class Gateway:
     # --- text for players ---
 
     def _show(self, id: str, j: int, m: int, text: Text) -> None:
-        session = self.sessions[id]
-        session.hold(j, m, text)
-        if session.client is not None:
-            self._turn.client(session.client)
+        self._players.show(self.sessions[id], j, m, text)
         self._fault("gateway:before-show")
-        if session.held_bytes > HELD_BYTES_MAX and session.stage in ("playing", "link-dead"):
-            self._players.leave(session, "slow")
-            self._players.say(session, TOO_SLOW)
 
     def _notify(self, id: str, text: str) -> None:
         self._players.say(self.sessions[id], f"{text}\n")
@@ -554,6 +545,17 @@ class Gateway:
 
     def _flush_client(self, client: Client) -> None:
         session = self.clients.get(client)
+        try:
+            self._write(client, session)
+        except Exception as error:  # the edge of the process: what can't be shown costs its own connection only
+            log.error("a text broke the gateway", session=session and session.id, exc_info=error)
+            if session is not None and session.client is client:
+                self._lost_by_us(session)
+                session.put_back(client.unsent())
+                self._players.detach(session, client)
+            client.drop()
+
+    def _write(self, client: Client, session: Session | None) -> None:
         if session is not None:
             fill(client, session)
         client.flush()
@@ -605,7 +607,11 @@ class Gateway:
     def _answered_in_full(self, id: str) -> None:
         """The room is done with what the player typed: whatever it said, their prompt is due again."""
         session = self.sessions.get(id)
-        if session is not None and session.client is not None:
+        if session is None:
+            return
+        if session.resize_due:
+            self._players.resized(session)
+        if session.client is not None:
             session.client.burst = True
             self._turn.client(session.client)
 

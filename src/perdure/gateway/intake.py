@@ -12,10 +12,14 @@ from typing import Protocol
 
 from perdure.gateway.client import BUFFER_BYTES_MAX, Client
 from perdure.gateway.throttle import Rates
-from perdure.gateway.wire import ClientEvent, Credentials, Line, LineTooLong
+from perdure.gateway.wire import ClientEvent, Credentials, Line, LineTooLong, PackagesWanted, SettingsWanted
 
+TYPED = (Line, LineTooLong, Credentials)
+"""Events that wait for those before them to be done."""
+COUNTED = (*TYPED, SettingsWanted, PackagesWanted)
+"""Events that count as lines: they cost the server something."""
 IN_FLIGHT_MAX = 128
-"""Lines of a client that acknowledges which wait to be taken."""
+"""Events of a client that acknowledges which wait to be taken."""
 
 
 class IntakeOwner(Protocol):
@@ -55,9 +59,14 @@ class Intake:
             return
         # Who waits is read once more and no further, so that a departure is seen while nothing was typed ahead.
         # Who does not read is not read: replies to what they send would pile up here.
+        # Whom a timer wakes need not be read: only acknowledgements can make room in a full tail.
         waits, stuck = bool(client.pending), client.buffered >= BUFFER_BYTES_MAX
-        client.read(not stuck and (client.wire.acknowledges or not waits))
-        (self._waiting.add if waits or stuck else self._waiting.discard)(client)
+        acknowledges = client.wire.acknowledges and client not in self._slowed
+        client.read(not stuck and (acknowledges or not waits))
+        if waits or stuck:
+            self._waiting.add(client)
+        else:
+            self._waiting.discard(client)
         if client.wire.acknowledges and len(client.pending) > IN_FLIGHT_MAX:
             self._owner.flooded(client)
 
@@ -75,9 +84,9 @@ class Intake:
         self._waiting.discard(client)
 
     def _ready(self, client: Client, event: ClientEvent) -> bool:
-        if not isinstance(event, Line | LineTooLong | Credentials):
-            return True
-        return self._owner.may_type(client) and client not in self._slowed and self._in_rate(client)
+        if isinstance(event, TYPED) and not self._owner.may_type(client):
+            return False
+        return not isinstance(event, COUNTED) or (client not in self._slowed and self._in_rate(client))
 
     def _in_rate(self, client: Client) -> bool:
         """Whether the client's address may type one more line now; if not, it is taken as soon as it may."""

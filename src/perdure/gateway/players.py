@@ -27,6 +27,9 @@ from perdure.link.gateway import GatewayEnd
 from perdure.ports import AccountRow
 from perdure.room.record import Join, Resize, Text, Who
 
+HELD_BYTES_MAX = 4 * 1024 * 1024
+"""Text that waits for one player, over all their seats; a room's outbox bounds only its own."""
+TOO_SLOW = "Your connection takes text too slowly. You left the game.\n"
 TAKEN_OVER = "\nYour character is now played from another connection. This one is closed.\n"
 DEFERRED = "Your last visit is just ending. One moment, please.\n"
 GONE = "Your last visit is over. Log in to go on."
@@ -113,6 +116,7 @@ class Players:
             client.note(Refused(REPLAYED if isinstance(use, Replayed) else GONE))
             return False
         self._part(session)
+        session.attach(client)
         for held in session.received(opened.last):
             session.shown(held)
             self._end.shown(session.id, held.j, held.m)
@@ -163,7 +167,7 @@ class Players:
         self._forget(newer)
         self._part(older)
         self._prefer(older, settings.merged(older.settings, newer.settings), kept=older.settings)
-        older.greet_back(Text(f"Welcome back, {older.who.name}.\n"))
+        older.put_first(Text(f"Welcome back, {older.who.name}.\n"))
         older.follow(newer)
         self._go_on(older, client)
         self.stand(older)
@@ -173,7 +177,7 @@ class Players:
         """The session's connection, if it has one, is closed: another one goes on."""
         previous = session.client
         if previous is not None:
-            session.put_back(previous.unsent())
+            session.put_back(previous.unsent(), previous.wire.rest())
             self.clients[previous] = None
             previous.queue(Held(0, 0, 0, Text(TAKEN_OVER)))
             previous.note(Bye(TAKEN_OVER.strip()))
@@ -196,6 +200,7 @@ class Players:
         self._tokens.forget(session.id)
         client = session.client
         session.resumable = client is not None and client.wire.acknowledges
+        session.forget_history()
         if client is not None and session.who is not None and session.resumable:
             client.note(Token(*self._tokens.issue(session.id), session.who.name))
 
@@ -219,8 +224,12 @@ class Players:
         if presence is None or session.stage != "playing":
             return
         body = Resize(*self._window(session))
-        if body != Resize(presence.join.columns, presence.join.rows, presence.join.screenreader):
+        session.resize_due = body != Resize(presence.join.columns, presence.join.rows, presence.join.screenreader)
+        # One at a time, whatever the client sends: who drags a window's corner makes hundreds of sizes.
+        waits = any(type(waiting) is Resize for _, waiting in presence.tail)
+        if session.resize_due and not waits and not self._end.full(session.id):
             self._end.submit(session.id, body)
+            session.resize_due = False
 
     def _window(self, session: Session) -> tuple[int, int, bool]:
         """Columns, rows, and whether the player listens; 80 x 24 if the client does not say."""
@@ -288,7 +297,7 @@ class Players:
             client.flush()
             if session.client is client:  # flushing may have found it lost
                 if session.stage not in ("leaving", "over"):
-                    session.put_back(client.unsent())
+                    session.put_back(client.unsent(), client.wire.rest())
                 self.detach(session, client)
         client.close()
 
@@ -296,7 +305,7 @@ class Players:
         """End a connection that takes no more but these words; a session that goes on keeps all that was not shown."""
         session = self.clients.get(client)
         if session is not None:
-            session.put_back(client.unsent())
+            session.put_back(client.unsent(), client.wire.rest())
             self.detach(session, client)
         if text:
             client.queue(Held(0, 0, 0, Text(text)))
@@ -345,9 +354,18 @@ class Players:
 
     def hold(self, session: Session, text: Text) -> None:
         """Anything outside the numbering of any seat."""
-        session.hold(0, 0, text)
-        if session.client is not None:
-            self._turn.client(session.client)
+        self.show(session, 0, 0, text)
+
+    def show(self, session: Session, j: int, m: int, text: Text) -> None:
+        """Output m of seat j. Who takes text too slowly leaves."""
+        session.hold(j, m, text)
+        client = session.client
+        if client is not None:
+            self._turn.client(client)
+        kept = session.held_bytes + (client.unshown_bytes if client is not None else 0)
+        if kept > HELD_BYTES_MAX and session.stage in ("playing", "link-dead"):
+            self.leave(session, "slow")
+            session.hold(0, 0, Text(TOO_SLOW))
 
     def deadline(self, session: Session, after_s: float, then: Callable[[Session], None]) -> None:
         session.set_deadline(self._loop.call_later(after_s, then, session))

@@ -14,7 +14,7 @@ from typing import Literal
 from perdure.gateway.client import Client
 from perdure.gateway.login import Dialogue
 from perdure.gateway.look import Look, Settings, Told, look_of
-from perdure.gateway.wire import Held
+from perdure.gateway.wire import Held, size
 from perdure.room.record import Text, Who
 
 Stage = Literal["greeting", "login", "playing", "link-dead", "leaving", "over"]
@@ -63,6 +63,7 @@ class Session:
         settings: What the player chose.
         resumable: Whether a page has a token for it.
         bye: Why its client should not connect again by itself once the session is over; "" if it may.
+        resize_due: Whether the room is to hear of the window once it has taken the last it heard of.
         taken: The client's own number of its last line that was taken.
         held: What to show, oldest first; held_bytes is its size.
         deadline: The timer of the present stage.
@@ -77,6 +78,7 @@ class Session:
         self.settings = Settings()
         self.resumable = False
         self.bye = "Goodbye."
+        self.resize_due = False
         self.taken = 0
         self.held: deque[Held] = deque()
         self.held_bytes = 0
@@ -128,7 +130,7 @@ class Session:
 
     def hold(self, j: int, m: int, text: Text) -> None:
         """Keep something to show. A GMCP value that stands already is not told again, but counts as shown."""
-        if m == 0 and self._notices >= NOTICES_MAX:
+        if m == 0 and text.text and self._notices >= NOTICES_MAX:
             return
         if m and j != self._j:
             self._seated(j)
@@ -138,15 +140,21 @@ class Session:
         """The oldest thing to show."""
         held = self.held.popleft()
         self.held_bytes -= size(held.text)
-        self._notices -= held.m == 0
+        self._notices -= _is_notice(held)
         return held
 
-    def put_back(self, unsent: list[Held]) -> None:
-        """Things that were taken but did not reach a client, oldest first, before all others."""
+    def put_back(self, unsent: list[Held], rest: str = "") -> None:
+        """Things that were taken but did not reach a client, oldest first, before all others.
+
+        Args:
+            rest: What the client had not yet been shown of a long text; it goes before them.
+        """
         again = [held for held in unsent if not held.again]
         self.held.extendleft(reversed(again))
         self.held_bytes += sum(size(held.text) for held in again)
-        self._notices += sum(held.m == 0 for held in again)
+        if rest:
+            self.put_first(Text(rest))
+        self._notices += sum(map(_is_notice, again))
 
     def shown(self, held: Held) -> None:
         """The client has it. A page that is loaded anew may want it again."""
@@ -164,11 +172,16 @@ class Session:
             done.append(self.take())
         return done
 
+    def forget_history(self) -> None:
+        """What was shown so far was shown to another client."""
+        self._history.clear()
+        self._history_bytes = 0
+
     def history(self) -> list[Held]:
         """The last things that were shown, for a page that has nothing of the session."""
         return list(self._history)
 
-    def greet_back(self, text: Text) -> None:
+    def put_first(self, text: Text) -> None:
         """Show this before all that is held. It has a number once `follow` has given all of them new ones."""
         self.held.appendleft(Held(0, 0, 0, text))
         self.held_bytes += size(text)
@@ -195,8 +208,9 @@ class Session:
 
     def _append(self, j: int, m: int, text: Text) -> None:
         self._serial += 1
-        self._notices += m == 0
-        self.held.append(Held(self._serial, j, m, text))
+        held = Held(self._serial, j, m, text)
+        self._notices += _is_notice(held)
+        self.held.append(held)
         self.held_bytes += size(text)
 
     def _seated(self, j: int) -> None:
@@ -223,6 +237,5 @@ class Session:
         return text
 
 
-def size(text: Text) -> int:
-    """About how many bytes it takes."""
-    return len(text.text) + len(text.prompt or "") + (len(text.gmcp[1]) if text.gmcp else 0)
+def _is_notice(held: Held) -> bool:
+    return held.m == 0 and bool(held.text.text)

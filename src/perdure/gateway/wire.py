@@ -186,12 +186,22 @@ class Held(NamedTuple):
     again: bool = False
 
 
+KEPT_BYTES = 128
+"""What keeping a text costs beside its characters."""
+
+
+def size(text: Text) -> int:
+    """About how many bytes it takes to keep."""
+    return KEPT_BYTES + len(text.text) + len(text.prompt or "") + (len(text.gmcp[1]) if text.gmcp else 0)
+
+
 class Wire(Protocol):
     """One client's protocol.
 
     Attributes:
         transport: telnet or web.
         acknowledges: Whether `Acked` tells what the client has; else what the socket has taken is taken for shown.
+        framed: Whether texts are sent in frames, of which half would break all that follows.
         told: What the client has told of itself.
         settings: What its player chose; the gateway sets it.
         playing: Whether a game's prompts are shown, rather than the login's; the gateway sets it.
@@ -199,6 +209,7 @@ class Wire(Protocol):
 
     transport: str
     acknowledges: bool
+    framed: bool
     settings: Settings
     playing: bool
 
@@ -226,6 +237,10 @@ class Wire(Protocol):
 
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to stop (or start again) showing what is typed."""
+        ...
+
+    def rest(self) -> str:
+        """Take what a long text has left that was not shown yet."""
         ...
 
     def keepalive(self) -> None:

@@ -55,6 +55,7 @@ class TelnetWire:
     """
 
     transport = "telnet"
+    framed = False
     acknowledges = False
 
     def __init__(self, status: Status) -> None:
@@ -148,6 +149,10 @@ class TelnetWire:
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to stop (or start again) showing what is typed."""
         self._telnet.hide_input(hidden)
+
+    def rest(self) -> str:
+        """Take what waits for its page."""
+        return self._screen.rest()
 
     def keepalive(self) -> None:
         """Send NOP to clients that negotiated telnet; to be called about every 30 s, whatever else was sent."""

@@ -121,6 +121,11 @@ class Screen:
             return Typed(None, self._put(pages))
         return Typed(None if answer == "q" else line, "")
 
+    def rest(self) -> str:
+        """Take what waits for its page: the client will not see it here any more."""
+        pages, self._now.pages = self._now.pages, ""
+        return pages
+
     def _due_prompt(self) -> str:
         now = self._now
         if self.playing and not self.look.prompts:

@@ -103,6 +103,10 @@ class MudSpeech:
     def hide_input(self, hidden: bool) -> None:
         """There are no words for it."""
 
+    def rest(self) -> str:
+        """Take what waits for its page."""
+        return self._screen.rest()
+
     def take(self) -> list[Message]:
         """The messages for the client."""
         out, self._out = self._out, []

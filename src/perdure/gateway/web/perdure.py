@@ -191,6 +191,10 @@ class PerdureSpeech:
         """Ask the client to show what is typed, or not to."""
         self._say("echo", on=not hidden)
 
+    def rest(self) -> str:
+        """Nothing waits: the page scrolls by itself."""
+        return ""
+
     def take(self) -> list[Message]:
         """The messages for the client."""
         out, self._out = self._out, []

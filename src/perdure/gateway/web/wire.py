@@ -70,6 +70,7 @@ class WebWire:
     """
 
     transport = "web"
+    framed = True
 
     def __init__(
         self,
@@ -160,6 +161,10 @@ class WebWire:
         if self._speech is not None:
             self._speech.hide_input(hidden)
 
+    def rest(self) -> str:
+        """Take what waits for its page."""
+        return self._speech.rest() if self._speech is not None else ""
+
     def keepalive(self) -> None:
         """A ping, which every client answers by itself."""
         self._controls = 0
@@ -171,9 +176,9 @@ class WebWire:
     def close(self) -> None:
         """Say goodbye: with code 4001 after a `Bye`, 1012 after `Stopping`, else with 1001."""
         if self._stage == "open":
+            code, reason = self._bye
             self._collect()
             self._socket.send_close(code, _short(reason))
-            code, reason = self._bye
             self._collect()
         self._stage = "over"
 
