@@ -53,6 +53,7 @@ def test_requests_are_answered_in_order_and_never_two_at_once() -> None:
 
     async def run() -> list[Answer]:
         with opened(MemoryAccounts(), Hasher(slow, QUICK.verify)) as desk:
+            desk.addresses.free = 20
             return await answers(desk, *(Create(f"Ada{n}", Secret("x")) for n in range(20)))
 
     names = [answer.account.name for answer in asyncio.run(run()) if isinstance(answer, Admitted)]

@@ -117,7 +117,6 @@ class Client:
 
     def queue(self, held: Held) -> None:
         """Put something into the buffer; `flush` sends it."""
-        self._collect()
         begin = self._queued
         self.wire.show(held)
         self._collect()
@@ -127,12 +126,10 @@ class Client:
     def note(self, note: Note) -> None:
         """Tell the client's program something, beside the texts; `flush` sends it."""
         self.wire.note(note)
-        self._collect()
 
     def end_burst(self) -> None:
         """For now nothing more is queued: a prompt is due."""
         self.wire.end_burst()
-        self._collect()
 
     def unsent(self) -> list[Held]:
         """Take back what has not wholly reached the client, oldest first.
@@ -201,9 +198,9 @@ class Client:
 
     def _collect(self) -> None:
         """Take over what the wire has to send."""
-        data = self.wire.data_to_send()
-        self._buffer += data
-        self._queued += len(data)
+        if data := self.wire.data_to_send():
+            self._buffer += data
+            self._queued += len(data)
 
     def _readable(self) -> None:
         try:

@@ -153,13 +153,18 @@ class Desk:
         answer(result)
 
     def _wait_s(self, request: Request, address: str) -> float:
-        if not isinstance(request, Verify):
-            return 0.0
         now_s = self._loop.time()
-        by_name = self.names.wait_s(names.folded(request.name), now_s)
-        return max(by_name, self.addresses.wait_s(address, now_s))
+        match request:
+            case Verify(name=name):
+                return max(self.names.wait_s(names.folded(name), now_s), self.addresses.wait_s(address, now_s))
+            case Create():
+                return self.addresses.wait_s(address, now_s)
+            case Find():
+                return 0.0
 
     def _book(self, request: Request, address: str, answer: Answer) -> None:
+        if isinstance(request, Create) and isinstance(answer, Admitted):
+            self.addresses.failed(address, self._loop.time())  # each new account costs its address a try
         if not isinstance(request, Verify):
             return
         name, now_s = names.folded(request.name), self._loop.time()

@@ -89,7 +89,6 @@ from perdure.link.messages import Ack, Message
 from perdure.ports import Accounts, FaultPoint
 from perdure.room.record import Input, Text
 
-
 STOPPING = "The server is stopping. Your character is saved.\n"
 STOPPING_LOGIN = "\nThe server is stopping. Come back later.\n"
 TOO_LONG = f"That line was longer than {LINE_BYTES_MAX} bytes, so nothing of it was taken.\n"

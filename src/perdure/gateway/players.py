@@ -8,6 +8,7 @@ in; here is what it means for whom.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -80,6 +81,7 @@ class Players:
         self.playing: dict[str, Session] = {}
         self.changed = asyncio.Event()
         self._deferred: dict[str, tuple[Session, AccountRow]] = {}
+        self._addresses: Counter[str] = Counter()  # of those who play, by where they came from
         offered = {"Client.GUI": config.gmcp.gui, "Client.Map": config.gmcp.map}
         self._offers = [Text("", gmcp=(p, msgspec.json.encode(offer))) for p, offer in offered.items() if offer]
 
@@ -91,16 +93,31 @@ class Players:
 
     def enter(self, session: Session, account: AccountRow | None) -> None:
         """The dialogue is over: begin to play, or go on with the account's session."""
+        if account is None and self._too_many(session):
+            return
         if account is None:
             self._play(session, Who(f"guest:{session.id}", self._guest_name(), "player"))
             return
         older = self.playing.get(account.id)
+        if older is None and self._too_many(session):
+            return
         if older is None:
             self._play(session, Who(account.id, account.name, account.role), settings.kept(account.settings))
         elif older.stage == "leaving":
             self._defer(session, account)
         else:
             self._take_over(older, session)
+
+    def _too_many(self, session: Session) -> bool:
+        """Whether the address has its share of players, those who are away among them; then this one is let go."""
+        client = session.client
+        assert client is not None
+        most = self._limits.per_address_max
+        if not self._limits.limited(client.address) or self._addresses[client.address] < most:
+            return False
+        text = f"There are {most} players from your address already. Try again when one of them has left.\n"
+        self.dismiss(client, text, bye=text)
+        return True
 
     def resume(self, client: Client, opened: Opened) -> bool:
         """A page comes back with its token: go on with its session (rule G7). Whether it did."""
@@ -137,6 +154,8 @@ class Players:
         session.who = who
         self._prefer(session, settings.merged(kept, session.settings), kept=kept)
         self.playing[who.id] = session
+        session.address = session.client.address
+        self._addresses[session.address] += 1
         self.hold(session, Text("", prompt=""))
         for offer in self._offers:
             self.hold(session, offer)
@@ -341,6 +360,9 @@ class Players:
         if session.who is None or self.playing.get(session.who.id) is not session:
             return
         del self.playing[session.who.id]
+        self._addresses[session.address] -= 1
+        if not self._addresses[session.address]:
+            del self._addresses[session.address]
         if found := self._deferred.pop(session.who.id, None):
             self.enter(*found)
             if found[0].client is not None:

@@ -60,6 +60,7 @@ class Session:
         client: The connection, if there is one.
         dialogue: The login dialogue.
         who: The player, once known.
+        address: From where the player came in; their session counts there until it is over.
         settings: What the player chose.
         resumable: Whether a page has a token for it.
         bye: Why its client should not connect again by itself once the session is over; "" if it may.
@@ -75,6 +76,7 @@ class Session:
         self.client: Client | None = client
         self.dialogue = dialogue
         self.who: Who | None = None
+        self.address = ""
         self.settings = Settings()
         self.resumable = False
         self.bye = "Goodbye."
