@@ -18,6 +18,7 @@ from bench.report import Goal, Report, main, number
 
 GOAL_PER_S = 15_000.0
 GOAL_P50_MS = 0.3
+WEB = 100
 
 
 class Echo(asyncio.Protocol):
@@ -50,10 +51,12 @@ def plain_echo() -> Iterator[tuple[int, dict[str, int]]]:
             process.wait()
 
 
-def converse(port: int, pids: dict[str, int], count: int, seconds: float, *, guests: bool) -> dict[str, Any]:
+def converse(
+    port: int, pids: dict[str, int], count: int, seconds: float, *, guests: bool, web: bool = False
+) -> dict[str, Any]:
     """`count` clients speak as fast as they are answered."""
     with LoadClient() as load:
-        load.order("connect", port=port, count=count, guests=guests)
+        load.order("connect", port=port, count=count, guests=guests, web=web)
         load.order("converse", verb="e", seconds=seconds / 4)
         cpu = Cpu(pids)
         result: dict[str, Any] = load.order("converse", verb="e", seconds=seconds)
@@ -75,10 +78,13 @@ def measure(short: bool) -> Report:
         with plain_echo() as (port, pids):
             results["plain", count] = converse(port, pids, count, seconds / 2, guests=False)
         rows.append(row_of(f"plain echo, {count:,}", results["plain", count]))
-    with project() as folder, server(folder) as running:
+    with project(web=True) as folder, server(folder) as running:
         for count in (1, 100, 1000):
             results["perdure", count] = converse(running.port, running.pids(), count, seconds, guests=True)
             rows.append(row_of(f"Perdure, {count:,}", results["perdure", count]))
+        web = converse(running.web_port, running.pids(), WEB, seconds, guests=True, web=True)
+        results["web", WEB] = web
+        rows.append(row_of(f"Perdure, {WEB:,} by WebSocket", web))
     wrong = sum(result["wrong"] for result in results.values())
     per_s, p50_ms = results["perdure", 1000]["per_s"], results["perdure", 1]["p50_s"] * 1e3
     figures = {f"{kind}_{count}_per_s": result["per_s"] for (kind, count), result in results.items()}
@@ -95,7 +101,8 @@ def measure(short: bool) -> Report:
               per_s >= GOAL_PER_S),
          Goal("G14", "one client, p50", f"≤ {GOAL_P50_MS} ms", f"{number(p50_ms)} ms", p50_ms <= GOAL_P50_MS)],
         [
-            "Guests by telnet in one room; each sends a line, waits for its answer, sends the next.",
+            "Guests in one room, by telnet; each sends a line, waits for its answer, sends the next. By WebSocket:",
+            "with the subprotocol `perdure`, whose messages are JSON; the client acknowledges every sixteenth answer.",
             "The load client is one more process on the same cores.",
             f"Answers that were lost, doubled or out of order: {wrong}.",
         ],

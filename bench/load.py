@@ -9,7 +9,9 @@ the next one: not lost, not doubled, not out of order.
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
 import select
 import socket
@@ -24,11 +26,15 @@ import psutil
 from bench.report import Spread
 
 ANSWER = re.compile(rb"=(\d+);")
+SERIAL = re.compile(rb'"serial":(\d+)[,}]')
+ACKNOWLEDGED = 16
 WAIT_S = 60.0
 
 
 class Player:
-    """One connection."""
+    """One connection, by telnet."""
+
+    line_end = b"\r\n"
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -40,7 +46,14 @@ class Player:
         """Send the next numbered line."""
         self.sent += 1
         self.sent_s = time.monotonic()
-        self.sock.sendall(b"%s =%d;\r\n" % (verb.encode(), self.sent))
+        self.type(b"%s =%d;" % (verb.encode(), self.sent))
+
+    def type(self, line: bytes) -> None:
+        """Send a line."""
+        self.sock.sendall(line + b"\r\n")
+
+    def take(self, data: bytes) -> None:
+        """Look at what has come; by telnet all that matters are answers."""
 
     def read(self) -> int:
         """Take what has come; how many right answers it held."""
@@ -48,6 +61,7 @@ class Player:
         if not data:
             raise RuntimeError("the server closed a player's connection")
         self.data += data
+        self.take(data)
         end = right = 0
         for found in ANSWER.finditer(self.data):
             end = found.end()
@@ -62,6 +76,55 @@ class Player:
         return right
 
 
+class WebPlayer(Player):
+    """One connection by WebSocket, with the subprotocol `perdure` (docs/reference/web-protocol.md).
+
+    Answers are looked for in the bytes as they come: frames of a server are not masked, and nothing is compressed.
+    """
+
+    line_end = rb"\n"
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._lines, self._read, self._shown, self._acknowledged = 0, b"", 0, 0
+        host = b"%s:%d" % (sock.getpeername()[0].encode(), sock.getpeername()[1])
+        sock.sendall(
+            b"GET /play HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: perdure\r\n\r\n"
+            % (host, base64.b64encode(os.urandom(16)))
+        )
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += sock.recv(1 << 16)
+        if b" 101 " not in head.partition(b"\r\n")[0]:
+            raise RuntimeError(f"no WebSocket: {head[:200]!r}")
+        self._message(b'{"type":"hello"}')
+
+    def type(self, line: bytes) -> None:
+        """Send a line with its number. It has nothing in it that JSON would escape."""
+        self._lines += 1
+        self._message(b'{"type":"line","n":%d,"text":"%s"}' % (self._lines, line))
+
+    def read(self) -> int:
+        """As by telnet; and acknowledge what was shown, sixteen at a time."""
+        right = super().read()
+        if self.answered >= self._acknowledged + ACKNOWLEDGED:
+            self._acknowledged = self.answered
+            self._message(b'{"type":"ack","serial":%d}' % self._shown)
+        return right
+
+    def take(self, data: bytes) -> None:
+        """Look for serials, in what came since the last one."""
+        self._read += data
+        for found in SERIAL.finditer(self._read):
+            self._shown = int(found[1])
+        self._read = self._read[-32:]
+
+    def _message(self, text: bytes) -> None:
+        size = bytes([0x80 | len(text)]) if len(text) < 126 else b"\xfe%s" % len(text).to_bytes(2, "big")
+        self.sock.sendall(b"\x81%s\0\0\0\0%s" % (size, text))  # masked with zeros
+
+
 class Load:
     """All players of this process; the methods are the orders."""
 
@@ -70,17 +133,17 @@ class Load:
         self._by_fd: dict[int, Player] = {}
         self._epoll = select.epoll()
 
-    def connect(self, port: int, count: int, guests: bool) -> None:
-        """Connect that many more players, and log them in as guests."""
+    def connect(self, port: int, count: int, guests: bool, web: bool = False) -> None:
+        """Connect that many more players, by telnet or WebSocket, and log them in as guests."""
         for _ in range(count):
             sock = socket.create_connection(("127.0.0.1", port), WAIT_S)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            player = Player(sock)
+            player = WebPlayer(sock) if web else Player(sock)
             self.players.append(player)
             self._by_fd[sock.fileno()] = player
             self._epoll.register(sock, select.EPOLLIN)
             if guests:
-                sock.sendall(b"guest\r\n")
+                player.type(b"guest")
         if guests:
             self.everybody_sees("in r0", count)
 
@@ -94,7 +157,7 @@ class Load:
         here = set(self.players)
         for number, player in enumerate(self.players):
             if number:
-                player.sock.sendall(b"go r%d\r\n" % number)
+                player.type(b"go r%d" % number)
             else:
                 here.discard(player)
         rooms = {player: f"in r{number}" for number, player in enumerate(self.players)}
@@ -164,7 +227,7 @@ class Load:
 
 
 def _seen(player: Player, text: str, unseen: set[Player]) -> None:
-    if (text + "\r\n").encode() in player.data:
+    if text.encode() + player.line_end in player.data:
         player.data = b""
         unseen.discard(player)
 

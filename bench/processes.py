@@ -64,6 +64,11 @@ class Server:
         """Where players connect."""
         return int(self.status()["listening"]["telnet"][0][1])
 
+    @property
+    def web_port(self) -> int:
+        """Where pages connect."""
+        return int(self.status()["listening"]["web"][0][1])
+
     def pids(self) -> dict[str, int]:
         """supervisor, gateway and host -> pid."""
         found = {"supervisor": self.process.pid}

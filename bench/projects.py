@@ -55,7 +55,7 @@ WAKE = """
 
 @contextmanager
 def project(
-    *, rooms: int = 1, rows: int = 1, wake_hz: float = 0, woken: int = 0, durability: str = "process"
+    *, rooms: int = 1, rows: int = 1, wake_hz: float = 0, woken: int = 0, durability: str = "process", web: bool = False
 ) -> Iterator[Path]:
     """A project with one game and `rooms` rooms, r0 and so on, of `rows` KiB each; the folder ends with the block."""
     folder = Path(tempfile.mkdtemp(prefix="perdure-bench-"))
@@ -66,7 +66,7 @@ def project(
         (folder / "bench_game" / "game.py").write_text(code)
         listed = "\n".join(f'r{number} = "bench"' for number in range(rooms))
         (folder / "perdure.toml").write_text(
-            '[server]\nname = "bench"\ntelnet = "127.0.0.1:0"\nweb = ""\n'
+            f'[server]\nname = "bench"\ntelnet = "127.0.0.1:0"\nweb = "{"127.0.0.1:0" if web else ""}"\n'
             f'[games.bench]\npath = "bench_game"\ndurability = "{durability}"\n'
             f'[rooms]\n{listed}\n[login]\nroom = "r0"\nguests = true\n'
         )
