@@ -18,6 +18,12 @@ from bench.peers.client import Door
 from bench.peers.environment import CACHE, OPERATOR, PASSWORD, command, new_game
 
 DOOR = Door("connect <username>", "connect guest", "Limbo")
+SET = (
+    "Set for Evennia in all of it, so that a hundred guests of one address get in soon: GUEST_ENABLED, GUEST_LIST,",
+    "MAX_CONNECTION_RATE, CREATION_THROTTLE_LIMIT, LOGIN_THROTTLE_LIMIT, PASSWORD_HASHERS, AUTH_PASSWORD_VALIDATORS;",
+    "and where it listens, and the two commands. None of it touches a line that is said.",
+)
+"""What differs from its defaults, as the tables say it."""
 START_S = 60.0
 FIRST_S = 10.0
 """After its first start the server goes on to fill its tables, and starts once more."""

@@ -57,7 +57,8 @@ def measure(short: bool) -> Report:
         "each other, and a Python interpreter that imported nothing.",
         [],
         [
-            f"{versions(interpreter)}. Both with their defaults, a web page included.",
+            f"{versions(interpreter)}. Both with a web page.",
+            *evennia.SET,
             "Players are guests by telnet in one room who have said a line. Evennia makes and stores an account and a",
             "character for each; a guest of Perdure is a session and a row of the game.",
             "Pages that processes share are counted in each of them.",

@@ -195,7 +195,8 @@ def measure(short: bool) -> Report:
         "each other: one client, one rate; and the same servers when nothing happens, after each event.",
         [],
         [
-            f"{versions(interpreter)}. Both with their defaults, durability and limits of lines, and a web page.",
+            f"{versions(interpreter)}. Both with their default durability and limits of lines, and a web page.",
+            *evennia.SET,
             "Each line changes a stored value. Silence: nobody got an answer. At this rate answers are 20 ms apart.",
             "Waits are of lines that were answered at all. Before each event but the kills the game's code is edited.",
             "Nobody has to do anything about a killed host of Perdure. With Evennia the operator's command begins at",
