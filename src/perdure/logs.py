@@ -2,7 +2,7 @@
 
 Strings lose escapes and other control characters before they are written: player text and names reach
 logs, and logs reach terminals. Secrets never get here: what is typed with echo off travels in a type
-without a readable form (`gateway.login.Secret`).
+without a readable form (`gateway.secret.Secret`).
 """
 
 from __future__ import annotations

@@ -39,7 +39,10 @@ RULE = (
     "them, with a letter first."
 )
 
-COMMANDS = ("connect", "create", "who", "quit", "help", "set", "yes", "no", "mssp-request")
+COMMANDS = (
+    *("connect", "create", "new", "who", "quit", "exit", "logout", "bye", "help", "set", "settings"),
+    *("yes", "no", "mssp-request"),
+)
 """What a player types to the server itself; such a name could not log in by itself."""
 TITLES = (
     *("admin", "administrator", "builder", "moderator", "operator", "owner", "root", "staff", "sysop"),
@@ -99,17 +102,23 @@ def skeleton(name: str) -> str:
     return unicodedata.normalize("NFD", plain).casefold()
 
 
-def problem(name: str, *, by_operator: bool = False) -> str:
+def problem(name: str, *, by_operator: bool = False, unsaid: bool = False) -> str:
     """Why nobody may have this name, with what would do; "" if somebody may.
 
     Args:
         name: In canonical form; another one is refused.
         by_operator: An operator gives the name, and may give titles.
+        unsaid: The name is not to be repeated: it may be a password that was typed at the wrong moment.
     """
-    return _form_problem(name) or _script_problem(name) or _reserved_problem(name, by_operator)
+    why = _form_problem(name) or _script_problem(name) or _reserved_problem(name, by_operator)
+    if unsaid:
+        why = why.format(name="it")
+        return why[:1].upper() + why[1:]
+    return why.format(name=name)
 
 
 def _form_problem(name: str) -> str:
+    """As the others below: a sentence with a place for the name."""
     if not CHARS_MIN <= len(name) <= CHARS_MAX or len(folded(name)) > CHARS_MAX or name != canonical(name):
         return RULE
     if not _FORM.fullmatch("".join(map(_kind, name))):
@@ -140,7 +149,7 @@ def _marks_problem(name: str) -> str:
     twice = any(a == b and unicodedata.category(a) == "Mn" for a, b in pairwise(decomposed))
     kinds = "".join(_mark_kind(char) for char in name)
     if twice or re.search("iii|[im]{5}", kinds):
-        return f"{name} has too many accents on one letter. {RULE}"
+        return f"{{name}} has too many accents on one letter. {RULE}"
     return ""
 
 
@@ -160,7 +169,7 @@ def _script_problem(name: str) -> str:
     if unknown := used - SCRIPTS:
         return f"Names can't be written in {_listed(unknown)} here: too few could read them. {RULE}"
     if len(used) > 1 and not any(used <= system for system in SYSTEMS):
-        return f"A name is written in one script, and {name} mixes {_listed(used)}. Choose another name."
+        return f"A name is written in one script, and {{name}} mixes {_listed(used)}. Choose another name."
     return ""
 
 
@@ -172,7 +181,7 @@ def _reserved_problem(name: str, by_operator: bool) -> str:
     key, plain = skeleton(name), folded(name)
     taken = _reserved(COMMANDS) if by_operator else _reserved(COMMANDS + TITLES)
     if key in taken or plain in taken or _GUEST.fullmatch(key):
-        return f"{name} is a word that the server needs itself, or looks like one. Choose another name."
+        return "{name} is a word that the server needs itself, or looks like one. Choose another name."
     return ""
 
 

@@ -12,8 +12,9 @@ import structlog
 from perdure import logs
 from perdure.errors import StorageError
 from perdure.gateway.desk import Desk, Hasher, Keep
-from perdure.gateway.login import Admitted, Answer, Broken, Create, Find, Found, Request, Secret, Taken, Verify, Wrong
+from perdure.gateway.login import Admitted, Answer, Broken, Create, Find, Found, Request, Taken, Verify, Wrong
 from perdure.gateway.look import Settings
+from perdure.gateway.secret import Secret
 from perdure.gateway.settings import kept
 from perdure.ports import AccountRow
 from tests.gateway.world import QUICK, MemoryAccounts

@@ -24,7 +24,6 @@ from perdure.gateway.login import (
     Playing,
     Quit,
     Say,
-    Secret,
     Set,
     ShowStatus,
     Taken,
@@ -33,6 +32,7 @@ from perdure.gateway.login import (
     Verify,
     Wrong,
 )
+from perdure.gateway.secret import Secret
 from perdure.ports import AccountRow
 
 ADA = AccountRow("a1", "Ada", "player", False)
@@ -81,12 +81,37 @@ def test_help_is_short_and_without_columns_for_who_listens() -> None:
     """One command to a line, and no padding to be read aloud; a client may say late that its player listens."""
     listens = False
     dialogue = Dialogue("Test", screenreader=lambda: listens)
-    assert "  connect NAME PASSWORD   play your character\n" in said(dialogue.begin())
+    assert "connect NAME PASSWORD  log in\n" in said(dialogue.begin())
     listens = True
     text = said(dialogue.line("help"))
     assert "connect NAME PASSWORD: play your character.\n" in text
     assert "guest: play without a character.\n" in text
     assert "  " not in text
+
+
+def test_the_greeting_and_the_help_fit_any_window() -> None:
+    """Nothing is wrapped before a client says how wide its window is; the narrowest get one command to a line."""
+    columns = 0
+    dialogue = Dialogue("Test", columns=lambda: columns)
+    for columns in (0, 40, 132):
+        text = said(dialogue.begin()).removesuffix("Name: ")
+        assert max(map(len, text.splitlines())) == 40
+        assert said(dialogue.line("help")).removesuffix("Name: ") in text
+    columns = 25
+    assert "  " not in said(dialogue.line("help"))
+
+
+@pytest.mark.parametrize("line", ["quit", "exit", "logout", "Bye"])
+def test_who_wants_to_leave_may_say_it_in_other_words(line: str) -> None:
+    """Nobody is offered a character called Logout."""
+    assert requests(begun().line(line)) == [Quit()]
+
+
+def test_new_and_settings_are_what_other_servers_call_create_and_set() -> None:
+    """They take the same words behind them."""
+    assert requests(begun().line("new Bob")) == [Find("Bob")]
+    assert "create NAME PASSWORD" in said(begun().line("new"))
+    assert begun().line("settings wrap 40")[0] == Set("set wrap 40")
 
 
 def test_connect_verifies_and_enters() -> None:
@@ -190,6 +215,19 @@ def test_a_name_that_cannot_be_had_is_refused_before_a_password_is_typed() -> No
         assert dialogue.stage == "name"
 
 
+def test_a_refusal_says_why_also_to_who_was_refused_before() -> None:
+    """Not the name, which may be a password by then; but what is wrong with it (FM-96)."""
+    dialogue = begun()
+    for line in ("two words?", "Admin"):
+        (find,) = requests(dialogue.line(line)) or [None]
+    assert find == Find("Admin")
+    dialogue.answer(Found(None, "Admin is a word that the server needs itself."))
+    assert requests(dialogue.line("Root")) == [Find("Root", unsaid=True)]
+    text = said(dialogue.answer(Found(None, "It is a word that the server needs itself.")))
+    assert "There is no character of this name. It is a word that the server needs itself.\n" in text
+    assert requests(dialogue.line("create Root")) == [Find("Root")]
+
+
 def test_making_a_character_that_exists_says_how_to_play_it() -> None:
     """What is true now, and what to do."""
     dialogue = begun()
@@ -218,7 +256,7 @@ def test_a_command_at_the_offer_is_taken() -> None:
     dialogue = begun()
     dialogue.line("Adda")
     dialogue.answer(Found(None))
-    assert requests(dialogue.line("Ada")) == [Find("Ada")]
+    assert requests(dialogue.line("Ada")) == [Find("Ada", unsaid=True)]
 
 
 @pytest.mark.parametrize(
@@ -319,14 +357,15 @@ def test_a_name_and_a_password_by_timer_log_in() -> None:
     [Found(None), Found(None, "Ada mixes Latin and Cyrillic."), Busy(), Broken(), TryLater(3.0)],
 )
 @pytest.mark.parametrize(
-    "second", [Found(None), Found(None, "A name like hunter2x cannot be."), Busy(), Broken(), Wrong()]
+    "second", [Found(None), Found(None, "It is a word that the server needs itself."), Busy(), Broken(), Wrong()]
 )
 def test_a_password_that_comes_where_a_name_is_asked_for_is_not_repeated(answer, second) -> None:
     """The name was refused, and the client's timer runs on: its password is shown to nobody (FM-96)."""
     dialogue = begun()
     dialogue.line("Ada")
     dialogue.answer(answer)
-    shown = said(dialogue.line("hunter2x"))
+    shown = said(asked := dialogue.line("hunter2x"))
+    assert all(request.unsaid for request in asked if isinstance(request, Find))
     if dialogue.waiting and not isinstance(second, Wrong):
         shown += said(dialogue.answer(second))
     assert "hunter2x" not in shown

@@ -32,11 +32,72 @@ def test_every_setting_can_be_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["set trap", "settle wrap", "", "  ", "say set wrap", "set trap wrap 80", "unset wrap", "setwrap"]
+    "line",
+    [
+        *("set trap", "set trap 40", "set trap on", "set warp 40", "set page 3", "set lines 40", "set link"),
+        *("set colour of door to red", "set prompt %h hp >", "set links on fire", "set wrapp 40 please"),
+        *("settle wrap", "", "  ", "say set wrap", "set trap wrap 80", "unset wrap", "setwrap"),
+    ],
 )
 def test_every_other_line_is_the_games(line: str) -> None:
-    """Also lines that begin with set: a game has traps and tables."""
+    """Also lines that begin with set: a game has traps and tables, doors to colour, and prompts of its own."""
     assert command(line, Settings(), TOLD) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("set wrapp 40", "set wrap 40"),
+        ("set pagger off", "set pager off"),
+        ("SET ScreenReadr on", "set screenreader on"),
+        ("set colrs 256", "set colors 256"),
+    ],
+)
+def test_a_mistyped_setting_is_told_from_what_a_game_sets(line: str, meant: str) -> None:
+    """The name is nearly one of ours, and the value is one of its; nothing changes before it is typed rightly."""
+    assert answered(line) == f"There is no setting {line.split()[1].lower()}. Did you mean: {meant}\n"
+    assert chosen(line, Settings(links=True)) == Settings(links=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("set wrapp 40", "Did you mean: set wrap 40\n"),
+        ("set pagr", "Did you mean: set pager\n"),
+        ("set trap", "Did you mean: set wrap\n"),
+        ("set foo", "There is no setting foo. These are there: encoding, screenreader, wrap"),
+        ("set all auto", "There is no setting all."),
+        ("set wrap 80 please", "wrap can't be 80 please, so nothing was changed"),
+        ("set " + "x" * 5000, "There is no setting " + "x" * 40 + "."),
+    ],
+)
+def test_while_logging_in_every_set_is_answered(line: str, reply: str) -> None:
+    """There is no game yet that it could be meant for."""
+    found = command(line, Settings(), TOLD, playing=False)
+    assert found is not None
+    assert reply in found.text
+    assert found.settings == Settings()
+    assert len(found.text) < 250
+
+
+@pytest.mark.parametrize("name", ["encoding", "wrap", "pager", "goahead"])
+def test_what_has_no_effect_on_a_page_is_neither_promised_nor_kept_there(name: str) -> None:
+    """A choice made in vain would hold when the same player logs in by telnet."""
+    page = Told(web=True, columns=80, rows=24)
+    for line in (f"set {name} auto", f"set {name} off", f"set {name} latin-1"):
+        text = answered(line, told=page)
+        assert f"{name} has no effect on the page, which " in text
+        assert "Nothing was changed." in text
+        assert "telnet" in text
+        assert chosen(line, told=page) == Settings()
+    assert "It can be" not in answered(f"set {name}", told=page)
+    assert f"{name} has no effect" in answered("set", Settings(wrap=40), told=page)
+
+
+def test_why_the_prompt_is_as_it_is_is_said_in_plain_words() -> None:
+    """Who chose the screen reader by hand listens, too."""
+    assert "prompt is on (no screen reader listens)" in answered("set prompt")
+    assert "prompt is off (a screen reader listens)" in answered("set prompt", Settings(screenreader=True))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +125,10 @@ def test_a_choice_is_made_in_one_line(line: str, field: str, value: object) -> N
     settings = chosen(line)
     assert settings == msgspec.structs.replace(Settings(), **{field: value})
     assert "you chose it" in answered(line)
-    assert chosen(f"set {field} auto", settings) == Settings()
+    taken_back = chosen(f"set {field} auto", settings)
+    assert taken_back == msgspec.structs.replace(Settings(), **{field: None})
+    assert look_of(TOLD, taken_back) == look_of(TOLD, Settings())
+    assert "you chose it" not in answered(f"set {field}", taken_back)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +139,6 @@ def test_a_choice_is_made_in_one_line(line: str, field: str, value: object) -> N
         ("set wrap 501", "a number from 20 to 500"),
         ("set wrap -1", "a number from 20 to 500"),
         ("set wrap \u0663\u0663", "a number from 20 to 500"),
-        ("set wrap 80 please", "a number from 20 to 500"),
         ("set encoding klingon", "utf-8, latin-1, ascii or auto"),
         ("set colours 17", "off, 16, 256, truecolour or auto"),
         ("set links " + "x" * 5000, "on, off or auto"),
@@ -98,7 +161,8 @@ def test_set_alone_lists_what_holds_and_why() -> None:
     assert [line.split()[0] for line in lines[:-1]] == list(SETTINGS)
     assert lines[1].startswith("screenreader is on (your client says so)")
     assert lines[2].startswith("wrap is 40 (you chose it)")
-    assert lines[3].startswith("pager is off (on unless a screen reader listens)")
+    assert lines[3].startswith("pager is off (a screen reader listens)")
+    assert lines[4].startswith("prompt is off (a screen reader listens)")
     assert "  " not in text
 
 
@@ -155,6 +219,16 @@ def test_of_settings_that_another_version_wrote_the_known_ones_count() -> None:
     """One value of the future does not cost the others (FM-21)."""
     text = '{"screenreader":true,"encoding":"koi8-r","font":"big","wrap":60}'
     assert kept(text) == Settings(screenreader=True, wrap=60)
+
+
+def test_auto_wins_over_what_was_chosen_before() -> None:
+    """Chosen before the login, it holds against what the account keeps; and it is kept as a choice itself."""
+    before = Settings(screenreader=True, wrap=60)
+    after = merged(before, chosen("set screenreader auto"))
+    assert after == Settings(screenreader=None, wrap=60)
+    assert kept(msgspec.json.encode(after).decode()) == after
+    assert not look_of(TOLD, after).screenreader
+    assert merged(after, Settings(screenreader=True)) == before
 
 
 def test_what_a_page_does_not_say_stays() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.gateway.look import Colours
+from perdure.gateway.look import Colours, Look
+from perdure.gateway.terminal.render import render
 from perdure.gateway.terminal.sgr import FOR_PLAYERS, RESET, SGR, TRUECOLOUR, Style, closed
 
 PARAMETERS = st.text("0123456789;:", max_size=30) | st.lists(
@@ -85,9 +86,18 @@ def test_any_parameters_give_sgr_or_nothing(parameters: str, colours: Colours) -
     """Reading never fails, and what comes out is read as the same again."""
     style, again = Style(colours), Style(colours)
     shown = style.turn(parameters)
-    assert shown == "" or SGR.fullmatch(shown)
+    assert SGR.sub("", shown) == ""
     assert again.limited(shown) == shown
     assert again.on == style.on
+
+
+def test_what_comes_out_longer_than_it_went_in_is_still_read() -> None:
+    """38:2:::: is shorter than 38;2;0;0;0: beyond what one sequence may hold there are several."""
+    shown = turned(";".join(["38:2::::"] * 7), TRUECOLOUR)
+    assert shown == "\x1b[38;2;0;0;0m" * 7
+    assert render("\x1b[" + ";".join(["38:2::::"] * 7) + "mwo\n", Look(columns=20, colours=TRUECOLOUR)) == (
+        f"{shown}wo\x1b[0m\r\n"
+    )
 
 
 @given(st.lists(PARAMETERS))

@@ -35,11 +35,10 @@ from perdure.gateway.telnet.codes import (
     WONT,
     Q,
 )
-from perdure.gateway.telnet.machine import LINE_BYTES_MAX, SUBNEGOTIATION_BYTES_MAX, Telnet
+from perdure.gateway.telnet.machine import SUBNEGOTIATION_BYTES_MAX, Telnet
 from perdure.gateway.telnet.negotiation import COMMANDS_MAX, NAMES_MAX, STATUS_COMMANDS, SUBNEGOTIATIONS_MAX
-from perdure.gateway.telnet.options import SIZE_MAX
 from perdure.gateway.telnet.state import AreYouThere, Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
-from perdure.gateway.wire import Ended, Interrupt, LineTooLong
+from perdure.gateway.wire import LINE_BYTES_MAX, SIZE_MAX, Ended, Interrupt, LineTooLong
 
 LINEMODE, STATUS, TIMING_MARK, MCCP2, MCCP3, MSP, MXP, ZMP, ATCP = 34, 5, 6, 86, 87, 90, 91, 93, 200
 

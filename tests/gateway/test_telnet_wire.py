@@ -47,12 +47,14 @@ from perdure.gateway.telnet.codes import (
     WILL,
     WONT,
 )
+from perdure.gateway.telnet.state import Typed
 from perdure.gateway.telnet.wire import TelnetWire, TelnetWireState
 from perdure.gateway.terminal.screen import MORE_PROMPT
 from perdure.gateway.wire import (
     Bye,
     ClientEvent,
     Credentials,
+    EncodingFellBack,
     Ended,
     Held,
     Interrupt,
@@ -218,10 +220,99 @@ def test_utf8_is_spoken_to_a_client_that_says_nothing() -> None:
 def test_a_line_that_is_not_utf8_turns_the_session_to_latin_1() -> None:
     """That line is read as Latin-1 already, what follows is written so, and byte 255 is doubled (FM-80, RFC 854)."""
     wire = begun()
-    assert wire.receive(b"say h\xf6h\xff\xff\r\n") == [ToldMore(), Line("say höhÿ")]
+    assert wire.receive(b"say h\xf6h\xff\xff\r\n") == [ToldMore(), EncodingFellBack(), Line("say höhÿ")]
     assert wire.told.invalid_utf8
     assert wire.receive("höhö".encode("latin-1") + b"\r\n") == [Line("höhö")]
     assert shown(wire, "höÿ — 猫\n") == b"h\xf6\xff\xff - Mao\r\n"
+
+
+def test_a_line_of_utf8_turns_the_session_back() -> None:
+    """One bad byte in a paste spoils one line; the player is told of the fall-back the first time only (FM-80)."""
+    wire = begun()
+    assert wire.receive(b"say caf\xe9\r\n")[1:] == [EncodingFellBack(), Line("say café")]
+    assert wire.receive(b"look\r\n") == [Line("look")]
+    assert wire.told.invalid_utf8
+    line = "say Zoë 😀 “all” – of this"
+    assert wire.receive(f"{line}\r\n".encode()) == [ToldMore(), Line(line)]
+    assert shown(wire, "猫\n") == "猫\r\n".encode()
+    assert wire.receive(b"say caf\xe9\r\n") == [ToldMore(), Line("say café")]
+
+
+@pytest.mark.parametrize("agreed", [command(DO, CHARSET) + subnegotiation(CHARSET, b"\x02ISO-8859-1"), b""])
+def test_an_agreed_or_chosen_latin_1_is_read_as_nothing_else(agreed: bytes) -> None:
+    """What looks like UTF-8 is not."""
+    wire = begun()
+    wire.receive(agreed)
+    if not agreed:
+        wire.settings = Settings(encoding="latin-1")
+    assert wire.receive("Ã¶".encode("latin-1") + b"\r\n") == [Line("Ã¶")]
+
+
+def test_an_encoding_that_is_chosen_anew_forgets_what_was_sent_before() -> None:
+    """`set encoding auto` is the way back to where the connection began."""
+    wire = begun()
+    wire.receive(b"say caf\xe9\r\n")
+    wire.expect_utf8()
+    assert not wire.told.invalid_utf8
+    assert shown(wire, "猫\n") == "猫\r\n".encode()
+    assert EncodingFellBack() in wire.receive(b"say caf\xe9\r\n")
+
+
+def test_latin_1_is_read_as_windows_writes_it_and_written_as_iso_8859_1() -> None:
+    """Quotes, dashes and the euro are letters, what has no letter is gone alone, and no C1 control goes out (FM-83)."""
+    wire = begun()
+    wire.settings = Settings(encoding="latin-1")
+    typed = b"say it\x92s \x93fine\x94 \x96 \x9eivot \x80 5 \x81\x8d\x8f\x90\x9drest\r\n"
+    assert wire.receive(typed) == [Line("say it’s “fine” – život € 5 rest")]
+    sent = shown(wire, "it’s “fine” – život € 5\n")
+    assert not any(0x80 <= byte < 0xA0 for byte in sent)
+    assert sent.startswith(b"it's \"fine\" - zivot ")
+
+
+def test_text_is_shown_by_no_event() -> None:
+    """A line may be a password, from its bytes to the game (FM-96)."""
+    assert "hunter2" not in repr(Line("hunter2", 3)) + repr(Typed(b"hunter2")) + f"{[Line('hunter2')]}"
+
+
+# --- what is still to be told ---
+
+
+def test_a_bare_socket_has_told_all_there_is() -> None:
+    """Nothing is on its way from who negotiates nothing."""
+    wire = begun()
+    assert wire.settled
+    wire.receive(b"guest\r\n")
+    assert wire.settled
+
+
+def test_a_client_is_settled_once_its_types_and_its_environment_are_there() -> None:
+    """Who listens says so by MTTS, which comes last; each answer is waited for, a refusal is one."""
+    wire = begun()
+    wire.receive(command(WILL, NAWS))
+    assert not wire.settled
+    wire.receive(command(WILL, TTYPE) + command(WILL, NEW_ENVIRON))
+    for name in (b"TINTIN++", b"xterm", b"MTTS 64"):
+        wire.receive(subnegotiation(TTYPE, b"\0" + name))
+        assert not wire.settled
+    wire.receive(subnegotiation(TTYPE, b"\0MTTS 64"))
+    assert not wire.settled
+    assert not moved(wire).settled
+    wire.receive(subnegotiation(NEW_ENVIRON, b"\0"))
+    assert wire.settled
+    assert wire.told.screenreader
+
+
+def test_a_client_that_refuses_both_is_settled() -> None:
+    """There is nothing to wait for, also where it takes its word back."""
+    wire = begun()
+    wire.receive(command(WONT, TTYPE))
+    assert not wire.settled
+    wire.receive(command(WONT, NEW_ENVIRON))
+    assert wire.settled
+    wire.receive(command(WILL, TTYPE))
+    assert not wire.settled
+    wire.receive(command(WONT, TTYPE))
+    assert wire.settled
 
 
 @pytest.mark.parametrize("agreed", [command(DO, CHARSET) + subnegotiation(CHARSET, b"\x02UTF-8"), b""])

@@ -39,7 +39,12 @@ SGR = re.compile(r"\x1b\[[0-9;:]*m")
         ("say \u202eolleh", "say olleh"),
         ("say \x9b2Jhi\x07", "say hi"),
         ("say grüße 猫", "say grüße 猫"),
-        ("say 👩\u200d👧", "say 👩\u200d👧"),
+        ("say 👩\u200d👧 ❤\ufe0f", "say 👩\u200d👧 ❤\ufe0f"),
+        ("say a\u200bb\u2060c\U000e0041\U000e007fd", "say abcd"),
+        ("chat a" + "\u0301" * 100 + "b", "chat a" + "\u0301" * 8 + "b"),
+        ("chat a" + "\u0301\u200d" * 100 + "b", "chat a" + "\u0301\u200d" * 8 + "b"),
+        ("chat a\u20dd" + "\u0488" * 9, "chat a\u20dd" + "\u0488" * 7),
+        ("say न\u093f हि\u0902दी", "say न\u093f हि\u0902दी"),
         (f"say {link('free gold', 'give all to Eve')}", "say give all to Evefree gold"),
     ],
 )
@@ -56,6 +61,7 @@ def test_what_players_type_loses_everything_that_controls(typed: str, cleaned: s
         ("say \x1b[5;7;8;9mhi", "say hi"),
         ("say \x1b[8;32mhi\x1b[2J", "say \x1b[32mhi\x1b[0m"),
         ("\x1b[0msay hi", "say hi"),
+        ("a\x1b[31m" + "\u0301" * 9 + "\x1b[32m\u0301b", "a\x1b[31m" + "\u0301" * 8 + "\x1b[32mb\x1b[0m"),
         ("say \x1b[38;2;1;2;3mhi\x1b[39m", "say \x1b[38;2;1;2;3mhi\x1b[39m"),
     ],
 )

@@ -7,10 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway.look import Settings
-from perdure.gateway.telnet.machine import LINE_BYTES_MAX
 from perdure.gateway.web.mudstandards import MUDSTANDARDS, MudSpeech
 from perdure.gateway.web.speech import Broken
-from perdure.gateway.wire import Bye, Credentials, Ended, Line, LineTooLong, Opened, PackagesWanted, ToldMore
+from perdure.gateway.wire import (
+    LINE_BYTES_MAX,
+    Bye,
+    Credentials,
+    Ended,
+    Line,
+    LineTooLong,
+    Opened,
+    PackagesWanted,
+    ToldMore,
+)
 from perdure.room.record import Text
 from tests.gateway.web_pair import Pair, held
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway.look import Settings, Told
-from perdure.gateway.telnet.machine import LINE_BYTES_MAX
 from perdure.gateway.web.perdure import PROBLEMS_MAX, PerdureSpeech
 from perdure.gateway.web.speech import Broken
 from perdure.gateway.web.tokens import Replayed, Tokens, Use
 from perdure.gateway.wire import (
+    LINE_BYTES_MAX,
     Acked,
     Bye,
     ClientEvent,

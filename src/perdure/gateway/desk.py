@@ -32,7 +32,6 @@ from perdure.gateway.login import (
     Find,
     Found,
     Request,
-    Secret,
     Taken,
     TryLater,
     Unknown,
@@ -40,6 +39,7 @@ from perdure.gateway.login import (
     Wrong,
 )
 from perdure.gateway.look import Settings
+from perdure.gateway.secret import Secret
 from perdure.gateway.throttle import Throttle
 from perdure.ports import Accounts
 
@@ -187,8 +187,8 @@ class Desk:
     def _work(self, request: Request) -> Answer:
         try:
             match request:
-                case Find(name=name):
-                    return self._find(name)
+                case Find(name=name, unsaid=unsaid):
+                    return self._find(name, unsaid)
                 case Verify(name=name, password=password):
                     return self._verify(name, password)
                 case Create(name=name, password=password):
@@ -207,15 +207,17 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - the edge of the thread: nobody waits, the desk goes on
             log.error("settings not kept", account=account_id, error=str(error))
 
-    def _find(self, name: str) -> Found:
+    def _find(self, name: str, unsaid: bool) -> Found:
         account = self._accounts.find(name)
-        return Found(account) if account else Found(None, self._name_problem(name))
+        return Found(account) if account else Found(None, self._name_problem(name, unsaid=unsaid))
 
-    def _name_problem(self, name: str) -> str:
-        """Why no account can be made of this name; "" if one can."""
-        if problem := names.problem(name):
+    def _name_problem(self, name: str, *, unsaid: bool = False) -> str:
+        """Why no account can be made of this name; "" if one can. `unsaid`: without a word that is like it."""
+        if problem := names.problem(name, unsaid=unsaid):
             return problem
         if other := self._accounts.alike(name):
+            if unsaid:
+                return "It looks like the name of somebody else. Choose another name."
             return f"{name} looks like {other.name}, who is somebody else. Choose another name."
         return ""
 

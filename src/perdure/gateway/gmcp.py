@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import msgspec
 
-from perdure.gateway.login import Secret
+from perdure.gateway.secret import Secret
 from perdure.gateway.wire import Credentials, PackagesWanted, ToldMore
 
 MODULES_MAX = 64

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import ClassVar, Literal, NoReturn
+from typing import ClassVar, Literal
 
 import msgspec
 
+from perdure.gateway.secret import Secret
 from perdure.names import RULE as NAME_RULE
 from perdure.names import canonical
 from perdure.ports import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, AccountRow
@@ -28,15 +29,19 @@ from perdure.ports import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, AccountRow
 SHOWN_NAME_CHARS_MAX = 40
 """Longer names are not even looked up."""
 
+COLUMNS_MIN = 40
+"""What the help fits, as it is shown before a client says how wide its window is."""
 HELP = {
-    "connect NAME PASSWORD": "play your character",
-    "create NAME PASSWORD": "make a new character",
-    "guest": "play without a character",
-    "who": "see who is playing",
-    "set": "how text is shown to you, for instance: set screenreader on",
-    "quit": "leave",
+    "connect NAME PASSWORD": ("log in", "play your character"),
+    "create NAME PASSWORD": ("new character", "make a new character"),
+    "guest": ("just look around", "play without a character"),
+    "who": ("who is playing", "see who is playing"),
+    "set": ("how text is shown", "how text is shown to you, for instance: set screenreader on"),
+    "quit": ("leave", "leave"),
 }
-HELP_MORE = "Or type only a name; the password is then asked for unseen.\n"
+"""What may be typed -> what it does, in few words and in more."""
+HELP_MORE = "Or type only a name: the password is\nthen asked for unseen.\n"
+SCREENREADER_HELP = "For a screen reader: set screenreader on\n"
 
 NAME_PROMPT = "Name: "
 PASSWORD_PROMPT = "Password: "
@@ -48,25 +53,6 @@ NOT_MADE = "No character was made.\n"
 BUSY = "Many are logging in just now, and you were not. Try again in a moment.\n"
 BROKEN = "The accounts cannot be reached just now, so nothing happened. Try again in a moment.\n"
 ASKED_ALREADY = "The player is asked for something else just now. Nothing was changed: answer that, or connect again."
-
-
-class Secret:
-    """A password on its way to the hasher; shows nothing of itself."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The password, for the hasher alone."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not copied or stored")
 
 
 # --- what the dialogue wants ---
@@ -86,9 +72,14 @@ class HideInput(msgspec.Struct, frozen=True):
 
 
 class Find(msgspec.Struct, frozen=True):
-    """Is there an account of this name, and if not, could there be? Answer: `Found`, `Busy`, `Broken`."""
+    """Is there an account of this name, and if not, could there be? Answer: `Found`, `Busy`, `Broken`.
+
+    Attributes:
+        unsaid: It may be a password: why it cannot be a name is said without it.
+    """
 
     name: str
+    unsaid: bool = False
 
 
 class Verify(msgspec.Struct, frozen=True):
@@ -204,6 +195,7 @@ class Dialogue:
         banner: Shown first.
         guests: Whether one may play without an account.
         screenreader: Whether the player listens; asked anew whenever it matters, as clients say it late.
+        columns: How wide their window is, 0 if the client did not say; likewise.
     """
 
     def __init__(
@@ -213,9 +205,11 @@ class Dialogue:
         *,
         guests: bool = True,
         screenreader: Callable[[], bool] = lambda: False,
+        columns: Callable[[], int] = lambda: 0,
     ) -> None:
         self.stage: Stage = "name"
-        self._server, self._banner, self._guests, self._screenreader = server, banner, guests, screenreader
+        self._server, self._banner, self._guests = server, banner, guests
+        self._screenreader, self._columns = screenreader, columns
         self._name = ""
         self._first: Secret | None = None
         self._purpose: Purpose = "log-in"
@@ -395,11 +389,16 @@ class Dialogue:
     _COMMANDS: ClassVar[dict[str, Callable[[Dialogue, str], list[Action]]]] = {
         "connect": _connect,
         "create": _create,
+        "new": _create,
         "guest": _guest,
         "who": _who,
         "mssp-request": _status,
         "set": _set,
+        "settings": _set,
         "quit": _quit,
+        "exit": _quit,
+        "logout": _quit,
+        "bye": _quit,
         "help": _show_help,
         "?": _show_help,
     }
@@ -422,7 +421,7 @@ class Dialogue:
         if len(name) > SHOWN_NAME_CHARS_MAX:
             return self._refuse(f"That is too long for a name. {NAME_RULE}\n")
         self._purpose = purpose
-        return self._ask(Find(canonical(name)))
+        return self._ask(Find(canonical(name), unsaid=self._refused_before and purpose != "create"))
 
     def _ask(self, request: Request) -> list[Action]:
         self.stage, self._name = "waiting", request.name
@@ -445,7 +444,7 @@ class Dialogue:
         secret = self._refused_before
         missing = "There is no character of this name." if secret else f"There is no character called {self._name}."
         if problem:
-            return self._refuse(f"{missing} {NAME_RULE if secret else problem}\n")
+            return self._refuse(f"{missing} {problem}\n")
         self.stage, self._refused_before = "offer", True
         near = _near_command(self._name)
         return [Say(f"{missing}{f' (Did you mean the command {near}?)' if near else ''}\n", OFFER_PROMPT)]
@@ -455,11 +454,12 @@ class Dialogue:
         return [HideInput(True), Say("", NEW_PASSWORD_PROMPT)]
 
     def _help(self) -> str:
-        """In columns; for who listens one command to a line, without padding."""
+        """In columns; for who listens, or has no room for them, one command to a line, without padding."""
         known = {form: what for form, what in HELP.items() if self._guests or form != "guest"}
-        if self._screenreader():
-            return "".join(f"{form}: {what}.\n" for form, what in known.items()) + HELP_MORE
-        return "".join(f"  {form:<24}{what}\n" for form, what in known.items()) + HELP_MORE
+        if self._screenreader() or 0 < self._columns() < COLUMNS_MIN:
+            return "".join(f"{form}: {what}.\n" for form, (_, what) in known.items()) + HELP_MORE.replace("\n", " ", 1)
+        lines = "".join(f"{form:<23}{what}\n" for form, (what, _) in known.items())
+        return lines + HELP_MORE + SCREENREADER_HELP
 
 
 def password_problem(name: str, password: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, Union
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Encoding = Literal["utf-8", "latin-1", "ascii"]
 Colours = Literal[0, 16, 256, 16_777_216]
 T = TypeVar("T")
+Choice = Union[T, UnsetType, None]  # noqa: UP007 - an alias with a parameter
+"""What a player chose: a value; None = as the client says; UNSET = nothing, so what they chose before holds."""
 
 MTTS_ANSI, MTTS_VT100, MTTS_UTF8, MTTS_256, MTTS_SCREENREADER = 1, 2, 4, 8, 64
 MTTS_PROXY, MTTS_TRUECOLOUR, MTTS_MNES, MTTS_TLS = 128, 256, 512, 2048
@@ -29,7 +32,7 @@ class Told(msgspec.Struct, frozen=True):
         charset: What was agreed upon by CHARSET; None = nothing was.
         screenreader: Whether it said that its player listens.
         links: Whether it shows OSC 8 links that send a command.
-        invalid_utf8: It sent text that is not UTF-8.
+        invalid_utf8: The last that it sent beyond ASCII was not UTF-8.
         web: It is a page, which wraps, scrolls and colours by itself.
     """
 
@@ -47,7 +50,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a player chose with `set`; None = as the client says. Kept on the account, as JSON.
+    """What a player chose with `set`, kept on the account, as JSON. None and UNSET: as the client says.
 
     Attributes:
         encoding: Of what the client sends and is sent.
@@ -60,14 +63,14 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
         links: Whether links are sent as links.
     """
 
-    encoding: Encoding | None = None
-    screenreader: bool | None = None
-    wrap: int | None = None
-    pager: bool | None = None
-    prompt: bool | None = None
-    goahead: bool | None = None
-    colours: Colours | None = None
-    links: bool | None = None
+    encoding: Choice[Encoding] = UNSET
+    screenreader: Choice[bool] = UNSET
+    wrap: Choice[int] = UNSET
+    pager: Choice[bool] = UNSET
+    prompt: Choice[bool] = UNSET
+    goahead: Choice[bool] = UNSET
+    colours: Choice[Colours] = UNSET
+    links: Choice[bool] = UNSET
 
 
 class Look(NamedTuple):
@@ -132,5 +135,5 @@ def _colours(told: Told) -> Colours:
     return 0 if told.terminal.lower() == "dumb" else 16
 
 
-def _chosen(choice: T | None, otherwise: T) -> T:
-    return otherwise if choice is None else choice
+def _chosen(choice: Choice[T], otherwise: T) -> T:
+    return otherwise if choice is None or choice is UNSET else choice

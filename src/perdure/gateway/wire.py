@@ -10,9 +10,14 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from perdure.gateway.login import Secret
 from perdure.gateway.look import Settings, Told
+from perdure.gateway.secret import Secret
 from perdure.room.record import Text
+
+LINE_BYTES_MAX = 4096
+"""Of a line that a client types; a longer one is dropped whole."""
+SIZE_MAX = 1000
+"""Columns and rows are clamped to it: no game is made to draw 65,535 columns."""
 
 # --- what a client does ---
 
@@ -32,7 +37,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line that the client typed, without its end; not yet cleaned of control characters.
+    """A line that the client typed, without its end; not yet cleaned of control characters. It may be a password.
 
     Attributes:
         n: The client's own number of the line, rising from 1 in each session; 0 if it does not count.
@@ -40,6 +45,9 @@ class Line(msgspec.Struct, frozen=True):
 
     text: str
     n: int = 0
+
+    def __repr__(self) -> str:
+        return f"Line({len(self.text)} characters, n={self.n})"
 
 
 class LineTooLong(msgspec.Struct, frozen=True):
@@ -60,6 +68,10 @@ class PackagesWanted(msgspec.Struct, frozen=True):
     """
 
     login: bool = False
+
+
+class EncodingFellBack(msgspec.Struct, frozen=True):
+    """The client sent what is not UTF-8, and is spoken to in Latin-1 from here; given once."""
 
 
 class Interrupt(msgspec.Struct, frozen=True):
@@ -86,7 +98,7 @@ class Confirmed(msgspec.Struct, frozen=True):
 
 
 class SettingsWanted(msgspec.Struct, frozen=True):
-    """The client's own settings page changed these; what is None stays as it was."""
+    """The client's own settings page changed these; what is unset stays as it was."""
 
     settings: Settings
 
@@ -106,6 +118,7 @@ ClientEvent = (
     | LineTooLong
     | ToldMore
     | PackagesWanted
+    | EncodingFellBack
     | Interrupt
     | Credentials
     | Acked
@@ -215,6 +228,11 @@ class Wire(Protocol):
 
     @property
     def told(self) -> Told: ...
+    @property
+    def settled(self) -> bool:
+        """Whether the client has told of itself what it was asked for; True for one that negotiates nothing."""
+        ...
+
     def begin(self) -> list[ClientEvent]:
         """The connection is made: offers go out, and a telnet client is `Opened` at once."""
         ...
@@ -233,6 +251,10 @@ class Wire(Protocol):
 
     def note(self, note: Note) -> None:
         """Tell the client's program something; a wire without words for it does nothing."""
+        ...
+
+    def expect_utf8(self) -> None:
+        """The player chose an encoding, or none: what the client sent so far that is not UTF-8 counts no more."""
         ...
 
     def hide_input(self, hidden: bool) -> None:

@@ -46,9 +46,8 @@ from perdure.gateway.telnet.codes import (
 from perdure.gateway.telnet.negotiation import Negotiation
 from perdure.gateway.telnet.options import status_body
 from perdure.gateway.telnet.state import AreYouThere, TelnetEvent, TelnetState, Typed, copied
-from perdure.gateway.wire import Interrupt, LineTooLong
+from perdure.gateway.wire import LINE_BYTES_MAX, Interrupt, LineTooLong
 
-LINE_BYTES_MAX = 4096
 SUBNEGOTIATION_BYTES_MAX = 8192
 
 _special = re.compile(rb"[\x00\x08\n\r\x7f\xff]")
@@ -81,6 +80,14 @@ class Telnet:
     def gmcp(self) -> bool:
         """Whether the client takes GMCP messages."""
         return self._now.us.get(GMCP) == "yes"
+
+    @property
+    def settled(self) -> bool:
+        """Whether a client that negotiates has told its terminal types and its environment, or will not."""
+        now = self._now
+        types, environ = now.him.get(TTYPE), now.him.get(NEW_ENVIRON)
+        waits = now.asked if types == "yes" else types == "want-yes"
+        return not (now.negotiated and (waits or environ == "want-yes" or (environ == "yes" and now.environ_asked)))
 
     def begin(self) -> None:
         """Offer what we can do and ask for what we want to know."""

@@ -115,6 +115,7 @@ class Negotiation:
             now.names = []
             self._ask_terminal_type()
         elif side == "him" and option == NEW_ENVIRON:
+            now.environ_asked = True
             self.send(NEW_ENVIRON, ENVIRON_SEND_ALL)
         elif side == "us" and option == CHARSET:
             now.offering = True
@@ -179,6 +180,7 @@ class Negotiation:
 
     def _environed(self, body: bytes, events: list[TelnetEvent]) -> None:
         """IS or INFO: variables that the client has, has changed, or has no longer."""
+        self._now.environ_asked = False
         environ = dict(self._now.environ)
         for name, value in environ_variables(body):
             if value is None:

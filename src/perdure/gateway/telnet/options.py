@@ -19,13 +19,12 @@ from perdure.gateway.look import (
     Encoding,
     Told,
 )
+from perdure.gateway.wire import SIZE_MAX
 
 NAME_CHARS_MAX = 40
 """Of a terminal type (RFC 1091)."""
 VALUE_CHARS_MAX = 64
 """Of an environment variable's value."""
-SIZE_MAX = 1000
-"""Columns and rows are clamped to it: no game is made to draw 65,535 columns."""
 
 CHARSETS: dict[str, Encoding] = {
     "UTF-8": "utf-8",
@@ -148,18 +147,19 @@ def told_of(
         environ: Variables by `environ_variables`.
         charset: Agreed upon by CHARSET; it overrides the variable of that name.
         client: Of GMCP's Core.Hello, which says it best.
-        invalid_utf8: Whether it sent text that is not UTF-8.
+        invalid_utf8: Whether the last that it sent beyond ASCII was not UTF-8.
     """
     mtts, utf8 = _capabilities(names, environ)
     named = [name for name in names if not _mtts.fullmatch(name)]
     # By MTTS the first name is the client's and the second the terminal's; others name terminals alone (RFC 1091).
     standard = len(named) < len(names)
+    at = 1 if standard else 0
     variable = f"{environ.get('CLIENT_NAME', '')} {environ.get('CLIENT_VERSION', '')}".strip()
     return Told(
         columns=size[0],
         rows=size[1],
         client=client or variable or (named[0] if standard and named else ""),
-        terminal=environ.get("TERMINAL_TYPE", "") or (named[standard] if len(named) > standard else ""),
+        terminal=environ.get("TERMINAL_TYPE", "") or (named[at] if len(named) > at else ""),
         mtts=mtts,
         utf8=utf8,
         charset=charset or charset_named(environ.get("CHARSET", "")),

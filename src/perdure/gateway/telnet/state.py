@@ -12,9 +12,12 @@ from perdure.gateway.wire import Ended, Interrupt, LineTooLong
 
 
 class Typed(msgspec.Struct, frozen=True):
-    """A line that the client typed, without its end, in whichever encoding."""
+    """A line that the client typed, without its end, in whichever encoding. It may be a password, so it hides."""
 
     line: bytes
+
+    def __repr__(self) -> str:
+        return f"Typed({len(self.line)} bytes)"
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -57,6 +60,7 @@ class TelnetState(msgspec.Struct):
         commands, subnegotiations: How many since the last line or keepalive.
         names: Terminal types named so far.
         asked: A terminal type was asked for and not yet named.
+        environ_asked: The environment was asked for and not yet told.
         columns, rows: Last window size, 0 = unsaid.
         environ: Variables of the client's environment, as `options.VARIABLES` knows them.
         charset: What was agreed upon by CHARSET.
@@ -78,6 +82,7 @@ class TelnetState(msgspec.Struct):
     subnegotiations: int = 0
     names: list[str] = []
     asked: bool = False
+    environ_asked: bool = False
     columns: int = 0
     rows: int = 0
     environ: dict[str, str] = {}

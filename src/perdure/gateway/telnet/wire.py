@@ -1,9 +1,13 @@
 """The wire of telnet clients: the telnet machine, a text screen, and the packages that a GMCP client takes.
 
 Which encoding a client speaks follows from what it told, what it agreed upon and what its player chose
-(`look`). A line that is not UTF-8 is read as Latin-1, and so is everything after it in this session, unless
-an encoding was agreed upon or chosen. All of the wire's state is one plain struct: it can be exported after
-any byte and continued by another process.
+(`look`). Unless an encoding was agreed upon or chosen, a line that is not UTF-8 is read as Latin-1, and text is written
+so, until a line has letters in UTF-8 again: one bad byte in a paste does not spoil the rest of a session.
+
+Latin-1 is read as Windows-1252: nobody types C1 controls, and clients on Windows mean quotes, dashes and the euro by
+their bytes. It is written as ISO-8859-1 alone: on other systems those bytes are controls, which garble a terminal.
+
+All of the wire's state is one plain struct: it can be exported after any byte and continued by another process.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import msgspec
+from msgspec import UNSET
 
 from perdure.gateway.gmcp import Packages, PackagesState, Reply
 from perdure.gateway.look import Settings, Told, look_of
@@ -19,7 +24,7 @@ from perdure.gateway.telnet.options import told_of
 from perdure.gateway.telnet.state import AreYouThere, Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
 from perdure.gateway.terminal.render import encode
 from perdure.gateway.terminal.screen import Screen, ScreenState
-from perdure.gateway.wire import Bye, ClientEvent, Held, Line, Note, Opened, ToldMore
+from perdure.gateway.wire import Bye, ClientEvent, EncodingFellBack, Held, Line, Note, Opened, ToldMore
 from perdure.room.record import Text
 
 Status = Callable[[], Mapping[str, str | list[str]]]
@@ -36,7 +41,8 @@ class TelnetWireState(msgspec.Struct):
     Attributes:
         telnet, screen, packages: Of its parts.
         settings, playing: As the gateway set them.
-        invalid_utf8: The client sent a line that is not UTF-8.
+        invalid_utf8: The client's last line with other than ASCII was not UTF-8.
+        fell_back: `EncodingFellBack` was given.
     """
 
     telnet: TelnetState
@@ -45,6 +51,7 @@ class TelnetWireState(msgspec.Struct):
     settings: Settings
     playing: bool
     invalid_utf8: bool
+    fell_back: bool
 
 
 class TelnetWire:
@@ -61,7 +68,8 @@ class TelnetWire:
     def __init__(self, status: Status) -> None:
         self._status = status
         self._telnet, self._packages = Telnet(), Packages()
-        self._settings, self._invalid_utf8 = Settings(), False
+        self._settings = Settings()
+        self._invalid_utf8 = self._fell_back = False
         self._told = Told()
         self._screen = Screen(look_of(self._told, self._settings))
 
@@ -72,7 +80,7 @@ class TelnetWire:
         wire._telnet = Telnet.from_state(state.telnet)
         wire._packages = Packages.from_state(state.packages)
         wire._screen = Screen.from_state(state.screen)
-        wire._invalid_utf8 = state.invalid_utf8
+        wire._invalid_utf8, wire._fell_back = state.invalid_utf8, state.fell_back
         wire._told = wire._tells()
         wire.settings, wire.playing = state.settings, state.playing
         return wire
@@ -86,7 +94,13 @@ class TelnetWire:
             settings=self._settings,
             playing=self.playing,
             invalid_utf8=self._invalid_utf8,
+            fell_back=self._fell_back,
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether no terminal type and no environment is on its way."""
+        return self._telnet.settled
 
     @property
     def told(self) -> Told:
@@ -146,6 +160,11 @@ class TelnetWire:
         if isinstance(note, Bye):
             self._telnet.send_gmcp("Core.Goodbye", msgspec.json.encode(note.reason))
 
+    def expect_utf8(self) -> None:
+        """What the client sent so far that is not UTF-8 counts no more."""
+        self._invalid_utf8 = self._fell_back = False
+        self._retell([])
+
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to stop (or start again) showing what is typed."""
         self._telnet.hide_input(hidden)
@@ -176,15 +195,32 @@ class TelnetWire:
             self.end_burst()
 
     def _decoded(self, line: bytes, events: list[ClientEvent]) -> str:
-        if self._screen.look.encoding != "latin-1":
-            try:
-                return line.decode("utf-8")
-            except UnicodeDecodeError:
-                self._invalid_utf8 = True
-                self._retell(events)
-            if self._screen.look.encoding == "utf-8":  # agreed upon, or chosen
-                return line.decode("utf-8", "replace")
-        return line.decode("latin-1")
+        if self._screen.look.encoding == "latin-1" and not self._may_return:
+            return line.decode("cp1252", "ignore")
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            return self._not_utf8(line, events)
+        if self._invalid_utf8 and not line.isascii():
+            self._invalid_utf8 = False
+            self._retell(events)
+        return text
+
+    @property
+    def _may_return(self) -> bool:
+        """Whether the client is spoken to in Latin-1 for what it typed alone: then UTF-8 that it types counts, too."""
+        return self._told.charset is None and self._settings.encoding in (None, UNSET)
+
+    def _not_utf8(self, line: bytes, events: list[ClientEvent]) -> str:
+        self._invalid_utf8 = True
+        self._retell(events)
+        encoding = self._screen.look.encoding
+        if encoding == "latin-1" and not self._fell_back:
+            self._fell_back = True
+            events.append(EncodingFellBack())
+        if encoding == "utf-8":  # agreed upon, or chosen
+            return line.decode("utf-8", "replace")
+        return line.decode("cp1252", "ignore")
 
     def _told_by_telnet(self, event: TelnetEvent, events: list[ClientEvent]) -> None:
         match event:

@@ -38,6 +38,8 @@ class ScreenState(msgspec.Struct):
         prompt: What the game or the login wants behind its texts.
         drawn: The last prompt that was drawn, as it was drawn.
         cursor: Where the cursor is: at a line's start, inside one that is not finished, or behind a prompt.
+        stale: The prompt was made for somebody who reads, and now listens, or the other way round. The game hears of
+            it, and is given the time of one burst to make another.
         due: Whether something happened since the last end of a burst that a prompt has to stand behind.
         pages: What waits for its page, rendered; "" = no text is being paged.
     """
@@ -45,6 +47,7 @@ class ScreenState(msgspec.Struct):
     prompt: str = ""
     drawn: str = ""
     cursor: Literal["start", "inside", "prompt"] = "start"
+    stale: bool = False
     due: bool = False
     pages: str = ""
 
@@ -65,14 +68,23 @@ class Screen:
     """One client's terminal.
 
     Attributes:
-        look: How it shows text; set it whenever that changes.
         playing: Whether the prompts are a game's, which a player may switch off, and long texts stop at pages.
     """
 
     def __init__(self, look: Look = Look()) -> None:  # noqa: B008, a Look never changes
-        self.look = look
+        self._look = look
         self.playing = False
         self._now = ScreenState()
+
+    @property
+    def look(self) -> Look:
+        """How it shows text; set it whenever that changes."""
+        return self._look
+
+    @look.setter
+    def look(self, look: Look) -> None:
+        self._now.stale = self._now.stale or (self.playing and look.screenreader != self._look.screenreader)
+        self._look = look
 
     def state(self) -> ScreenState:
         """A copy of what it remembers."""
@@ -89,8 +101,8 @@ class Screen:
         """What to send for this: its text, or its first page. Its prompt is drawn when the burst ends."""
         now = self._now
         if text.prompt is not None and text.prompt != now.prompt:
-            now.prompt, now.due = text.prompt, True
-        shown = render(text.text, self.look) if text.text else ""
+            now.prompt, now.stale, now.due = text.prompt, False, True
+        shown = render(text.text, self._look) if text.text else ""
         return self._put(shown) if shown else ""
 
     def end_burst(self) -> tuple[str, bool]:
@@ -100,6 +112,9 @@ class Screen:
         """
         now = self._now
         if not now.due:
+            return "", False
+        if now.stale:
+            now.stale = False
             return "", False
         now.due = False
         prompt = MORE_PROMPT if now.pages else self._due_prompt()
@@ -128,10 +143,10 @@ class Screen:
 
     def _due_prompt(self) -> str:
         now = self._now
-        if self.playing and not self.look.prompts:
+        if self.playing and not self._look.prompts:
             return ""
-        prompt = render(now.prompt.rstrip("\r\n"), self.look)
-        if self.playing and self.look.screenreader and prompt == now.drawn:
+        prompt = render(now.prompt.rstrip("\r\n"), self._look)
+        if self.playing and self._look.screenreader and prompt == now.drawn:
             return ""
         now.drawn = prompt
         return prompt
@@ -139,7 +154,7 @@ class Screen:
     def _put(self, shown: str) -> str:
         """Rendered text to send now; what does not fit the window waits."""
         now = self._now
-        if self.playing and self.look.rows >= ROWS_MIN:
+        if self.playing and self._look.rows >= ROWS_MIN:
             shown = self._page(shown)
         if not shown:
             return ""
@@ -149,7 +164,7 @@ class Screen:
 
     def _page(self, shown: str) -> str:
         """The part of `shown` that is shown now. A line more than a page is no reason to stop."""
-        now, lines = self._now, self.look.rows - 1
+        now, lines = self._now, self._look.rows - 1
         if shown.count("\r\n", 0, -2) <= lines:
             return shown
         page, rest = ("", shown) if now.pages else cut(shown, lines)

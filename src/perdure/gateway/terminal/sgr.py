@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from perdure.gateway.look import Colours
 
-SGR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
+PARAMETERS_CHARS_MAX = 64
+SGR = re.compile(rf"\x1b\[([0-9;:]{{0,{PARAMETERS_CHARS_MAX}}})m")
 """One sequence; group 1 is its parameters."""
 RESET = "\x1b[0m"
 
@@ -89,7 +90,7 @@ class Style:
             elif self.on.keys() & step.ends:
                 self.on = {begun: code for begun, code in self.on.items() if begun not in step.ends}
                 codes.append(step.code)
-        return f"\x1b[{';'.join(codes)}m" if codes else ""
+        return _written(codes)
 
     def limited(self, text: str) -> str:
         """`text` with each of its sequences turned."""
@@ -100,7 +101,7 @@ class Style:
     @property
     def begin(self) -> str:
         """What begins again all that is on, after a reset."""
-        return f"\x1b[{';'.join(self.on.values())}m" if self.on else ""
+        return _written(list(self.on.values()))
 
     @property
     def end(self) -> str:
@@ -114,6 +115,14 @@ def closed(text: str, style: Style) -> str:
         return text
     body = text.rstrip("\n")
     return f"{body}{style.end}{text[len(body) :]}"
+
+
+def _written(codes: list[str]) -> str:
+    """One sequence of these codes, or several where one would be longer than any that is read."""
+    joined = ";".join(codes)
+    if len(joined) > PARAMETERS_CHARS_MAX:
+        return "".join(f"\x1b[{code}m" for code in codes)
+    return f"\x1b[{joined}m" if codes else ""
 
 
 @lru_cache(maxsize=1024)

@@ -9,6 +9,7 @@ text (`markup`) are a game's alone: what players type loses them, and in a game'
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from perdure.gateway.terminal.sgr import FOR_PLAYERS, SGR, Style, closed
 from perdure.logs import CONTROLS
@@ -19,6 +20,10 @@ SENT_CHARS_MAX = 512
 
 _MORE_CONTROLS = "\u180e\u206a-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0001"
 """Beside the logs': formats that Unicode deprecates or keeps for inside programs, which show as nothing or as junk."""
+_UNSEEN = "\u200b\u2060-\u2064\U000e0000-\U000e007f"
+"""What players have no use for: spaces without width, and tags, in which one text can hide another."""
+MARKS_ON_ONE_MAX = 8
+"""Combining marks on one character. Tibetan and Hebrew need four or five; more only climb over other lines."""
 _SEQUENCES = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI
     rf"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n{MARKS}]*(?:\x07|\x1b\\|\x9c)?"  # OSC and its kin
@@ -26,8 +31,9 @@ _SEQUENCES = (
 )
 _JUNK = f"{_SEQUENCES}|[{CONTROLS}{_MORE_CONTROLS}]"
 _for_player = re.compile(f"({SGR.pattern})|{_JUNK}")
-_from_player = re.compile(f"{_JUNK}|[\n{MARKS}]")
-_from_player_but_sgr = re.compile(f"({SGR.pattern})|{_JUNK}|[\n{MARKS}]")
+_from_player = re.compile(f"{_JUNK}|[\n{MARKS}{_UNSEEN}]")
+_from_player_but_sgr = re.compile(f"({SGR.pattern})|{_JUNK}|[\n{MARKS}{_UNSEEN}]")
+_sgr_or_text = re.compile(rf"{SGR.pattern.replace('(', '(?:')}|[^\x1b]+")
 _mark = re.compile(f"({LINKS.pattern})|[{MARKS}]")
 _line_ends = re.compile(r"\r\n?|\n")
 
@@ -41,9 +47,9 @@ def clean_line(line: str, *, colours: bool = False) -> str:
         return line
     line = line.replace("\t", " ")
     if not colours:
-        return _from_player.sub("", line)
+        return _without_towers(_from_player.sub("", line))
     style = Style(kept=FOR_PLAYERS)
-    return closed(_from_player_but_sgr.sub(lambda found: _turned(style, found), line), style)
+    return _without_towers(closed(_from_player_but_sgr.sub(lambda found: _turned(style, found), line), style))
 
 
 def clean(text: str) -> str:
@@ -56,6 +62,25 @@ def clean(text: str) -> str:
         return text
     text = _for_player.sub(lambda found: found[1] or "", text)
     return text if text.isascii() else _mark.sub(_kept_mark, text)
+
+
+def _without_towers(line: str) -> str:
+    """A cleaned line with no more marks on one character than any script needs; colours end no character."""
+    if line.isascii():
+        return line
+    kept: list[str] = []
+    marks = 0
+    for piece in _sgr_or_text.findall(line):
+        if piece[0] == "\x1b":
+            kept.append(piece)
+            continue
+        for char in piece:
+            kind = unicodedata.category(char)
+            if kind != "Cf":  # joiners: part of what stands before them
+                marks = marks + 1 if kind in ("Mn", "Me") else 0
+            if marks <= MARKS_ON_ONE_MAX:
+                kept.append(char)
+    return "".join(kept)
 
 
 def _turned(style: Style, found: re.Match[str]) -> str:

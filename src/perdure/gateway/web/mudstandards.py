@@ -17,10 +17,9 @@ import msgspec
 
 from perdure.gateway.gmcp import Packages, Reply, join_message, split_message
 from perdure.gateway.look import Settings, Told, look_of
-from perdure.gateway.telnet.machine import LINE_BYTES_MAX
 from perdure.gateway.terminal.screen import Screen
 from perdure.gateway.web.speech import Broken, Message
-from perdure.gateway.wire import Bye, ClientEvent, Held, Line, LineTooLong, Note, Opened, ToldMore
+from perdure.gateway.wire import LINE_BYTES_MAX, Bye, ClientEvent, Held, Line, LineTooLong, Note, Opened, ToldMore
 
 TERMINAL, GMCP, JSON = "terminal.mudstandards.org", "gmcp.mudstandards.org", "json.mudstandards.org"
 MUDSTANDARDS = (TERMINAL, GMCP, JSON)

@@ -12,14 +12,15 @@ import re
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET
 
 from perdure.gateway.gmcp import CLIENT_CHARS_MAX
-from perdure.gateway.look import Colours, Look, Settings, Told, look_of
-from perdure.gateway.telnet.machine import LINE_BYTES_MAX
-from perdure.gateway.telnet.options import SIZE_MAX
+from perdure.gateway.look import Choice, Colours, Look, Settings, Told, look_of
 from perdure.gateway.terminal.render import CACHED_CHARS_MAX, Linked, parts
 from perdure.gateway.web.speech import Broken, Message
 from perdure.gateway.wire import (
+    LINE_BYTES_MAX,
+    SIZE_MAX,
     Acked,
     Bye,
     ClientEvent,
@@ -65,6 +66,9 @@ class _Line(msgspec.Struct, tag_field="type", tag="line"):
     n: Number
     text: str
 
+    def __repr__(self) -> str:
+        return f"_Line({len(self.text)} characters, n={self.n})"
+
 
 class _Ack(msgspec.Struct, tag_field="type", tag="ack"):
     serial: Number
@@ -84,10 +88,12 @@ class _Interrupt(msgspec.Struct, tag_field="type", tag="interrupt"):
 
 
 class _Settings(msgspec.Struct, tag_field="type", tag="settings"):
-    screenreader: bool | None = None
-    prompt: bool | None = None
-    links: bool | None = None
-    colours: Colours | None = None
+    """null is a choice, too: as the client says."""
+
+    screenreader: Choice[bool] = UNSET
+    prompt: Choice[bool] = UNSET
+    links: Choice[bool] = UNSET
+    colours: Choice[Colours] = UNSET
 
 
 _decoder = msgspec.json.Decoder(_Hello | _Line | _Ack | _Confirm | _Resize | _Interrupt | _Settings)

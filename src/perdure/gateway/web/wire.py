@@ -95,13 +95,18 @@ class WebWire:
         self._fragments: list[bytes] = []
         self._is_text = False
         self._controls = 0
-        self._bye = (GOING_AWAY, "The server closed this connection. Connect again.")
+        self._bye = (GOING_AWAY, "The server closed this connection.")
         self._out = bytearray()
 
     @property
     def told(self) -> Told:
         """What the client has told of itself."""
         return self._speech.told if self._speech is not None else Told(web=True)
+
+    @property
+    def settled(self) -> bool:
+        """True: it says hello with all there is."""
+        return True
 
     @property
     def settings(self) -> Settings:
@@ -155,6 +160,9 @@ class WebWire:
             self._bye = STOPPING, "The server is stopping."
         if self._speech is not None:
             self._speech.note(note)
+
+    def expect_utf8(self) -> None:
+        """It is spoken to in UTF-8 whatever it sends."""
 
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to stop (or start again) showing what is typed."""
