@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import structlog
 
 from perdure.config import Config
@@ -35,27 +33,10 @@ from perdure.gateway.door import Door, Kind
 from perdure.gateway.host_link import HostLink
 from perdure.gateway.intake import IN_FLIGHT_MAX, Intake
 from perdure.gateway.limits import Limits
-from perdure.gateway.login import (
-    Action,
-    Answer,
-    Create,
-    Dialogue,
-    Enter,
-    Find,
-    HideInput,
-    ListWho,
-    LoggedIn,
-    Playing,
-    Quit,
-    Say,
-    Set,
-    ShowStatus,
-    Verify,
-)
 from perdure.gateway.players import Players
+from perdure.gateway.reception import Reception
 from perdure.gateway.sessions import Session
-from perdure.gateway.status import as_text, variables
-from perdure.gateway.telnet.machine import LINE_BYTES_MAX
+from perdure.gateway.status import variables
 from perdure.gateway.telnet.wire import TelnetWire
 from perdure.gateway.terminal.text import clean_line
 from perdure.gateway.throttle import Rates, Throttle
@@ -65,11 +46,13 @@ from perdure.gateway.web.site import Site
 from perdure.gateway.web.tokens import Tokens
 from perdure.gateway.web.wire import WebWire
 from perdure.gateway.wire import (
+    LINE_BYTES_MAX,
     Acked,
     Bye,
     ClientEvent,
     Confirmed,
     Credentials,
+    EncodingFellBack,
     Ended,
     Held,
     Interrupt,
@@ -92,11 +75,12 @@ from perdure.room.record import Input, Text
 STOPPING = "The server is stopping. Your character is saved.\n"
 STOPPING_LOGIN = "\nThe server is stopping. Come back later.\n"
 TOO_LONG = f"That line was longer than {LINE_BYTES_MAX} bytes, so nothing of it was taken.\n"
-TOO_LATE = "\nYou took too long to log in. Connect again when you are ready.\n"
+FELL_BACK = (
+    "Your client sent letters that are not UTF-8, so they are read, and sent to you, as Latin-1 from here. "
+    "If it has UTF-8: set encoding utf-8\n"
+)
 TOO_MANY = f"\nMore than {IN_FLIGHT_MAX} lines came at once, and not all of them were taken. Connect again to go on.\n"
 BROKEN = "\nSomething went wrong in the server, and this connection is closed. Connect again to go on.\n"
-
-NO_PROMPT = Text("", prompt="")
 
 log = structlog.get_logger()
 
@@ -143,7 +127,6 @@ class Gateway:
     ) -> None:
         self._config, self._loop, self._emit, self._fault = config, loop, emit, fault
         self._limits = limits or Limits.of(config)
-        self._prefix, self._last_number = f"{name}.{epoch}.", 0
         self._link_listener = link
         self._began_s = time.time() if began_s is None else began_s
         addresses = Throttle(self._limits.logins_free, limited=self._limits.limited)
@@ -174,6 +157,17 @@ class Gateway:
             self._tokens,
             may_go_on=self._intake.pump,
             lost=self._lost_by_us,
+        )
+        self._reception = Reception(
+            config,
+            self._limits,
+            loop,
+            self._desk,
+            self._players,
+            prefix=f"{name}.{epoch}.",
+            banner=self._banner,
+            status=self._status,
+            may_go_on=self._intake.pump,
         )
         self.sessions, self.clients = self._players.sessions, self._players.clients
         self.links: set[HostLink] = set()
@@ -305,23 +299,7 @@ class Gateway:
                 client.close()
                 return
         if not (opened.token and self._players.resume(client, opened)):
-            self._greet(client)
-
-    def _greet(self, client: Client) -> None:
-        self._last_number += 1
-        id = f"{self._prefix}{self._last_number}"
-        dialogue = Dialogue(
-            self._config.server.name,
-            self._banner(),
-            guests=self._config.login.guests,
-            screenreader=lambda: session.screenreader,
-        )
-        session = Session(id, client, dialogue, self._loop.time())
-        self.sessions[id], self.clients[client] = session, session
-        session.dress()
-        log.debug("connected", session=id, address=client.address, transport=client.wire.transport)
-        self._players.deadline(session, self._limits.first_line_s, self._too_late)
-        self._act(session, session.dialogue.begin())
+            self._reception.greet(client)
 
     def _banner(self) -> str:
         """The banner, which may say the build that serves where players enter; while none does, the one that did."""
@@ -416,16 +394,17 @@ class Gateway:
             case LineTooLong(n=n):
                 session.taken += n == session.taken + 1  # the client knows why, and goes on with the next
             case Credentials(name=name, password=password):
-                self._began(session)
-                self._act(session, session.dialogue.credentials(name, password))
+                self._reception.credentials(session, name, password)
             case ToldMore():
                 self._players.resized(session)
             case PackagesWanted(login=login):
                 self._players.stand(session, login=login)
             case SettingsWanted(settings=wanted):
                 self._players.choose(session, settings.merged(session.settings, wanted))
+            case EncodingFellBack():
+                self._players.say(session, FELL_BACK)
             case Interrupt() if session.stage == "login":
-                self._act(session, session.dialogue.interrupt())
+                self._reception.interrupt(session)
             case Confirmed(n=n):
                 self._tokens.confirmed(session.id, n)
             case Interrupt() | Opened() | Acked():
@@ -444,87 +423,28 @@ class Gateway:
             client.note(Took(session.taken))
 
     def _line(self, session: Session, line: str) -> None:
-        self._began(session)
-        if session.stage == "login":
-            self._act(session, session.dialogue.line(line))
+        if session.stage in ("greeting", "login"):
+            self._reception.line(session, line)
         elif session.stage == "playing":
             self._played(session, line)
-
-    def _began(self, session: Session) -> None:
-        if session.stage == "greeting":
-            session.happened("line")
-            left_s = session.began_s + self._limits.login_s - self._loop.time()
-            self._players.deadline(session, left_s, self._too_late)
 
     def _played(self, session: Session, line: str) -> None:
         """A line while playing: the game's, but for the few that are the gateway's."""
         if line.strip().lower() == "quit":
             self._quit(session)
             return
-        if self._settled(session, line):
+        if self._players.set(session, line):
             return
         self._end.submit(session.id, Input(line))
         if self._watch is not None:
             self._watch.submitted(session.id)
         self._fault("gateway:event-appended")
 
-    def _settled(self, session: Session, line: str) -> bool:
-        """Whether the line was a `set` of the gateway's; then it is done."""
-        reply = settings.command(line, session.settings, session.told)
-        if reply is None:
-            return False
-        if reply.settings != session.settings:
-            self._players.choose(session, reply.settings)
-        self._players.say(session, reply.text)
-        return True
-
-    # --- how a player likes it ---
-
-    # --- login ---
-
-    def _act(self, session: Session, actions: list[Action]) -> None:
-        for action in actions:
-            client = session.client
-            assert client is not None, "a dialogue without a client"
-            match action:
-                case Say(text=text, prompt=prompt):
-                    self._players.say(session, text)
-                    self._players.hold(session, Text("", prompt=prompt))
-                case HideInput(hidden=hidden):
-                    client.wire.hide_input(hidden)
-                case Find() | Verify() | Create():
-                    self._players.hold(session, NO_PROMPT)  # nothing is asked until there is an answer
-                    self._desk.ask(action, client.address, functools.partial(self._answered, session))
-                case ListWho():
-                    self._loop.call_soon(self._answered, session, Playing(self._players.names()))
-                case Set(line=line):
-                    self._settled(session, line)
-                case ShowStatus():
-                    self._players.say(session, as_text(self._status()))
-                case LoggedIn(ok=ok, reason=reason):
-                    result = msgspec.json.encode({"success": ok, **({"message": reason} if reason else {})})
-                    self._players.hold(session, Text("", gmcp=("Char.Login.Result", result)))
-                case Enter(account=account):
-                    self._players.enter(session, account)
-                case Quit():
-                    self._players.dismiss(client, bye="Goodbye.")
-
-    def _answered(self, session: Session, answer: Answer) -> None:
-        client = session.client
-        if session.stage != "login" or client is None or not client.open:
-            return  # they went while they waited
-        self._act(session, session.dialogue.answer(answer))
-        self._intake.pump(client)
-
     # --- leaving ---
 
     def _quit(self, session: Session) -> None:
         self._players.say(session, "Goodbye.\n")
         self._players.leave(session, "quit")
-
-    def _too_late(self, session: Session) -> None:
-        if session.client is not None:
-            self._players.dismiss(session.client, TOO_LATE, bye=TOO_LATE)
 
     def _lost_by_us(self, session: Session) -> None:
         """A session or its connection ends, and its player has done nothing to that end."""

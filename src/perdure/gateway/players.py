@@ -230,6 +230,18 @@ class Players:
         self._prefer(session, chosen, kept=session.settings)
         self.resized(session)
 
+    def set(self, session: Session, line: str) -> bool:
+        """Whether the line was a `set` of the gateway's; then it is done."""
+        reply = settings.command(line, session.settings, session.told, playing=session.stage == "playing")
+        if reply is None:
+            return False
+        if reply.encoding and session.client is not None:
+            session.client.wire.expect_utf8()
+        if reply.settings != session.settings:
+            self.choose(session, reply.settings)
+        self.say(session, reply.text)
+        return True
+
     def _prefer(self, session: Session, chosen: Settings, *, kept: Settings) -> None:
         """From here these settings hold; `kept` is what the account has."""
         session.settings = chosen
