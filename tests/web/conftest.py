@@ -87,7 +87,8 @@ def tab(chromium: Chromium, net: Net) -> Iterator[Callable[..., Browser]]:
     tabs: list[Browser] = []
 
     def open_tab(address: tuple[str, int] = net.address, **context: Any) -> Browser:
-        browser = Browser(chromium.new_context(**context).new_page(), address)
+        permissions = ["clipboard-read", "clipboard-write"]
+        browser = Browser(chromium.new_context(permissions=permissions, **context).new_page(), address)
         tabs.append(browser)
         return browser
 

@@ -59,6 +59,12 @@ class Browser:
             self.page.locator("#input").fill(line)
             self.page.locator("#input").press("Enter")
 
+    def pastes(self, text: str) -> None:
+        """Paste into the input, as Ctrl+V does."""
+        self.page.locator("#input").focus()
+        self.page.evaluate("(text) => navigator.clipboard.writeText(text)", text)
+        self.presses("Control+v")
+
     def presses(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""
         for key in keys:

@@ -114,6 +114,21 @@ def test_the_input_stays_above_a_phones_keyboard(tab: Callable[..., Browser], na
     expect(ada.page.locator("#lines").get_by_text("line 60 of 60", exact=True)).to_be_in_viewport()
 
 
+def test_a_page_without_its_scripts_says_so(tab: Callable[..., Browser], name: str) -> None:
+    """One that was not served would otherwise leave a page that does nothing, for ever."""
+    ada = tab()
+    ada.page.route("**/sgr.js", lambda route: route.fulfill(status=503, body="The server is full."))
+    ada.page.goto("http://{}:{}/".format(*ada.address))
+    unstarted = ada.page.locator("#unstarted")
+    expect(unstarted).to_be_hidden()
+    expect(unstarted).to_be_visible()
+    expect(unstarted).to_contain_text("Reload")
+    ada.page.unroute("**/sgr.js")
+    ada.opens()
+    expect(unstarted).to_have_count(0)
+    ada.errors.clear()
+
+
 def test_a_hidden_tab_goes_on(tab: Callable[..., Browser], name: str, friend: Friend) -> None:
     """A hidden page gets no frames; it shows and acknowledges all the same, and its title counts what came."""
     ada = tab()

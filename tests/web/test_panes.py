@@ -6,14 +6,14 @@ from tests.web.page import Browser
 
 
 def test_the_place_is_named_and_its_exits_lead_on(ada: Browser) -> None:
-    """Directions stand as on a compass, other exits under their names; an exit sends its name."""
+    """Directions stand as on a compass, other exits under their names; an exit sends its name, as the game has it."""
     page = ada.page
     expect(page.locator("#place-area")).to_have_text("Stage")
     expect(page.locator("#exits button")).to_have_text(["N", "arena"])
     page.get_by_role("button", name="north", exact=True).last.click()
     expect(page.locator("#place-name")).to_have_text("The Leaking Ladle")
     expect(page.locator("#exits button")).to_have_text(["S", "down"])
-    expect(page.locator(".typed").last).to_have_text("north")
+    expect(page.locator(".typed").last).to_have_text("n")
 
 
 def test_walking_by_keyboard_keeps_the_focus_on_the_exits(ada: Browser) -> None:

@@ -1,11 +1,32 @@
 """The session outlives its connections: nothing is lost, doubled or out of order, and the player is told."""
 
+import itertools
+import socket
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.e2e.server import Server, project
 from tests.web.net import Net
 from tests.web.page import Browser, Friend
+
+
+class Restarted(Server):
+    """A server that serves its page on the same port at each start."""
+
+    def command(self) -> list[str]:
+        at = super().command()
+        at[at.index("--web") + 1] = "{}:{}".format(*self.web)
+        return at
+
+    @property
+    def web(self) -> tuple[str, int]:
+        """A port that was free at first."""
+        if not hasattr(self, "_web"):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self._web: tuple[str, int] = free.getsockname()
+        return self._web
 
 
 def test_a_short_loss_of_network_costs_nothing(ada: Browser, net: Net, friend: Friend, name: str) -> None:
@@ -96,6 +117,21 @@ def test_a_reload_of_the_page_goes_on_with_the_session(ada: Browser) -> None:
     ada.sees('You say, "three"')
 
 
+def test_a_reload_shows_what_was_typed_where_it_was_typed(ada: Browser, net: Net) -> None:
+    """Answers without their questions would be riddles; what still waits comes last."""
+    ada.types("say one", "hp 5", "say two")
+    ada.sees('You say, "two"')
+    told = [line for line in ada.lines if "Welcome" not in line]
+    shown = told[told.index("say one") :]
+    ada.page.reload()
+    ada.sees('You say, "two"')
+    ada.state("open")
+    assert ada.lines[-len(shown) :] == shown
+    ada.types("quit")
+    ada.state("stopped")
+    assert "perdure.typed" not in ada.stored("sessionStorage")
+
+
 def test_many_reloads_are_as_one(ada: Browser) -> None:
     """Each token serves once; the numbers of lines go on (FM-13)."""
     for round in range(5):
@@ -136,11 +172,56 @@ def test_a_duplicated_tab_takes_the_session_over(ada: Browser) -> None:
 
 
 def test_quitting_ends_it(ada: Browser) -> None:
-    """After the goodbye nothing connects by itself, and the panes are empty."""
+    """After the goodbye, which is said once, nothing connects by itself, and the panes are empty."""
     ada.types("quit")
     ada.state("stopped")
+    assert ada.count("Goodbye.") == 1
+    expect(ada.page.locator("#trouble-text")).to_have_text("This visit is over.")
     expect(ada.page.locator("#panes")).to_be_hidden()
     assert "perdure.session" not in ada.stored("sessionStorage")
+
+
+def test_a_page_waits_for_a_server_that_stopped(
+    tmp_path: Path, tab: Callable[..., Browser], name: str, stage: tuple[str, int]
+) -> None:
+    """It says so, playing or not, keeps no session that is over, and is back by itself on the same port."""
+    game = Path(__file__).parent / "games" / "stage"
+    server = Restarted(tmp_path, project(tmp_path / "p", {"stage": game}, {"stage": "stage"}, "stage"))
+    try:
+        address = server.start().web
+        ada, stranger = tab(address).opens().logs_in(name), tab(address).opens()
+        assert server.stop() == 0
+        for page in (ada, stranger):
+            expect(page.page.locator("#trouble")).to_contain_text("The server is stopping.")
+            expect(page.page.locator("#trouble")).to_contain_text("comes back by itself")
+            page.state("waiting")
+        assert "perdure.session" not in ada.stored("sessionStorage")
+        expect(ada.page.locator("#panes")).to_be_hidden()
+        server.start()
+        for page in (ada, stranger):
+            page.state("open")
+            expect(page.page.locator("#trouble")).to_be_hidden()
+            expect(page.page.locator("#prompt")).to_contain_text("Name")
+        ada.logs_in(name, create=False)
+    finally:
+        server.cleanup()
+
+
+def test_the_page_tries_often_at_first(tab: Callable[..., Browser], net: Net) -> None:
+    """For a minute at least every four seconds, then less often (FM-92)."""
+    page = tab()
+    page.page.clock.install()
+    page.opens()
+    net.cut()
+    page.state("waiting")
+    tries: list[float] = []
+    page.page.on("websocket", lambda _socket: tries.append(page.page.evaluate("() => performance.now() / 1000")))
+    for _ in range(200):
+        page.page.clock.run_for(500)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert max(pauses[: len(pauses) // 2]) < 4.5
+    assert max(pauses) > 8
+    net.heal()
 
 
 def test_lines_for_a_session_that_is_over_are_named(

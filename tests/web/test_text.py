@@ -1,8 +1,10 @@
 """The text: as the game meant it, never as markup, and always legible."""
 
+from collections.abc import Callable
+
 from playwright.sync_api import expect
 
-from tests.web.page import Browser, Friend
+from tests.web.page import PHONE, Browser, Friend
 
 CONTRASTS = """async () => {
   const { contrast } = await import("/colour.js");
@@ -147,6 +149,39 @@ def test_the_oldest_lines_go(ada: Browser) -> None:
     lines = ada.lines
     assert len(lines) == 5000
     assert lines[0] == "line 101 of 5100"
+
+
+def test_a_link_has_the_colour_that_the_author_gave_it(ada: Browser) -> None:
+    """Inside of the link or around it; without one it has the page's."""
+    ada.types("costume", "rainbow")
+    ada.sees("named 1")
+    colour = "(e) => getComputedStyle(e).color"
+    red = ada.page.locator(".c1", has_text="named").evaluate(colour)
+    hat = ada.page.locator("a.send", has_text="hat")
+    assert hat.locator("span").last.evaluate(colour) == red
+    assert ada.page.locator("a.send", has_text="coat").evaluate(colour) != red
+    assert "underline" in hat.evaluate("(e) => getComputedStyle(e).textDecorationLine")
+
+
+def test_columns_hang_together_on_a_phone(tab: Callable[..., Browser], name: str) -> None:
+    """What does not fit into a line goes on below its second column, or further in than the line begins."""
+    ada = tab(**PHONE).opens().logs_in(name)
+    ada.types("costume")
+    ada.sees("short")
+    starts = """(line) => {
+      const range = document.createRange();
+      range.selectNodeContents(line);
+      const rows = Map.groupBy(range.getClientRects(), (rect) => Math.round(rect.top));
+      return [...rows.values()].map((rects) => Math.round(Math.min(...rects.map((rect) => rect.left))));
+    }"""
+    columns, indented, short = (
+        ada.page.locator(".line", has_text=text).last.evaluate(starts)
+        for text in ("wear HAT", "an indented line", "short")
+    )
+    assert columns[0] == indented[0] == short[0]
+    assert len({*columns[1:]}) == len({*indented[1:]}) == 1
+    assert columns[1] > indented[1] > short[0]
+    assert ada.page.locator("#scrollback").evaluate("(e) => e.scrollWidth - e.clientWidth") == 0
 
 
 def test_who_reads_further_up_is_left_there(ada: Browser) -> None:

@@ -1,9 +1,9 @@
-/** Words that can be completed: who is here, where one can go, and what was seen lately. Pure. */
+/** Words that can be completed: where one can go, who is here, and what was seen lately. Pure. */
 
 const WORDS_MAX = 3000;
 const CHARS_MIN = 3; // shorter words are typed faster than completed
 const SHOWN_MAX = 8;
-const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}'’_-]*/gu;
+const WORD = /[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}'’_-]*[\p{L}\p{N}\p{M}])?/gu; // it ends with no quote or dash
 const LAST_WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}'’_-]*$/u;
 
 export class Completion {
@@ -11,7 +11,7 @@ export class Completion {
   #names = [];
   #cycle = null; // {before, typed, after, candidates, at}
 
-  /** Who is here and which ways lead out: these come first, as they are written. */
+  /** Which ways lead out, and who is here: these come first, as they are written. */
   set names(names) {
     this.#names = names;
   }

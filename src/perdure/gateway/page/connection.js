@@ -4,13 +4,17 @@
  * States, each an object for whoever shows it:
  *   {name: "connecting"}                    there is no answer yet
  *   {name: "open"}                          the server and the page understand each other
- *   {name: "waiting", at, device}           lost; the next try is at `at` (ms), `device`: this device has no network
+ *   {name: "waiting", at, device, reason}   lost; the next try is at `at` (ms), `device`: this device has no network,
+ *                                           `reason`: why, if the server said it
  *   {name: "stopped", reason}               nothing happens by itself any more
  */
 
 const OVER = 4001; // close code: the session ended, or is played from another place
+const STOPPING = 1012; // close code: the server stops, and all sessions with it
 const FINAL = new Set([1002, 1003, 1007, 1008, 1009, 1010]); // it would only end in the same way again
-const DELAYS_S = [0, 0.5, 1, 2, 4, 8, 15];
+const PAUSES_S = [0, 0.5, 1, 2, 3]; // between tries
+const SOON_S = 60; // so long after the loss the last of these holds: most networks are back by then, or not soon
+const LATER_PAUSE_S = 12;
 const OPENING_MAX_S = 10;
 const ANSWER_MAX_S = 8; // after this long without a word that was due, the network is taken for dead
 const SILENCE_MAX_S = 30; // after this long without a word, one is asked for
@@ -20,6 +24,7 @@ export class Connection {
   #hooks;
   #socket = null;
   #tries = 0;
+  #lostAt = null;
   #settled = false; // whether this socket ever got as far as `settle`
   #retry = 0;
   #answer = 0;
@@ -62,6 +67,7 @@ export class Connection {
   /** The server greeted: the next loss is tried at once again. */
   settle() {
     this.#tries = 0;
+    this.#lostAt = null;
     this.#settled = true;
     this.#change({ name: "open" });
   }
@@ -91,6 +97,10 @@ export class Connection {
   }
 
   #closed({ code, reason, wasClean }) {
+    if (code === STOPPING) {
+      this.#gone({ over: true, reason });
+      return;
+    }
     const unknown = wasClean && this.#settled && !this.#hooks.goesOn(); // nobody logged in, perhaps nobody is here
     if (code !== OVER && !FINAL.has(code) && !unknown) {
       this.#gone();
@@ -100,13 +110,18 @@ export class Connection {
     this.stop(reason || "The server closed the connection.");
   }
 
-  #gone() {
+  #gone({ over = false, reason = "" } = {}) {
     this.#abandon();
-    this.#hooks.lost(false);
-    const step = DELAYS_S[Math.min(this.#tries++, DELAYS_S.length - 1)];
-    const delay = step * 1000 * (0.75 + Math.random() / 2); // so that not everybody comes back in the same moment
+    this.#hooks.lost(over);
+    const delay = this.#pause_s() * 1000 * (0.75 + Math.random() / 2); // not everybody comes back in the same moment
     this.#retry = setTimeout(() => this.open(), delay);
-    this.#change({ name: "waiting", at: Date.now() + delay, device: !navigator.onLine });
+    this.#change({ name: "waiting", at: Date.now() + delay, device: !navigator.onLine, reason });
+  }
+
+  #pause_s() {
+    this.#lostAt ??= performance.now();
+    if (performance.now() - this.#lostAt > SOON_S * 1000) return LATER_PAUSE_S;
+    return PAUSES_S[Math.min(this.#tries++, PAUSES_S.length - 1)];
   }
 
   /** A dead network lets no socket close in time, so the old one is left to itself. */

@@ -1,16 +1,30 @@
-/** The line that the player types: sending, earlier lines, completion, and typing unseen. */
+/** The line that the player types: sending, pasting, earlier lines, completion, and typing unseen. */
+
+const LINE_BYTES_MAX = 4096; // the server takes no longer ones
+const encoder = new TextEncoder();
+
+/** Why one of `lines` cannot be sent; "" if all can. */
+export function tooLong(lines) {
+  const bytes = Math.max(...lines.map((line) => encoder.encode(line).length));
+  return bytes > LINE_BYTES_MAX ? `Too long: ${bytes} bytes, and a line has ${LINE_BYTES_MAX} at most.` : "";
+}
 
 export class Input {
   #field;
+  #note;
   #completions;
   #history;
   #completion;
   #hooks;
   #leaves = false; // after Escape the next Tab leaves the field
 
-  /** `hooks.send(line)` is whether the line was accepted; `hooks.{interrupt, page, told}` do as they are called. */
-  constructor({ form, field, completions }, history, completion, hooks) {
+  /**
+   * `hooks.send(lines)` is why the lines were not accepted, or ""; `hooks.several()` is whether several can be sent
+   * at once; `hooks.{interrupt, page, told}` do as they are called.
+   */
+  constructor({ form, field, note, completions }, history, completion, hooks) {
     this.#field = field;
+    this.#note = note;
     this.#completions = completions;
     this.#history = history;
     this.#completion = completion;
@@ -20,9 +34,11 @@ export class Input {
       this.#submit();
     });
     field.addEventListener("keydown", (event) => this.#key(event));
+    field.addEventListener("paste", (event) => this.#paste(event));
     field.addEventListener("input", () => {
       this.#leaves = false;
       this.#leave();
+      this.tell(this.hidden ? "" : tooLong([field.value]));
     });
     document.addEventListener("keydown", (event) => this.#elsewhere(event));
   }
@@ -46,11 +62,37 @@ export class Input {
     this.#field.focus({ preventScroll: true });
   }
 
+  /** A word about what was typed, above it; "" for none. It is read out once, however its numbers change. */
+  tell(text) {
+    const news = text && (this.#note.hidden || this.#note.textContent.split(":")[0] !== text.split(":")[0]);
+    this.#note.textContent = text;
+    this.#note.hidden = !text;
+    if (news) this.#hooks.told(text);
+  }
+
   #submit() {
-    const line = this.#field.value;
-    if (!this.#hooks.send(line)) return;
-    this.#field.value = "";
-    this.#leave();
+    if (this.#send([this.#field.value])) this.#field.value = "";
+  }
+
+  #send(lines) {
+    const why = this.#hooks.send(lines);
+    this.tell(why);
+    if (!why) this.#leave();
+    return !why;
+  }
+
+  /** Several lines are sent as such; what stands behind the last line end stays to be typed on. */
+  #paste(event) {
+    const pasted = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n");
+    if (this.hidden || !pasted.trimEnd().includes("\n") || !this.#hooks.several()) return;
+    event.preventDefault();
+    const { value, selectionStart, selectionEnd } = this.#field;
+    const lines = (value.slice(0, selectionStart) + pasted + value.slice(selectionEnd)).split("\n");
+    const rest = lines.pop();
+    if (!this.#send(lines)) return;
+    const caret = rest.length - (value.length - selectionEnd);
+    this.#field.value = rest;
+    this.#field.setSelectionRange(caret, caret);
   }
 
   #key(event) {

@@ -6,7 +6,7 @@ import { Completion } from "./completion.js";
 import { Connection } from "./connection.js";
 import { Frames } from "./frames.js";
 import { History } from "./history.js";
-import { Input } from "./input.js";
+import { Input, tooLong } from "./input.js";
 import { Panes } from "./panes.js";
 import { render, Scrollback } from "./scrollback.js";
 import { Session } from "./session.js";
@@ -14,10 +14,12 @@ import { Settings } from "./settings.js";
 import { plain, PLAIN } from "./sgr.js";
 import { State } from "./state.js";
 import { Store } from "./store.js";
+import { Typed } from "./typed.js";
 import { follow, size } from "./window.js";
 
 const $ = (id) => document.getElementById(id);
 const historyStore = new Store("sessionStorage", "perdure.history");
+const A_NAME = /^(?!\s*(?:y|yes|n|no)\s*$)\s*\S+\s*$/i;
 const PASSWORD_ON_THE_LINE = /^(\s*(?:connect|create)\s+\S+\s+)\S.*$/i;
 
 const announcer = new Announcer($("announcer"));
@@ -50,7 +52,7 @@ const panes = new Panes(
     vitals: $("vitals"), who: $("who"), whoList: $("who-list"),
   },
   (line) => sendFrom(line),
-  () => (completion.names = [...panes.players, ...panes.exits]),
+  () => (completion.names = [...panes.exits, ...panes.players]),
 );
 
 const connection = new Connection(playUrl(), {
@@ -89,6 +91,7 @@ const session = new Session(connection, new Store("sessionStorage", "perdure.ses
   },
   refused: (reason, unsent) => {
     frames.flush();
+    showTyped(typed.before(Infinity, false));
     scrollback.waiting(true);
     notice(reason);
     if (unsent) notice(`${unsent} line${unsent === 1 ? " was" : "s were"} not sent.`);
@@ -99,9 +102,10 @@ const session = new Session(connection, new Store("sessionStorage", "perdure.ses
     prompts = held.prompt !== false;
     hidePrompt();
   },
-  bye: () => {
+  bye: (reason) => {
     frames.flush();
     ended();
+    return scrollback.endsWith(reason) ? "This visit is over." : reason;
   },
   held: () => {
     frames.flush();
@@ -114,12 +118,15 @@ const session = new Session(connection, new Store("sessionStorage", "perdure.ses
   },
 });
 
+const typed = new Typed(new Store("sessionStorage", "perdure.typed"), session.pending);
+
 const input = new Input(
-  { form: $("entry"), field: $("input"), completions: $("completions") },
+  { form: $("entry"), field: $("input"), note: $("note"), completions: $("completions") },
   history,
   completion,
   {
     send,
+    several: () => Boolean(session.name),
     interrupt: () => session.interrupt(),
     page: (direction) => scrollback.page(direction),
     told: (text) => announcer.say(text),
@@ -128,33 +135,51 @@ const input = new Input(
 
 // --- what the player does ---
 
-/** Send a line; whether it was accepted. What is hidden, or may hold a password, is in no history. */
-function send(line) {
+/** Send lines, all or none: why not, or "". What is hidden, or may hold a password, is in no history. */
+function send(lines) {
+  const why = tooLong(lines);
+  if (why) return why;
   const hidden = session.hidden;
-  const n = session.line(line);
-  if (n === null) {
-    announcer.say(session.goesOn ? "Not sent: too many lines wait already." : "Not sent: there is no connection.");
-    return false;
-  }
+  const numbers = session.lines(lines);
+  if (!numbers) return session.goesOn ? tooMany(session.most) : "Not sent: there is no connection.";
   frames.flush();
-  if (hidden) {
-    scrollback.toEnd();
-    return true;
-  }
+  if (!hidden) sent(lines.map((text, at) => ({ n: numbers[at], text })));
+  scrollback.settle();
+  scrollback.toEnd();
+  return "";
+}
+
+function tooMany({ lines, chars }) {
+  return `Not sent: no more than ${lines} lines can wait, of ${chars} characters in all.`;
+}
+
+/** Show what was sent, and keep it, once it is known whose it is. */
+function sent(lines) {
   const known = Boolean(session.name);
-  scrollback.typed(known ? line : line.replace(PASSWORD_ON_THE_LINE, "$1••••••"), n);
-  if (session.waiting) scrollback.waiting();
-  if (known) {
-    history.add(line);
-    historyStore.set(history.lines);
-    completion.see(line);
+  showTyped(known ? lines : lines.map(({ n, text }) => ({ n, text: text.replace(PASSWORD_ON_THE_LINE, "$1••••••") })));
+  if (!known) {
+    if (A_NAME.test(lines[0].text)) $("username").value = lines[0].text.trim(); // for password managers
+    return;
   }
-  return true;
+  typed.add(session.last, lines);
+  for (const { text } of lines) {
+    history.add(text);
+    completion.see(text);
+  }
+  historyStore.set(history.lines);
+}
+
+function showTyped(lines) {
+  scrollback.typed(lines);
+  if (session.waiting) scrollback.waiting();
 }
 
 /** Send a line from a link or a button, and go back to typing, unless that would bring up a phone's keyboard. */
 function sendFrom(line) {
-  if (session.hidden || !send(line)) return;
+  if (session.hidden) return;
+  const why = send([line]);
+  input.tell(why);
+  if (why) return;
   if (matchMedia("(pointer: fine)").matches && !$("exits").contains(document.activeElement)) input.focus();
 }
 
@@ -162,6 +187,8 @@ function sendFrom(line) {
 
 /** Show one numbered message; how many lines it had. */
 function show(message) {
+  const before = typed.before(message.serial, message.again);
+  if (before.length) showTyped(before);
   if (message.type === "prompt") return showPrompt(message.text);
   if (message.type === "gmcp") {
     panes.take(message.package, message.data);
@@ -171,6 +198,7 @@ function show(message) {
   away.before(message.again);
   const lines = scrollback.show(message.parts, message);
   lines.forEach((line) => completion.see(line));
+  message.parts.forEach((part) => part.send && completion.see(part.send)); // what links send can be typed, too
   if (!away.take(lines, message.again) && !message.again) news.push(...lines);
   if (document.hidden && !message.again) {
     unseen += lines.length;
@@ -204,6 +232,7 @@ function notice(text) {
 
 /** There is no character any more. */
 function ended() {
+  typed.clear();
   panes.clear();
   input.hide(false);
   $("prompt").replaceChildren();
@@ -245,6 +274,7 @@ $("open-settings").addEventListener("click", () => settings.open());
 $("settings").addEventListener("close", () => input.focus());
 window.addEventListener("pagehide", () => session.leave());
 follow($("scrollback"), (now) => session.resize(now));
-for (const { n, text } of session.pending) scrollback.typed(text, n);
+if (!session.goesOn) typed.clear();
 input.focus();
 connection.open();
+$("unstarted").remove();

@@ -14,7 +14,7 @@ export class Panes {
   #all;
   #send;
   #changed;
-  /** Names of the exits and of the players here. */
+  /** Names of the exits, in full (north, not n), and of the players here. */
   exits = [];
   players = [];
 
@@ -48,16 +48,17 @@ export class Panes {
     placeName.textContent = name ?? "";
     placeArea.textContent = area ?? "";
     placeArea.hidden = !area;
-    this.exits = Array.isArray(exits) ? exits.map(String) : Object.keys(exits ?? {});
-    this.#showExits();
+    const names = Array.isArray(exits) ? exits.map(String) : Object.keys(exits ?? {});
+    this.exits = names.map(inFull);
+    this.#showExits(names);
     this.#changed();
   }
 
   /** Buttons. Whoever walks with the keyboard keeps the focus on the exit of the same name, or on the first. */
-  #showExits() {
+  #showExits(names) {
     const root = this.#all.exits;
     const held = root.contains(document.activeElement) ? document.activeElement.dataset.exit : null;
-    const buttons = this.exits.map((exit) => this.#exit(exit));
+    const buttons = names.map((exit) => this.#exit(exit));
     const compass = buttons.filter((button) => button.dataset.at);
     const others = buttons.filter((button) => !button.dataset.at);
     const group = (className, items) => {
@@ -73,7 +74,7 @@ export class Panes {
   }
 
   #exit(exit) {
-    const way = SHORT[exit.toLowerCase()] ?? exit.toLowerCase();
+    const way = inFull(exit).toLowerCase();
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.exit = exit;
@@ -83,7 +84,7 @@ export class Panes {
       button.textContent = LETTERS[way];
       button.title = way;
     } else {
-      button.textContent = SHORT[exit.toLowerCase()] ?? exit;
+      button.textContent = inFull(exit);
     }
     button.addEventListener("click", () => this.#send(exit));
     return button;
@@ -116,6 +117,11 @@ export class Panes {
     this.#all.who.hidden = !items.length;
     this.#changed();
   }
+}
+
+/** n, as many servers say, is north; another name is what it is. */
+function inFull(exit) {
+  return SHORT[exit.toLowerCase()] ?? exit;
 }
 
 /** A dot of the compass where no way leads. */

@@ -5,6 +5,8 @@ import { parse, plain, PLAIN } from "./sgr.js";
 
 /** More lines than these are not kept: the oldest go. */
 export const LINES_MAX = 5000;
+const NEWEST = 4;
+const COLUMNS = /^ *\S+(?: \S+)* {2,}(?=\S)/; // "  look        Look around."
 const NEAR_PX = 40; // so near to its end, the text counts as read to its end
 
 /** Elements of `text`, in `style` at first; returns the style at the end. `add` takes each element and text node. */
@@ -58,10 +60,12 @@ export class Scrollback {
   show(parts, { again = false } = {}) {
     const lines = [];
     const fragment = document.createDocumentFragment();
+    const begun = [];
     let style = PLAIN;
     const put = (node) => {
       if (!this.#open) {
         this.#open = newLine(again ? "line again" : "line");
+        begun.push(this.#open);
         fragment.append(this.#open);
         lines.push("");
       } else if (!lines.length) {
@@ -79,6 +83,7 @@ export class Scrollback {
         put(link);
       }
     }
+    begun.forEach(hang);
     this.#lines.append(fragment);
     if (!again) this.#unread += lines.length;
     return lines;
@@ -95,13 +100,15 @@ export class Scrollback {
     return style;
   }
 
-  /** Show a line that the player typed; `n` is null when the server never hears of it again. */
-  typed(text, n) {
-    const line = newLine("line typed");
-    line.textContent = text;
-    this.#line(line);
-    if (n !== null) this.#typed.set(n, line);
-    this.toEnd();
+  /** Show lines {n, text} that the player typed; without `n` the server has them. `settle` is due afterwards. */
+  typed(lines) {
+    this.#open = null;
+    for (const { n, text } of lines) {
+      const line = newLine("line typed");
+      line.textContent = text;
+      this.#lines.append(line);
+      if (n) this.#typed.set(n, line);
+    }
   }
 
   /** The server took the typed lines up to `n`. */
@@ -134,6 +141,11 @@ export class Scrollback {
     line.textContent = text;
     this.#line(line);
     return line;
+  }
+
+  /** Whether `text` is one of the newest lines. */
+  endsWith(text) {
+    return [...this.#lines.children].slice(-NEWEST).some((line) => line.textContent === text);
   }
 
   /** Lines were added: the oldest go, and the newest come into view. Once per frame, for it lays out the page. */
@@ -194,6 +206,15 @@ function newLine(className) {
   const line = document.createElement("div");
   line.className = className;
   return line;
+}
+
+/** What does not fit into a line goes on below its second column, or further in than the line begins. */
+function hang(line) {
+  const text = line.textContent;
+  const columns = COLUMNS.exec(text)?.[0].length ?? (text.startsWith(" ") ? text.search(/\S|$/) + 2 : 0);
+  if (!columns) return;
+  line.classList.add("hanging");
+  line.style.setProperty("--columns", String(columns));
 }
 
 function newLink(part) {

@@ -8,7 +8,10 @@
 
 const ACK_PAUSE_S = 0.4;
 const ACK_AT_ONCE = 16;
-const PENDING_MAX = 100; // the gateway takes 128 at once
+const SENT_MAX = 100; // lines on their way at once: the gateway ends what sends more than 128
+const WAITING_MAX = 100; // lines while there is no connection
+const QUEUED_MAX = 1000; // and while there is one: somebody may paste as many
+const QUEUED_CHARS_MAX = 100_000; // they are kept for a reload, each time that one is taken
 
 export class Session {
   #connection;
@@ -18,6 +21,7 @@ export class Session {
   #acked = 0;
   #ackTimer = 0;
   #n = 0; // of the last line typed
+  #sent = 0; // of the last line sent on this connection
   #pending = []; // lines that the server has not taken: {n, text, hidden}
   #token; // {n, token, name} or null
   #live = false; // lines may be sent
@@ -25,7 +29,8 @@ export class Session {
 
   /**
    * `store` keeps the token. `hooks.hello()` is what the server is told of the page, and
-   * hooks.{show, echo, took, token, resumed, refused, settings, bye, greeted, held, problem} are told what happens.
+   * hooks.{show, echo, took, token, resumed, refused, settings, bye, greeted, held, problem} are told what happens;
+   * hooks.bye(reason) returns what the player is told.
    */
   constructor(connection, store, hooks) {
     this.#connection = connection;
@@ -59,6 +64,16 @@ export class Session {
     return [...this.#pending];
   }
 
+  /** How much may wait to be taken: {lines, chars}. */
+  get most() {
+    return { lines: this.#live ? QUEUED_MAX : WAITING_MAX, chars: QUEUED_CHARS_MAX };
+  }
+
+  /** Serial of the last thing received. */
+  get last() {
+    return this.#last;
+  }
+
   /** Whether the server asked not to show what is typed. */
   get hidden() {
     return this.#hidden;
@@ -66,14 +81,18 @@ export class Session {
 
   // --- what the player does ---
 
-  /** The player typed this; its number, or null if it cannot even wait: too many do, or nobody is logged in. */
-  line(text) {
-    if (this.#pending.length >= PENDING_MAX || (!this.#live && !this.goesOn)) return null;
-    this.#n += 1;
-    this.#pending.push({ n: this.#n, text, hidden: this.#hidden });
+  /** The player typed these; their numbers, or null if they cannot even wait: too many do, or nobody is logged in. */
+  lines(texts) {
+    if (!this.#live && !this.goesOn) return null;
+    const added = texts.map((text, at) => ({ n: this.#n + 1 + at, text, hidden: this.#hidden }));
+    const all = [...this.#pending, ...added];
+    const chars = all.reduce((sum, { text }) => sum + text.length, 0);
+    if (all.length > this.most.lines || chars > this.most.chars) return null;
+    this.#n += added.length;
+    this.#pending = all;
     this.#keep();
-    if (this.#live) this.#sendLine(this.#pending.at(-1));
-    return this.#n;
+    this.#send();
+    return added.map(({ n }) => n);
   }
 
   /** The player wants out of what is being asked. */
@@ -111,8 +130,15 @@ export class Session {
     this.#connection.send({ type: "ack", serial: this.#last });
   }
 
-  #sendLine({ n, text }) {
-    this.#connection.send({ type: "line", n, text }, true);
+  /** Send the lines that wait, as many as may be on their way; the next ones follow when these are taken. */
+  #send() {
+    if (!this.#live) return;
+    const waiting = this.#pending.filter(({ n }) => n > this.#sent);
+    const free = SENT_MAX - (this.#pending.length - waiting.length);
+    for (const { n, text } of waiting.slice(0, Math.max(0, free))) {
+      this.#connection.send({ type: "line", n, text }, true);
+      this.#sent = n;
+    }
   }
 
   // --- what the connection does ---
@@ -162,7 +188,8 @@ export class Session {
     },
     resumed: ({ missed, took }) => {
       this.#took(took);
-      this.#n = Math.max(this.#n, took);
+      this.#pending.forEach((line, at) => (line.n = took + 1 + at)); // no gap, whatever this page has forgotten
+      this.#n = took + this.#pending.length;
       this.#hooks.resumed(missed);
       this.#go();
     },
@@ -177,27 +204,29 @@ export class Session {
       this.#forget();
       this.#begin();
       this.#live = false;
-      this.#hooks.bye();
-      this.#connection.stop(reason);
+      this.#connection.stop(this.#hooks.bye(reason));
     },
     settings: (message) => this.#hooks.settings(message),
     problem: ({ reason, n }) => {
       this.#pending = this.#pending.filter((line) => line.n !== n);
       this.#keep();
       this.#hooks.problem(reason, n);
+      this.#send();
     },
   };
 
   #go() {
     this.#live = true;
     this.#connection.settle();
-    this.#pending.forEach((line) => this.#sendLine(line));
+    this.#sent = 0;
+    this.#send();
   }
 
   #took(n) {
     this.#pending = this.#pending.filter((line) => line.n > n);
     this.#keep();
     this.#hooks.took(n);
+    this.#send();
   }
 
   /** Everything counts from the beginning: the next session is another one. */

@@ -8,6 +8,7 @@ export class State {
   #say;
   #loud = 0; // timer
   #lostAt = null;
+  #reason = ""; // of the loss, if the server gave one
   #tick = 0;
   #wasOpen = false;
   #said = "";
@@ -35,24 +36,27 @@ export class State {
     if (!this.#parts.trouble.hidden) this.#say("Connected again.");
     this.#wasOpen = true;
     this.#lostAt = null;
-    this.#said = "";
+    this.#reason = this.#said = "";
     this.#parts.trouble.hidden = true;
   }
 
   #stopped({ reason }) {
     this.#wasOpen = false;
     this.#lostAt = null;
+    this.#reason = "";
     this.#tell(reason, "Play again");
   }
 
   #lost(now, session) {
     this.#lostAt ??= performance.now();
+    this.#reason ||= now.reason ?? "";
     const quiet = LOUD_AFTER_S * 1000 - (performance.now() - this.#lostAt);
     if (quiet > 0) {
       this.#loud = setTimeout(() => this.show(now, session), quiet);
       return;
     }
-    const what = this.#wasOpen ? "Connection lost." : "The server does not answer.";
+    const lost = this.#wasOpen ? "Connection lost." : "The server does not answer.";
+    const what = this.#reason ? `${this.#reason} This page comes back by itself.` : lost;
     const cause = now.device ? " This device has no network." : "";
     const kept = session.goesOn ? " You stay in the game, and what you type is sent later." : "";
     this.#tell(`${what}${cause}${kept}`, "Try now");

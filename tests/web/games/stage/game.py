@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from perdure import Game, Player, Row, Table, bold, command, linked
+from perdure import Game, Player, Row, Table, bold, color, command, linked
 
 EXITS = {"street": {"north": "inn", "arena": "street"}, "inn": {"south": "street", "down": "inn"}}
+SHORT = {"north": "n"}
 NAMES = {"street": "The Street", "inn": "The Leaking Ladle"}
 
 
@@ -34,7 +35,7 @@ class Stage(Game):
                 "num": 1,
                 "name": NAMES[actor.place],
                 "area": "Stage",
-                "exits": dict.fromkeys(EXITS[actor.place], 1),
+                "exits": dict.fromkeys((SHORT.get(exit, exit) for exit in EXITS[actor.place]), 1),
             },
             "Room.Players": [{"name": str(other), "fullname": f"{other} the Actor"} for other in self.room.players],
         }
@@ -52,6 +53,8 @@ class Stage(Game):
 
     def input(self, player: Player, line: str) -> bool:
         actor = self.actors[player.id]
+        ways = {SHORT.get(exit, exit): exit for exit in EXITS[actor.place]}
+        line = ways.get(line, line)
         if line not in EXITS[actor.place]:
             return False
         actor.place = EXITS[actor.place][line]
@@ -72,6 +75,13 @@ class Stage(Game):
     def burst(self, player: Player, count: int) -> None:
         for number in range(1, count + 1):
             player.tell(f"line {number} of {count}")
+
+    @command("costume")
+    def costume(self, player: Player) -> None:
+        player.tell(f"A {linked(bold(color('hat', 'red')), send='wear hat')} and a {linked('coat', send='wear coat')}.")
+        player.tell("  wear HAT                   Put on what covers a head, a whole one if need be.")
+        player.tell("   an indented line that is longer than a phone is wide, and so goes on below itself")
+        player.tell("short")
 
     @command("rainbow")
     def rainbow(self, player: Player) -> None:
