@@ -113,13 +113,22 @@ def test_names_that_nobody_could_read_or_tell_apart_are_refused(name: str) -> No
     "name",
     [
         *("connect", "WHO", "Quit", "he1p", "qu\u0131t", "Set", "guest", "Guest7", "GUEST10", "guestl", "yes"),
-        *("\u043d\u0435lp", "mssp-request"),
+        *("\u043d\u0435lp", "mssp-request", "new", "Exit", "log0ut", "bye", "Settings"),
     ],
 )
 def test_no_name_is_a_word_for_the_server_or_looks_like_one(name: str) -> None:
     """Who is called so could not log in by name; guests are numbered, and nobody else is (FM-84)."""
     assert names.problem(name) != ""
     assert names.problem(name, by_operator=True) != ""
+
+
+@pytest.mark.parametrize("name", ["Admin", "Ad\u0430", "guest7", "a\u0301\u0316\u0317x", "hunter 2", "{name}"])
+def test_what_is_wrong_with_a_name_can_be_said_without_it(name: str) -> None:
+    """It may be a password that was typed at the wrong moment (FM-96)."""
+    said, unsaid = names.problem(name), names.problem(name, unsaid=True)
+    assert name not in unsaid
+    assert unsaid[0].isupper()
+    assert unsaid.lower() == said.replace(name, "it").lower()
 
 
 @pytest.mark.parametrize("name", ["Admin", "adm\u0131n", "adrnin", "STAFF", "Server", "everyone", "Me"])

@@ -136,6 +136,21 @@ def test_a_name_that_nobody_could_have_is_told_when_it_is_looked_up() -> None:
     assert problems[6] == ""
 
 
+def test_why_it_cannot_be_a_name_is_told_without_what_may_be_a_password() -> None:
+    """Neither it nor the name that it looks like (FM-96)."""
+    accounts = MemoryAccounts()
+    accounts.create("Ian", QUICK.hash("right"), "player")
+
+    async def run() -> list[Answer]:
+        with opened(accounts) as desk:
+            return await answers(desk, *(Find(name, unsaid=True) for name in ("lan", "Admin")))
+
+    assert [answer.problem.partition(".")[0] for answer in asyncio.run(run()) if isinstance(answer, Found)] == [
+        "It looks like the name of somebody else",
+        "It is a word that the server needs itself, or looks like one",
+    ]
+
+
 @pytest.mark.parametrize("name", ["lan", "Admin", "guest9", "Ad\u0430", "ada bella"])
 def test_a_name_that_cannot_be_had_makes_no_account(name: str) -> None:
     """Also when name and password came in one line, unasked (FM-84)."""

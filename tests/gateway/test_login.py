@@ -91,13 +91,13 @@ def test_help_is_short_and_without_columns_for_who_listens() -> None:
 
 def test_the_greeting_and_the_help_fit_any_window() -> None:
     """Nothing is wrapped before a client says how wide its window is; the narrowest get one command to a line."""
-    columns = 0
-    dialogue = Dialogue("Test", columns=lambda: columns)
-    for columns in (0, 40, 132):
+    window = [0]
+    dialogue = Dialogue("Test", columns=lambda: window[0])
+    for window[0] in (0, 40, 132):
         text = said(dialogue.begin()).removesuffix("Name: ")
         assert max(map(len, text.splitlines())) == 40
         assert said(dialogue.line("help")).removesuffix("Name: ") in text
-    columns = 25
+    window[0] = 25
     assert "  " not in said(dialogue.line("help"))
 
 

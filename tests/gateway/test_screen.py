@@ -72,6 +72,26 @@ def test_a_prompt_that_changed_is_drawn_on_a_new_line_and_only_the_last_of_a_bur
     assert screen.end_burst() == ("\r\n7 hp> ", True)
 
 
+@pytest.mark.parametrize("follows", ["<20hp> ", "20 hp "])
+def test_a_prompt_that_was_made_to_be_listened_to_waits_one_burst_for_the_games_next(follows: str) -> None:
+    """It is drawn only where the game makes no other."""
+    screen = playing(Look(screenreader=True, prompts=False), "20 hp ")
+    screen.typed("set screenreader off")
+    screen.look = Look()
+    assert screen.show(Text("screenreader is off.\n")) == "screenreader is off.\r\n"
+    assert screen.end_burst() == ("", False)
+    screen.show(Text("", prompt=follows))
+    assert screen.end_burst() == (follows, True)
+
+
+def test_the_logins_prompt_never_waits() -> None:
+    """No game makes another."""
+    screen = Screen(Look())
+    screen.show(Text("", prompt="Name: "))
+    screen.look = Look(screenreader=True)
+    assert screen.end_burst() == ("Name: ", True)
+
+
 def test_no_prompt_is_wanted_any_more() -> None:
     """An empty prompt is none; text behind the old one still begins on a new line."""
     screen = playing(prompt="> ")

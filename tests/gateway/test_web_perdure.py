@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway.look import Settings, Told
+from perdure.gateway.web import perdure
 from perdure.gateway.web.perdure import PROBLEMS_MAX, PerdureSpeech
 from perdure.gateway.web.speech import Broken
 from perdure.gateway.web.tokens import Replayed, Tokens, Use
@@ -119,6 +121,7 @@ def test_whoever_does_not_say_hello_is_not_served(first: str) -> None:
         ({"type": "resize", "columns": 40, "rows": 20}, [ToldMore()]),
         ({"type": "resize", "columns": 100, "rows": 30}, []),
         ({"type": "settings", "screenreader": True}, [SettingsWanted(Settings(screenreader=True))]),
+        ({"type": "settings", "screenreader": None}, [SettingsWanted(Settings(screenreader=None))]),
         ({"type": "settings", "prompt": False, "colours": 0}, [SettingsWanted(Settings(prompt=False, colours=0))]),
         ({"type": "interrupt", "of": "a later version"}, [Interrupt()]),
     ],
@@ -421,3 +424,14 @@ def test_no_message_raises_anything_but_broken(messages: list[str]) -> None:
                 codes.add(broken.code)
         assert codes <= {1008}
         assert all(isinstance(json.loads(each), dict) for each in speech.take())
+
+
+def test_a_line_is_shown_by_no_repr() -> None:
+    """It may be a password, also where a message is not understood (FM-96)."""
+    line = msgspec.json.decode('{"type":"line","n":3,"text":"hunter2"}', type=perdure._Line)
+    assert "hunter2" not in repr(line)
+
+
+def test_a_page_has_told_all_there_is() -> None:
+    """It says hello with it."""
+    assert Pair("perdure").wire.settled
