@@ -181,15 +181,13 @@ def test_quitting_ends_it(ada: Browser) -> None:
     assert "perdure.session" not in ada.stored("sessionStorage")
 
 
-def test_a_page_waits_for_a_server_that_stopped(
-    tmp_path: Path, tab: Callable[..., Browser], name: str, stage: tuple[str, int]
-) -> None:
+def test_a_page_waits_for_a_server_that_stopped(tmp_path: Path, tab: Callable[..., Browser], name: str) -> None:
     """It says so, playing or not, keeps no session that is over, and is back by itself on the same port."""
     game = Path(__file__).parent / "games" / "stage"
     server = Restarted(tmp_path, project(tmp_path / "p", {"stage": game}, {"stage": "stage"}, "stage"))
     try:
-        address = server.start().web
-        ada, stranger = tab(address).opens().logs_in(name), tab(address).opens()
+        server.start()
+        ada, stranger = tab(server.web).opens().logs_in(name), tab(server.web).opens()
         assert server.stop() == 0
         for page in (ada, stranger):
             expect(page.page.locator("#trouble")).to_contain_text("The server is stopping.")
