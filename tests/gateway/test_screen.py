@@ -77,7 +77,7 @@ def test_a_prompt_that_was_made_to_be_listened_to_waits_one_burst_for_the_games_
     """It is drawn only where the game makes no other."""
     screen = playing(Look(screenreader=True, prompts=False), "20 hp ")
     screen.typed("set screenreader off")
-    screen.look = Look()
+    screen.show_as(Look())
     assert screen.show(Text("screenreader is off.\n")) == "screenreader is off.\r\n"
     assert screen.end_burst() == ("", False)
     screen.show(Text("", prompt=follows))
@@ -88,7 +88,7 @@ def test_the_logins_prompt_never_waits() -> None:
     """No game makes another."""
     screen = Screen(Look())
     screen.show(Text("", prompt="Name: "))
-    screen.look = Look(screenreader=True)
+    screen.show_as(Look(screenreader=True))
     assert screen.end_burst() == ("Name: ", True)
 
 

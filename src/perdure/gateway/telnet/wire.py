@@ -115,7 +115,7 @@ class TelnetWire:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self._settings = settings
-        self._screen.look = look_of(self._told, settings)
+        self._screen.show_as(look_of(self._told, settings))
 
     @property
     def playing(self) -> bool:
@@ -252,7 +252,7 @@ class TelnetWire:
         told = self._tells()
         if told != self._told:
             self._told = told
-            self._screen.look = look_of(told, self._settings)
+            self._screen.show_as(look_of(told, self._settings))
             events.append(ToldMore())
 
     def _tells(self) -> Told:

@@ -68,23 +68,19 @@ class Screen:
     """One client's terminal.
 
     Attributes:
+        look: How it shows text; `show_as` changes it.
         playing: Whether the prompts are a game's, which a player may switch off, and long texts stop at pages.
     """
 
     def __init__(self, look: Look = Look()) -> None:  # noqa: B008, a Look never changes
-        self._look = look
+        self.look = look
         self.playing = False
         self._now = ScreenState()
 
-    @property
-    def look(self) -> Look:
-        """How it shows text; set it whenever that changes."""
-        return self._look
-
-    @look.setter
-    def look(self, look: Look) -> None:
-        self._now.stale = self._now.stale or (self.playing and look.screenreader != self._look.screenreader)
-        self._look = look
+    def show_as(self, look: Look) -> None:
+        """From here it shows text so."""
+        self._now.stale = self._now.stale or (self.playing and look.screenreader != self.look.screenreader)
+        self.look = look
 
     def state(self) -> ScreenState:
         """A copy of what it remembers."""
@@ -102,7 +98,7 @@ class Screen:
         now = self._now
         if text.prompt is not None and text.prompt != now.prompt:
             now.prompt, now.stale, now.due = text.prompt, False, True
-        shown = render(text.text, self._look) if text.text else ""
+        shown = render(text.text, self.look) if text.text else ""
         return self._put(shown) if shown else ""
 
     def end_burst(self) -> tuple[str, bool]:
@@ -143,10 +139,10 @@ class Screen:
 
     def _due_prompt(self) -> str:
         now = self._now
-        if self.playing and not self._look.prompts:
+        if self.playing and not self.look.prompts:
             return ""
-        prompt = render(now.prompt.rstrip("\r\n"), self._look)
-        if self.playing and self._look.screenreader and prompt == now.drawn:
+        prompt = render(now.prompt.rstrip("\r\n"), self.look)
+        if self.playing and self.look.screenreader and prompt == now.drawn:
             return ""
         now.drawn = prompt
         return prompt
@@ -154,7 +150,7 @@ class Screen:
     def _put(self, shown: str) -> str:
         """Rendered text to send now; what does not fit the window waits."""
         now = self._now
-        if self.playing and self._look.rows >= ROWS_MIN:
+        if self.playing and self.look.rows >= ROWS_MIN:
             shown = self._page(shown)
         if not shown:
             return ""
@@ -164,7 +160,7 @@ class Screen:
 
     def _page(self, shown: str) -> str:
         """The part of `shown` that is shown now. A line more than a page is no reason to stop."""
-        now, lines = self._now, self._look.rows - 1
+        now, lines = self._now, self.look.rows - 1
         if shown.count("\r\n", 0, -2) <= lines:
             return shown
         page, rest = ("", shown) if now.pages else cut(shown, lines)

@@ -80,7 +80,7 @@ class MudSpeech:
     def set(self, settings: Settings) -> None:
         """The player chose these."""
         self._settings = settings
-        self._screen.look = look_of(self.told, settings)
+        self._screen.show_as(look_of(self.told, settings))
 
     def show(self, held: Held) -> None:
         """A text, or a GMCP message that the client takes; a prompt is remembered."""
