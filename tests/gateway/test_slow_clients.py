@@ -1,16 +1,20 @@
 """Clients that take nothing, or send more than can be taken: what waits is bounded, and they are told why."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from perdure.gateway.players import HELD_BYTES_MAX
+from perdure.gateway.client import BUFFER_BYTES_MAX, Client
 from perdure.gateway.intake import IN_FLIGHT_MAX
+from perdure.gateway.limits import Limits
+from perdure.gateway.players import HELD_BYTES_MAX
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import EventSent
 from perdure.room.record import Input, Leave
 from tests.gateway.test_web_gateway import Web
-from tests.gateway.world import running
+from tests.gateway.web_client import WebClient
+from tests.gateway.world import World, running
 
 TEXT_BYTES = 64 * 1024
 
@@ -70,4 +74,91 @@ def test_a_line_that_comes_again_is_taken_once(tmp_path: Path) -> None:
             web.host.acks(event)
         page.settles()
         assert web.host.hears_nothing_more() == []
+        web.finish()
+
+
+def test_a_paste_is_taken_slowly_and_wholly_from_a_page_too(tmp_path: Path) -> None:
+    """Whom the rate slows down is held back by TCP, like everybody: only a full tail makes a flood (FM-17, FM-82)."""
+    with running(tmp_path, limits=Limits(loopback=True, lines_per_s=1000, lines_burst=5)) as world:
+        web = Web(world)
+        page, _ = web.plays()
+        count = 3 * IN_FLIGHT_MAX
+        page.types(*(f"line {n}" for n in range(1, count + 1)))
+        for n in range(1, count + 1):
+            event = web.host.expect(EventSent, n=n)
+            assert event.body == Input(f"line {n}")
+            web.host.acks(event)
+        page.waits_until_taken(count + 1)
+        assert page.socket.is_open
+        web.finish()
+
+
+def test_a_page_that_reads_and_never_acknowledges_leaves_before_it_fills_the_memory(tmp_path: Path) -> None:
+    """What it was sent is kept for it until it says that it has it: that counts, notices too (FM-17)."""
+    with running(tmp_path) as world:
+        web = Web(world)
+        page, joined = web.plays()
+        page.settles()
+        page.acks = False
+        count = HELD_BYTES_MAX // TEXT_BYTES
+        for n in range(count):
+            assert world.stages() == ["playing"], f"after {n} notices"
+            world.asks("notice", room="world", text=f"{n:05} {'x' * (TEXT_BYTES - 10)}")
+            page.sees(f"{n:05} ")
+        world.asks("notice", room="world", text="y" * TEXT_BYTES)
+        assert world.stages() == ["leaving"]
+        left = web.host.expect(EventSent, n=1)
+        assert (left.session, left.body) == (joined.session, Leave("slow"))
+        web.host.acks(left)
+        page.sees("Your connection takes text too slowly. You left the game.")
+        assert page.is_closed() == 4001
+        web.finish()
+
+
+def made_slow(world: World, page: WebClient) -> Client:
+    """The page's connection at the gateway, with small buffers at both ends of it."""
+    (client,) = world.gateway.clients
+    page.socket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return client
+
+
+def test_a_page_that_reads_nothing_is_not_read(tmp_path: Path) -> None:
+    """Replies to what it sends would pile up; what it typed is taken when it reads again (FM-17)."""
+    with running(tmp_path) as world:
+        web = Web(world)
+        page, joined = web.plays()
+        client = made_slow(world, page)
+        for m in range(1, 8):
+            web.host.tells(joined, m, "x" * 20_000 + "\n")
+        world.wait_until(lambda: client.buffered >= BUFFER_BYTES_MAX, "the buffer is full")
+        page.types("look")
+        for _ in range(20):  # the loop looks at its sockets in each of these
+            assert world.asks("sessions")[0]["in_unacked"] == 0
+        page.socket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        for _ in range(7):
+            page.sees("x" * 20_000 + "\n")
+        assert web.host.expect(EventSent, n=1).body == Input("look")
+        web.finish()
+
+
+def test_a_slow_page_whose_player_goes_on_elsewhere_is_told_so(tmp_path: Path) -> None:
+    """The frame that it is in the middle of is finished first; what follows is the other connection's (FM-13)."""
+    with running(tmp_path) as world:
+        web = Web(world)
+        page, joined = web.plays()
+        page.settles()
+        client = made_slow(world, page)
+        page.acks = False
+        for m in range(1, 6):
+            web.host.tells(joined, m, f"begin {m} {'x' * 60_000} end {m}\n")
+        world.wait_until(lambda: client.buffered >= BUFFER_BYTES_MAX, "the buffer is full")
+        other = web.page()
+        other.logs_in("Ada", "secret1")
+        assert page.is_closed() == 4001
+        assert "another connection" in page.bye
+        for m in range(1, 6):
+            other.sees(f"begin {m} ")
+            other.sees(f" end {m}\n")
+        assert other.doubled == 0
         web.finish()

@@ -69,12 +69,13 @@ class WebSocket:
     def close_reason(self) -> str | None:
         return self._protocol.close_rcvd.reason if self._protocol.close_rcvd is not None else None
 
-    def sends(self, message: str | bytes) -> None:
-        """Send a text or a binary message."""
-        if isinstance(message, str):
-            self._protocol.send_text(message.encode())
-        else:
-            self._protocol.send_binary(message)
+    def sends(self, *messages: str | bytes) -> None:
+        """Send text or binary messages, all in one packet."""
+        for message in messages:
+            if isinstance(message, str):
+                self._protocol.send_text(message.encode())
+            else:
+                self._protocol.send_binary(message)
         self._flush()
 
     def receives(self) -> str | bytes | None:
@@ -123,14 +124,12 @@ class WebSocket:
         return bool(data)
 
     def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            try:
-                if data:
-                    self.sock.sendall(data)
-                else:
-                    self.sock.shutdown(socket.SHUT_WR)
-            except OSError:  # it is gone; the next read says so
-                pass
+        out = self._protocol.data_to_send()
+        with suppress(OSError):  # it is gone; the next read says so
+            if data := b"".join(out):
+                self.sock.sendall(data)
+            if b"" in out:
+                self.sock.shutdown(socket.SHUT_WR)
 
 
 class WebClient:
@@ -265,8 +264,9 @@ class WebClient:
             if serial <= self.last:
                 self.doubled += 1
                 return True
-            assert self._anew or serial == self.last + 1, f"serial {serial} after {self.last}"
-            self.last = serial
+            again = message.get("again", False)  # of what was shown before, only the texts
+            assert again or self._anew or serial == self.last + 1, f"serial {serial} after {self.last}"
+            self._anew, self.last = self._anew and again, serial
             if self.acks:
                 with suppress(InvalidState):  # the server's close came in the same read
                     self.sends("ack", serial=serial)

@@ -2,7 +2,8 @@
 
 A client whose tail is full, whose login is being checked or who types too fast is read no further than what is kept
 of it: one read of typed-ahead lines; TCP holds it back, and nothing is lost. One that acknowledges is read on, for
-its acknowledgements must be seen, and may have `IN_FLIGHT_MAX` lines on their way.
+its acknowledgements must be seen, and may have `IN_FLIGHT_MAX` lines on their way; but not while a timer, rather than
+an acknowledgement, is what lets it go on.
 """
 
 from __future__ import annotations
@@ -61,13 +62,13 @@ class Intake:
         # Who does not read is not read: replies to what they send would pile up here.
         # Whom a timer wakes need not be read: only acknowledgements can make room in a full tail.
         waits, stuck = bool(client.pending), client.buffered >= BUFFER_BYTES_MAX
-        acknowledges = client.wire.acknowledges and client not in self._slowed
-        client.read(not stuck and (acknowledges or not waits))
+        read_on = client.wire.acknowledges and client not in self._slowed
+        client.read(not stuck and (read_on or not waits))
         if waits or stuck:
             self._waiting.add(client)
         else:
             self._waiting.discard(client)
-        if client.wire.acknowledges and len(client.pending) > IN_FLIGHT_MAX:
+        if read_on and len(client.pending) > IN_FLIGHT_MAX:
             self._owner.flooded(client)
 
     def waits(self, client: Client) -> bool:
