@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import structlog
@@ -54,7 +55,7 @@ def test_requests_are_answered_in_order_and_never_two_at_once() -> None:
 
     async def run() -> list[Answer]:
         with opened(MemoryAccounts(), Hasher(slow, QUICK.verify)) as desk:
-            desk.addresses.free = 20
+            desk.creators.free = 20
             return await answers(desk, *(Create(f"Ada{n}", Secret("x")) for n in range(20)))
 
     names = [answer.account.name for answer in asyncio.run(run()) if isinstance(answer, Admitted)]
@@ -184,6 +185,69 @@ def test_settings_are_kept_the_last_of_several_and_before_the_desk_is_closed() -
     found = accounts.find("Ada")
     assert found is not None
     assert kept(found.settings) == Settings(wrap=60, screenreader=True)
+
+
+def test_who_changes_settings_in_a_loop_keeps_nobody_from_logging_in() -> None:
+    """As fast as they are written: a login comes between two writes (FM-82)."""
+
+    class Churned(MemoryAccounts):
+        def __init__(self) -> None:
+            super().__init__()
+            self.writes, self.found_after = 0, 0
+            self.change: Callable[[threading.Event], object] = lambda _changed: None
+
+        def set_settings(self, id: str, settings: str) -> None:
+            self.writes += 1
+            if self.writes < 200:
+                changed = threading.Event()
+                self.change(changed)
+                assert changed.wait(20)
+
+        def find(self, name: str) -> AccountRow | None:
+            self.found_after = self.found_after or self.writes
+            return super().find(name)
+
+    accounts = Churned()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        with opened(accounts) as desk:
+
+            def change(changed: threading.Event) -> None:
+                desk.keep(Keep("a1", Settings(wrap=40 + accounts.writes)))
+                changed.set()
+
+            accounts.change = lambda changed: loop.call_soon_threadsafe(change, changed)
+            change(threading.Event())
+            await answers(desk, Find("ada"))
+            accounts.change = lambda changed: changed.set()
+
+    asyncio.run(run())
+    assert accounts.found_after <= 3
+
+
+def test_many_changes_of_settings_are_written_as_few() -> None:
+    """While one is written the last of the others waits, and no more of them (FM-17)."""
+
+    class Counted(MemoryAccounts):
+        writes: ClassVar[list[str]] = []
+
+        def set_settings(self, id: str, settings: str) -> None:
+            self.writes.append(settings)
+
+    accounts = Counted()
+
+    async def run() -> None:
+        with opened(accounts) as desk:
+            accounts.gate.clear()
+            desk.ask(Find("ada"), "192.0.2.1", lambda _answer: None)
+            for wrap in range(20, 420):
+                desk.keep(Keep("a1", Settings(wrap=wrap)))
+            accounts.gate.set()
+
+    asyncio.run(run())
+    assert len(accounts.writes) <= 2
+    assert kept(accounts.writes[-1]) == Settings(wrap=419)
 
 
 def test_settings_that_cannot_be_kept_are_logged_and_the_desk_goes_on(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ class Desk:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
         self._working = False
         self.names, self.addresses = Throttle(NAME_TRIES_FREE), addresses or Throttle(ADDRESS_TRIES_FREE)
+        self.creators = Throttle(self.addresses.free, limited=self.addresses.limited)
 
     def ask(self, request: Request, address: str, answer: Callable[[Answer], None]) -> None:
         """Have `request` answered; `answer` is called later, on the loop."""
@@ -158,13 +159,13 @@ class Desk:
             case Verify(name=name):
                 return max(self.names.wait_s(names.folded(name), now_s), self.addresses.wait_s(address, now_s))
             case Create():
-                return self.addresses.wait_s(address, now_s)
+                return self.creators.wait_s(address, now_s)
             case Find():
                 return 0.0
 
     def _book(self, request: Request, address: str, answer: Answer) -> None:
         if isinstance(request, Create) and isinstance(answer, Admitted):
-            self.addresses.failed(address, self._loop.time())  # each new account costs its address a try
+            self.creators.failed(address, self._loop.time())  # each new account costs its address a try
         if not isinstance(request, Verify):
             return
         name, now_s = names.folded(request.name), self._loop.time()

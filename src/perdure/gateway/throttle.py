@@ -42,13 +42,13 @@ class Throttle:
     def __init__(
         self, free: int, state: dict[str, Failures] | None = None, *, limited: Callable[[str], bool] = lambda _: True
     ) -> None:
-        self.free, self._limited = free, limited
+        self.free, self.limited = free, limited
         self.state: dict[str, Failures] = state or {}
 
     def wait_s(self, key: str, now_s: float) -> float:
         """How long until the next try of this key counts; 0 if it may be made now."""
         failures = self.state.get(key)
-        if failures is None or failures.count < self.free or not self._limited(key):
+        if failures is None or failures.count < self.free or not self.limited(key):
             return 0.0
         delay_s = min(2.0 ** min(failures.count - self.free, 16), DELAY_S_MAX)  # 2**1024 would not be a float
         return max(0.0, failures.last_s + delay_s - now_s)
