@@ -6,8 +6,8 @@ import pytest
 
 from perdure.gateway.client import Client
 from perdure.gateway.login import Dialogue
-from perdure.gateway.sessions import MOVES, NOTICES_MAX, Happening, Session, Stage
-from perdure.gateway.wire import Held, size
+from perdure.gateway.sessions import HISTORY_BYTES_MAX, MOVES, NOTICES_MAX, Happening, Session, Stage
+from perdure.gateway.wire import KEPT_BYTES, Held, size
 from perdure.room.record import Text
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -70,3 +70,71 @@ def test_notices_for_an_absent_player_are_bounded_and_numbered_texts_are_never_d
         it.hold(1, m + 1, Text("text"))
     assert sum(held.m == 0 for held in it.held) == NOTICES_MAX
     assert [held.m for held in it.held if held.m] == list(range(1, 101))
+
+
+def test_packages_and_prompts_for_an_absent_player_are_no_notices() -> None:
+    """However many texts wait, how things stand is not dropped."""
+    it = session()
+    for _ in range(NOTICES_MAX + 10):
+        it.hold(0, 0, Text("notice"))
+    it.hold(0, 0, Text("", gmcp=("Char.Vitals", b"{}")))
+    it.hold(0, 0, Text("", prompt="> "))
+    assert [held.text.prompt for held in it.held][-1] == "> "
+    assert len(it.held) == NOTICES_MAX + 2
+
+
+def test_a_notice_that_was_taken_and_not_sent_counts_again() -> None:
+    """The bound is that of all that wait, wherever they were meanwhile."""
+    it = session()
+    for _ in range(NOTICES_MAX):
+        it.hold(0, 0, Text("notice"))
+    it.put_back([it.take() for _ in range(NOTICES_MAX)], "the rest of a text")
+    it.hold(0, 0, Text("one more"))
+    assert [held.text.text for held in it.held] == ["the rest of a text", *["notice"] * NOTICES_MAX]
+    assert it.held_bytes == sum(size(held.text) for held in it.held)
+
+
+def shown(it: Session, count: int, characters: int) -> None:
+    """So many texts that the client has."""
+    for m in range(1, count + 1):
+        it.hold(1, m, Text("x" * characters))
+        it.shown(it.take())
+
+
+def test_a_session_without_a_token_keeps_no_history() -> None:
+    """Nobody can ask for it: 64 KiB of each telnet player would be for nothing (FM-17)."""
+    it = session()
+    shown(it, 5, 80)
+    assert it.history() == []
+    it.resumable = True
+    shown(it, 5, 80)
+    assert [held.again for held in it.history()] == [True] * 5
+    it.forget_history()
+    assert it.history() == []
+
+
+@pytest.mark.parametrize("characters", [1, 80, 5000])
+def test_the_history_is_bounded_by_what_it_takes_to_keep(characters: int) -> None:
+    """Short texts cost memory, too: each counts 128 bytes beside its characters (FM-17)."""
+    it = session()
+    it.resumable = True
+    fit = HISTORY_BYTES_MAX // (KEPT_BYTES + characters)
+    shown(it, fit, characters)
+    assert len(it.history()) == fit
+    shown(it, 3, characters)
+    assert [held.m for held in it.history()][-3:] == [1, 2, 3]
+    assert len(it.history()) == fit
+    assert KEPT_BYTES == 128
+
+
+def test_what_a_page_is_shown_again_is_not_put_back() -> None:
+    """It is in the history already, and would be shown twice."""
+    it = session()
+    it.resumable = True
+    shown(it, 2, 10)
+    it.hold(1, 3, Text("new"))
+    it.put_back([*it.history(), it.take()])
+    assert [held.m for held in it.held] == [3]
+    for held in [*it.history(), it.take()]:
+        it.shown(held)
+    assert [held.m for held in it.history()] == [1, 2, 3]
