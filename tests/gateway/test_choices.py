@@ -9,7 +9,7 @@ import pytest
 from perdure.gateway.look import Settings
 from perdure.gateway.settings import kept
 from perdure.link.messages import EventSent, Out
-from perdure.room.record import Input, Resize, Text
+from perdure.room.record import Input, Join, Resize, Text
 from tests.gateway.world import Host, World, running
 
 
@@ -24,14 +24,20 @@ def host(world: World) -> Host:
     return world.host()
 
 
+def listens(joined: EventSent) -> bool:
+    """Whether the room was told so."""
+    assert isinstance(joined.body, Join)
+    return joined.body.screenreader
+
+
 def test_who_falls_back_to_latin_1_is_told_once(world: World, host: Host) -> None:
     """In a sentence, before the line is answered; and UTF-8 that comes later is understood (FM-80)."""
     player, _ = world.enters(host)
     player.sends(b"say caf\xe9\r\n")
-    assert host.expect(EventSent, body=Input("say café"))
+    host.expect(EventSent, body=Input("say café"))
     assert "as Latin-1 from here. If it has UTF-8: set encoding utf-8" in player.sees("utf-8\r\n")
     player.sends("say Zoë 😀\r\n".encode())
-    assert host.expect(EventSent, body=Input("say Zoë 😀"))
+    host.expect(EventSent, body=Input("say Zoë 😀"))
     player.sends(b"say caf\xe9\r\n")
     player.types("set encoding")
     assert "as Latin-1 from here" not in player.sees("encoding is latin-1 (your client sent what is not UTF-8)")
@@ -65,16 +71,15 @@ def test_auto_chosen_before_the_login_wins_over_the_account(world: World, host: 
     if plays:
         first = world.player()
         first.types("connect Ada secret1")
-        assert host.joined().body.screenreader
+        assert listens(host.joined())
     player = world.player()
     player.types("set screenreader auto", "connect Ada secret1")
     if plays:
-        assert host.expect(EventSent, body=Resize(80, 24, False))
+        host.expect(EventSent, body=Resize(80, 24, False))
     else:
-        assert not host.joined().body.screenreader
-    world.wait_until(
-        lambda: kept(world.accounts.find("Ada").settings) == Settings(screenreader=None, wrap=60), "the choice is kept"
-    )
+        assert not listens(host.joined())
+    chosen = Settings(screenreader=None, wrap=60)
+    world.wait_until(lambda: kept(world.accounts.all()[0].settings) == chosen, "the choice is kept")
 
 
 def test_who_listens_no_more_sees_one_prompt_the_new_one(world: World, host: Host) -> None:

@@ -218,9 +218,7 @@ def test_a_name_that_cannot_be_had_is_refused_before_a_password_is_typed() -> No
 def test_a_refusal_says_why_also_to_who_was_refused_before() -> None:
     """Not the name, which may be a password by then; but what is wrong with it (FM-96)."""
     dialogue = begun()
-    for line in ("two words?", "Admin"):
-        (find,) = requests(dialogue.line(line)) or [None]
-    assert find == Find("Admin")
+    assert requests(dialogue.line("Admin")) == [Find("Admin")]
     dialogue.answer(Found(None, "Admin is a word that the server needs itself."))
     assert requests(dialogue.line("Root")) == [Find("Root", unsaid=True)]
     text = said(dialogue.answer(Found(None, "It is a word that the server needs itself.")))

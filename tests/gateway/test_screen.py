@@ -84,6 +84,11 @@ def test_a_prompt_that_was_made_to_be_listened_to_waits_one_burst_for_the_games_
     assert screen.end_burst() == (follows, True)
 
 
+def test_what_was_typed_is_shown_by_no_repr() -> None:
+    """It may be a password (FM-96)."""
+    assert "hunter2" not in repr(Screen().typed("hunter2"))
+
+
 def test_the_logins_prompt_never_waits() -> None:
     """No game makes another."""
     screen = Screen(Look())

@@ -277,28 +277,33 @@ def test_text_is_shown_by_no_event() -> None:
 # --- what is still to be told ---
 
 
+def settled(wire: Wire) -> bool:
+    """Whether nothing is on its way, just now."""
+    return wire.settled
+
+
 def test_a_bare_socket_has_told_all_there_is() -> None:
     """Nothing is on its way from who negotiates nothing."""
     wire = begun()
-    assert wire.settled
+    assert settled(wire)
     wire.receive(b"guest\r\n")
-    assert wire.settled
+    assert settled(wire)
 
 
 def test_a_client_is_settled_once_its_types_and_its_environment_are_there() -> None:
     """Who listens says so by MTTS, which comes last; each answer is waited for, a refusal is one."""
     wire = begun()
     wire.receive(command(WILL, NAWS))
-    assert not wire.settled
+    assert not settled(wire)
     wire.receive(command(WILL, TTYPE) + command(WILL, NEW_ENVIRON))
     for name in (b"TINTIN++", b"xterm", b"MTTS 64"):
         wire.receive(subnegotiation(TTYPE, b"\0" + name))
-        assert not wire.settled
+        assert not settled(wire)
     wire.receive(subnegotiation(TTYPE, b"\0MTTS 64"))
-    assert not wire.settled
-    assert not moved(wire).settled
+    assert not settled(wire)
+    assert not settled(moved(wire))
     wire.receive(subnegotiation(NEW_ENVIRON, b"\0"))
-    assert wire.settled
+    assert settled(wire)
     assert wire.told.screenreader
 
 
@@ -306,13 +311,13 @@ def test_a_client_that_refuses_both_is_settled() -> None:
     """There is nothing to wait for, also where it takes its word back."""
     wire = begun()
     wire.receive(command(WONT, TTYPE))
-    assert not wire.settled
+    assert not settled(wire)
     wire.receive(command(WONT, NEW_ENVIRON))
-    assert wire.settled
+    assert settled(wire)
     wire.receive(command(WILL, TTYPE))
-    assert not wire.settled
+    assert not settled(wire)
     wire.receive(command(WONT, TTYPE))
-    assert wire.settled
+    assert settled(wire)
 
 
 @pytest.mark.parametrize("agreed", [command(DO, CHARSET) + subnegotiation(CHARSET, b"\x02UTF-8"), b""])

@@ -63,6 +63,9 @@ class Typed(NamedTuple):
     line: str | None
     shown: str
 
+    def __repr__(self) -> str:
+        return "Typed(…)"  # it may be a password
+
 
 class Screen:
     """One client's terminal.
