@@ -271,9 +271,9 @@ def test_a_login_stays_where_it_is(halls: Played) -> None:
         lara.send("quit")
         lara.wait_closed()
     with raw(halls) as asked, raw(halls) as naming:
-        asked.send(DO_ECHO + b"Lara\r\n")
+        asked.send(b"Lara\r\n")
         asked.wait_for(b"Password: ")
-        asked.send(PASSWORD[:4].encode())
+        asked.send(DO_ECHO + PASSWORD[:4].encode())
         naming.send(b"create Lo")
         shown = asked.read(), naming.read()
         assert shown[0].count(ECHO_OFF) == 1
