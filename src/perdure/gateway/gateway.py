@@ -72,7 +72,8 @@ from perdure.link.messages import Ack, Message
 from perdure.ports import Accounts, FaultPoint
 from perdure.room.record import Input, Text
 
-STOPPING = "The server is stopping. Your character is saved.\n"
+STOPPING = "The server is stopping.\n"
+STOPPING_SAVED = "The server is stopping. Your character is saved.\n"
 STOPPING_LOGIN = "\nThe server is stopping. Come back later.\n"
 TOO_LONG = f"That line was longer than {LINE_BYTES_MAX} bytes, so nothing of it was taken.\n"
 FELL_BACK = (
@@ -195,7 +196,7 @@ class Gateway:
         for session in list(self.sessions.values()):
             if session.stage in ("playing", "link-dead"):
                 self._lost_by_us(session)
-                self._players.say(session, STOPPING)
+                self._players.say(session, STOPPING if session.guest else STOPPING_SAVED)
                 self._players.leave(session, "stop")
             elif session.client is not None and session.who is None:
                 self._players.dismiss(session.client, STOPPING_LOGIN)
@@ -291,14 +292,16 @@ class Gateway:
     def _opened(self, client: Client, opened: Opened) -> None:
         """There is somebody: go on with their session, or greet them."""
         self._unopened.pop(client).cancel()
+        reason = ""
         if isinstance(client.wire, WebWire):
             client.address, reason = self._door.plays(client.address, opened.forwarded, trusted=client.wire.trusted)
-            if reason:
-                client.queue(Held(0, 0, 0, Text(f"{reason}\n")))
-                client.note(Bye(reason))
-                client.close()
-                return
-        if not (opened.token and self._players.resume(client, opened)):
+        if opened.token and self._players.resume(client, opened):
+            return  # also where the address is full: their own dead connection may be what fills it
+        if reason:
+            client.queue(Held(0, 0, 0, Text(f"{reason}\n")))
+            client.note(Bye(reason))
+            client.close()
+        else:
             self._reception.greet(client)
 
     def _banner(self) -> str:

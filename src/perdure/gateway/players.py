@@ -246,7 +246,7 @@ class Players:
         """From here these settings hold; `kept` is what the account has."""
         session.settings = chosen
         session.dress()
-        if session.who is not None and not _is_guest(session.who) and chosen != kept:
+        if session.who is not None and not session.guest and chosen != kept:
             self._desk.keep(Keep(session.who.id, chosen))
 
     def resized(self, session: Session) -> None:
@@ -288,7 +288,7 @@ class Players:
 
     def _link_dead(self, session: Session) -> None:
         assert session.who is not None
-        if _is_guest(session.who) and not session.resumable:
+        if session.guest and not session.resumable:
             self.leave(session, "link-dead")  # nobody can log in to a guest again
         else:
             self.deadline(session, self._config.login.link_dead_s, self._waited)
@@ -358,7 +358,7 @@ class Players:
 
     def _enough(self, session: Session) -> None:
         if session.client is not None:
-            self.dismiss(session.client)
+            self.dismiss(session.client, bye=session.bye)
 
     def _forget(self, session: Session) -> None:
         """The session is over: nothing refers to it but a client that still gets its last words."""
@@ -403,7 +403,3 @@ class Players:
 
     def deadline(self, session: Session, after_s: float, then: Callable[[Session], None]) -> None:
         session.set_deadline(self._loop.call_later(after_s, then, session))
-
-
-def _is_guest(who: Who) -> bool:
-    return who.id.startswith("guest:")

@@ -98,6 +98,11 @@ class Session:
         self.stage = MOVES[self.stage, happening]
         return self.stage
 
+    @property
+    def guest(self) -> bool:
+        """Whether its player has no account."""
+        return self.who is None or self.who.id.startswith("guest:")
+
     # --- what its clients are like ---
 
     @property
