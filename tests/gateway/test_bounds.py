@@ -248,6 +248,21 @@ def test_a_page_behind_a_proxy_takes_one_place_and_gives_it_back(tmp_path: Path)
             world.wait_until(lambda: world.asks("status")["connections"] == 0, "both are out")
 
 
+def test_a_page_goes_on_where_its_own_dead_connection_fills_the_address(tmp_path: Path) -> None:
+    """The network is gone, and the server has not noticed; whoever has nothing to go on with is refused (FM-82)."""
+    with running(tmp_path, limits=Limits(loopback=True, per_address_max=1)) as world:
+        web = Web(world)
+        page, joined = web.plays()
+        dead = page.socket
+        page.connects()
+        assert (page.missed, page.refused) == (0, "")
+        web.host.tells(joined, 1, "A bar.\n")
+        page.sees("A bar.\n")
+        assert "1 connections from your address" in web.page(token="0" * 32).waits_for("bye")["reason"]
+        dead.drops()
+        web.finish()
+
+
 def test_new_accounts_cost_their_address(tmp_path: Path) -> None:
     """Some at once, then each has to wait: an account is for ever (FM-82)."""
     with running(tmp_path, limits=Limits(loopback=True, logins_free=3)) as world:
