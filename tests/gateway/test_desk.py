@@ -191,17 +191,20 @@ def test_who_changes_settings_in_a_loop_keeps_nobody_from_logging_in() -> None:
     """As fast as they are written: a login comes between two writes (FM-82)."""
 
     class Churned(MemoryAccounts):
+        """While settings are written they change again, until it is `over`."""
+
         def __init__(self) -> None:
             super().__init__()
             self.writes, self.found_after = 0, 0
-            self.change: Callable[[threading.Event], object] = lambda _changed: None
+            self.over, self.changed = False, threading.Event()
+            self.change: Callable[[], object] = lambda: None
 
         def set_settings(self, id: str, settings: str) -> None:
             self.writes += 1
-            if self.writes < 200:
-                changed = threading.Event()
-                self.change(changed)
-                assert changed.wait(20)
+            self.changed.clear()
+            if self.writes < 200 and not self.over:
+                self.change()
+                assert self.changed.wait(20)
 
         def find(self, name: str) -> AccountRow | None:
             self.found_after = self.found_after or self.writes
@@ -213,14 +216,15 @@ def test_who_changes_settings_in_a_loop_keeps_nobody_from_logging_in() -> None:
         loop = asyncio.get_running_loop()
         with opened(accounts) as desk:
 
-            def change(changed: threading.Event) -> None:
+            def change() -> None:
                 desk.keep(Keep("a1", Settings(wrap=40 + accounts.writes)))
-                changed.set()
+                accounts.changed.set()
 
-            accounts.change = lambda changed: loop.call_soon_threadsafe(change, changed)
-            change(threading.Event())
+            accounts.change = lambda: loop.call_soon_threadsafe(change)
+            change()
             await answers(desk, Find("ada"))
-            accounts.change = lambda changed: changed.set()
+            accounts.over = True
+            accounts.changed.set()
 
     asyncio.run(run())
     assert accounts.found_after <= 3
