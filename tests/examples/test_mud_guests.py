@@ -10,7 +10,8 @@ def sizes(perdure):
 
 def test_fifty_guests_come_and_go_and_no_table_grows(perdure, world):
     """Whatever they did, wherever they went, and from wherever they left."""
-    ada, before = world.join("Ada"), {}
+    ada = world.join("Ada")
+    before: dict[tuple[str, str], int] = {}
     for number in range(50):
         guest, other = world.join("Guest1", guest=True), world.join("Guest2", guest=True)
         other.types("tell guest1 psst", "mail guest1 A letter.", "channels chat off", "pay 1 to guest1", "arena")
