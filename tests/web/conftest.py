@@ -29,9 +29,13 @@ def chromium_path() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
-    """A running Chromium; without one these tests are passed over."""
+    """A running Chromium; without one these tests are passed over.
+
+    Of each file its own: while playwright is there, its loop is taken for one that runs in this thread, and the
+    next file's tests might want to run theirs.
+    """
     path = chromium_path()
     if path is None:
         pytest.skip("no Chromium is installed")
