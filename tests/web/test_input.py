@@ -144,6 +144,7 @@ def test_a_long_paste_arrives_wholly_and_in_order(ada: Browser, net: Net) -> Non
     ada.pastes("".join(f"say {n}\n" for n in range(700)))
     net.cut()
     net.heal()
+    ada.sees('You say, "699"')
     ada.types("say last")
     ada.sees('You say, "last"')
     said = [f'You say, "{n}"' for n in [*range(700), "last"]]

@@ -217,7 +217,7 @@ def test_the_page_tries_often_at_first(tab: Callable[..., Browser], net: Net) ->
     for _ in range(200):
         page.page.clock.run_for(500)
     pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
-    assert max(pauses[: len(pauses) // 2]) < 4.5
+    assert max(pauses[: len(pauses) // 2]) < 5, "3.75 s, and the steps of the clock at both ends"
     assert max(pauses) > 8
     net.heal()
 
