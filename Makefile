@@ -14,8 +14,6 @@ TELNET ?= 127.0.0.1:4000
 WEB ?= 127.0.0.1:8080
 # Not ?=, so that a SECONDS which some shell exported is not taken for an order.
 SECONDS = 60
-# Tests wait for processes more than they compute, so there is one worker more than there are processors.
-WORKERS ?= $(shell expr $$(nproc) + 1)
 SEED ?= $(shell date +%s)
 ARGS ?=
 
@@ -80,7 +78,7 @@ lint: $(VENV)/all.done
 	@$(BIN)/mypy src tests $(wildcard bench)
 
 test: lint
-	@$(BIN)/python -m pytest -q $(if $(ARGS),,-n $(WORKERS) --dist loadfile) $(ARGS)
+	@$(BIN)/python -m pytest -q $(if $(ARGS),,-n auto --dist loadfile) $(ARGS)
 
 bench: $(VENV)/all.done
 	@$(BIN)/python -m bench $(ARGS)
