@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.clients import PASSWORD, LineClient
 from tests.e2e.plaza import Plaza, plaza
 from tests.e2e.server import wait_until
-from tests.gateway.web_client import WebClient
+from tests.gateway.web.client import WebClient
 
 
 @pytest.fixture

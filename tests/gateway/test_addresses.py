@@ -10,7 +10,7 @@ from perdure.gateway.limits import Limits
 from perdure.gateway.web.site import Site
 from perdure.link.messages import EventSent
 from perdure.room.record import Input
-from tests.gateway.web_client import HttpClient, WebClient, WebSocket
+from tests.gateway.web.client import HttpClient, WebClient, WebSocket
 from tests.gateway.world import PATIENCE_S, World, running
 
 PROXIED = b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 4000\r\n"

@@ -12,8 +12,8 @@ from perdure.gateway.limits import Limits
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import EventSent, Out
 from perdure.room.record import Input, Resize, Text
-from tests.gateway.test_web_gateway import Web
-from tests.gateway.web_client import WebSocket
+from tests.gateway.web.client import WebSocket
+from tests.gateway.web.world import Web
 from tests.gateway.world import World, running
 
 DO_GMCP = b"\xff\xfd\xc9"

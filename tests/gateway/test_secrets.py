@@ -10,7 +10,7 @@ from perdure.gateway.desk import Hasher
 from perdure.gateway.telnet.codes import DO, GMCP, IAC, SB, SE
 from perdure.store.accounts import SqlAccounts
 from perdure.store.passwords import hash_password, verify_password
-from tests.gateway.test_web_gateway import Web
+from tests.gateway.web.world import Web
 from tests.gateway.world import running
 
 

@@ -12,8 +12,8 @@ from perdure.gateway.players import HELD_BYTES_MAX
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import EventSent
 from perdure.room.record import Input, Leave
-from tests.gateway.test_web_gateway import Web
-from tests.gateway.web_client import WebClient
+from tests.gateway.web.client import WebClient
+from tests.gateway.web.world import Web
 from tests.gateway.world import World, running
 
 TEXT_BYTES = 64 * 1024

@@ -10,8 +10,8 @@ from perdure.gateway.look import Settings
 from perdure.gateway.settings import kept
 from perdure.link.messages import EventSent, OutAck
 from perdure.room.record import End, Go, Input, Leave, Text
-from tests.gateway.test_web_gateway import Web
-from tests.gateway.web_client import WebClient
+from tests.gateway.web.client import WebClient
+from tests.gateway.web.world import Web
 from tests.gateway.world import running
 
 NAWS_80X25 = b"\xff\xfb\x1f\xff\xfa\x1f\x00\x50\x00\x19\xff\xf0"

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import sync_playwright
 
 from tests.e2e.server import project, serving
-from tests.gateway.web_client import WebClient
+from tests.gateway.web.client import WebClient
 from tests.web.net import Net
 from tests.web.page import PASSWORD, Browser, Friend
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Page, expect
 
-from tests.gateway.web_client import WebClient
+from tests.gateway.web.client import WebClient
 
 PATIENCE_MS = 20_000
 PHONE: dict[str, Any] = {

@@ -37,7 +37,7 @@ from perdure.gateway.wire import (
 )
 from perdure.markup import link
 from perdure.room.record import Text
-from tests.gateway.web_pair import Pair, held
+from tests.gateway.web.pair import Pair, held
 
 HELLO = {"type": "hello", "columns": 100, "rows": 30, "screenreader": False, "client": "perdure web 1"}
 HOLDS = {"type": "settings", "screenreader": False, "prompt": True, "links": True, "colours": 16_777_216}
@@ -356,7 +356,7 @@ def test_a_token_of_the_page_leads_back_to_its_session_once_replaced_never_again
 
 def documented(heading: str) -> list[dict[str, Any]]:
     """The messages of a table of the reference, as examples."""
-    page = (Path(__file__).parents[2] / "docs" / "reference" / "web-protocol.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "web-protocol.md").read_text()
     section = page.split(f"### {heading}\n")[1].split("\n### ")[0]
     spelled = re.findall(r"^\| `(\{.*?\})` \|", section, re.MULTILINE)
     return [json.loads(each.replace("[…]", "[]").replace("{…}", "{}")) for each in spelled]

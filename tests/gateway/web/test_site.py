@@ -7,7 +7,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from perdure.gateway.web.site import PAGE, Site, refusal
-from tests.gateway.web_pair import parsed
+from tests.gateway.web.pair import parsed
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from perdure.gateway.web.request import HEAD_BYTES_MAX
 from perdure.gateway.web.wire import CONTROLS_MAX, FRAGMENTS_MAX, MESSAGE_BYTES_MAX, SUBPROTOCOLS
 from perdure.gateway.wire import Bye, ClientEvent, Ended, Line, Opened, Stopping
 from perdure.room.record import Text
-from tests.gateway.web_pair import Pair, answer, held, parsed, wire
+from tests.gateway.web.pair import Pair, answer, held, parsed, wire
 
 UPGRADE = (
     "GET /play HTTP/1.1\nHost: tavern.example:8080\nUpgrade: websocket\nConnection: Upgrade\n"

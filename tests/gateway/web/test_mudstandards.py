@@ -21,7 +21,7 @@ from perdure.gateway.wire import (
     ToldMore,
 )
 from perdure.room.record import Text
-from tests.gateway.web_pair import Pair, held
+from tests.gateway.web.pair import Pair, held
 
 TERMINAL, GMCP, JSON = MUDSTANDARDS
 

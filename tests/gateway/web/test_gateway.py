@@ -2,47 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from perdure.gateway.web.site import Site
 from perdure.link.messages import EventSent
 from perdure.room.record import Input, Join, Leave, Text
-from tests.gateway.web_client import HttpClient, WebClient, WebSocket
-from tests.gateway.world import Host, World, running
-
-
-class Web:
-    """A running gateway with pages, which are closed with it."""
-
-    def __init__(self, world: World) -> None:
-        self.world, self.host = world, world.host()
-        self.address = world.web_address
-        self._open: list[WebClient | WebSocket] = []
-
-    def page(self, **hello: Any) -> WebClient:
-        """A page that has said hello."""
-        page = WebClient(self.address, **hello)
-        self._open.append(page)
-        return page
-
-    def socket(self, *subprotocols: str, **options: Any) -> WebSocket:
-        """A connection to /play."""
-        socket = WebSocket(self.address, *subprotocols, **options)
-        self._open.append(socket)
-        return socket
-
-    def plays(self, name: str = "Ada") -> tuple[WebClient, EventSent]:
-        """A page whose player is in the room; the account is made."""
-        self.world.account(name)
-        page = self.page()
-        page.logs_in(name, "secret1")
-        return page, self.host.joined()
-
-    def finish(self) -> None:
-        for each in self._open:
-            each.drops()
+from tests.gateway.web.client import HttpClient
+from tests.gateway.web.world import Web
+from tests.gateway.world import Host, running
 
 
 def lines_of(host: Host) -> list[str]:
