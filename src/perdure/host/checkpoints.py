@@ -24,8 +24,6 @@ GROUND_S = 10.0
 """Longest wait for a room's records to become durable before its base."""
 PACKERS = 4
 """Bases that are stored side by side before a move: each of them waits for the disk."""
-QUIESCENT_S = 0.001
-"""How often a room is looked at whose records are just becoming durable."""
 FORGET_EVERY_S = 30.0
 """How often it is looked whether journals of dead hosts can be deleted, at least."""
 LOOK_EVERY_S = 1.0
@@ -100,11 +98,8 @@ class Checkpoints:
 
     async def _ground(self, running: Running, places: asyncio.Semaphore) -> None:
         async with places:
-            until_s = self._loop.time() + GROUND_S
-            while not running.end.quiescent:
-                if self._loop.time() > until_s:
-                    raise StorageError(f"the records of room {running.room.id} do not become durable", op="host:base")
-                await asyncio.sleep(QUIESCENT_S)
+            if not await running.wait_quiescent(self._loop, GROUND_S):
+                raise StorageError(f"the records of room {running.room.id} do not become durable", op="host:base")
             if running.newest_c != running.room.c:
                 done = self._begin(running, self._loop.time())
                 await asyncio.wait([done])

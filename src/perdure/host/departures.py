@@ -17,7 +17,6 @@ import msgspec
 from perdure.control import Channel
 from perdure.errors import ClaimLost, ContractError, PerdureError, StorageError, Unavailable
 from perdure.host.arrivals import Taken
-from perdure.host.checkpoints import QUIESCENT_S
 from perdure.host.host import Host
 from perdure.host.peers import Peers
 from perdure.host.running import Running
@@ -111,7 +110,8 @@ class Departures:
 
     async def peek(self, rooms: Sequence[str]) -> list[Offer]:
         """What would be offered of these rooms now, without stopping them: for a copy that is compared beforehand."""
-        return [self._offer(running) for running in self._named(rooms) if await self._quiescent(running)]
+        named = self._named(rooms)
+        return [self._offer(running) for running in named if await running.wait_quiescent(self._loop, ANSWER_S)]
 
     async def move(self, rooms: Sequence[str] | None, to: str, *, all_or_nothing: bool) -> dict[str, Any]:
         """Move these rooms, the first one alone and the others side by side.
@@ -161,7 +161,7 @@ class Departures:
             if channel.over:
                 raise Unavailable("the successor is gone", op="peer:offer")
             self._host.stop(running)
-            if not await self._quiescent(running):
+            if not await running.wait_quiescent(self._loop, ANSWER_S):
                 raise StorageError("its last records did not become durable in time", op="copyover:stop")
             leaving.stop(self._offer(running))
             stopped_s = time.perf_counter()
@@ -207,15 +207,6 @@ class Departures:
                 return self._stores.owners.read(claim.room)
             except StorageError:
                 return None
-
-    async def _quiescent(self, running: Running) -> bool:
-        """Wait until nothing of the room waits for the journal; False if that takes too long."""
-        until_s = self._loop.time() + ANSWER_S
-        while not running.end.quiescent:
-            if self._loop.time() > until_s:
-                return False
-            await asyncio.sleep(QUIESCENT_S)
-        return True
 
     def _offer(self, running: Running) -> Offer:
         room, owner = running.room, running.owner

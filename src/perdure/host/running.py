@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from statistics import quantiles
@@ -16,6 +17,8 @@ from perdure.room.program import Program
 from perdure.room.record import Answered, Cause, Event
 from perdure.room.seats import Seat
 
+QUIESCENT_S = 0.001
+"""How often a room is looked at whose records are just becoming durable."""
 TICKS_KEPT = 512
 
 
@@ -175,6 +178,15 @@ class Running:
         self.owner, room.epoch, room.branch, self.claimed_c = owner, owner.epoch, owner.branch, room.c
         self.replayed = {session: seat.outbox_bytes for session, seat in room.open.items()}
         self.released = {service: effects.next_number - 1 for service, effects in room.effects.items()}
+
+    async def wait_quiescent(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> bool:
+        """Wait until nothing of the room waits for the journal; False if that takes too long."""
+        until_s = loop.time() + timeout_s
+        while not self.end.quiescent:
+            if loop.time() > until_s:
+                return False
+            await asyncio.sleep(QUIESCENT_S)
+        return True
 
     def forget_next(self) -> None:
         """Nothing waits to be the room's next code."""
