@@ -43,7 +43,7 @@ MSSP_OURS = ("PLAYERS", "UPTIME")
 URL_CHARS_MAX = 500
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MSSP_NAME = re.compile(r"[A-Z0-9][A-Z0-9 _-]{0,39}")
-_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 _URL = re.compile(r"https?://[!-~]+")
 
 Word = Annotated[str, Meta(pattern=r"^[^\0]*\Z")]
@@ -140,7 +140,8 @@ class Web(msgspec.Struct, frozen=True):
     """[web].
 
     Attributes:
-        origins: SCHEME://HOST[:PORT] of other sites whose pages may play here.
+        origins: SCHEME://HOST[:PORT] at which the server's own page is found, and of other sites whose pages may
+            play here.
     """
 
     origins: list[str] = []

@@ -58,7 +58,7 @@ class Pair:
     ) -> None:
         self.wire = served or wire()
         self.client = ClientProtocol(
-            parse_uri("ws://tavern.example:8080/play"),
+            parse_uri("ws://localhost:8080/play"),
             origin=None if origin is None else Origin(origin),
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
         )

@@ -14,7 +14,7 @@ from perdure.room.record import Text
 from tests.gateway.web.pair import Pair, answer, held, parsed, wire
 
 UPGRADE = (
-    "GET /play HTTP/1.1\nHost: tavern.example:8080\nUpgrade: websocket\nConnection: Upgrade\n"
+    "GET /play HTTP/1.1\nHost: localhost:8080\nUpgrade: websocket\nConnection: Upgrade\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\nSec-WebSocket-Version: 13\n"
 )
 HELLO = '{"type":"hello","columns":80,"rows":24}'
@@ -56,28 +56,28 @@ def test_a_page_is_served_and_that_is_all() -> None:
 @pytest.mark.parametrize(
     ("request_text", "status"),
     [
-        ("GET /nothing HTTP/1.1\nHost: h\n\n", 404),
-        ("GET /../secret HTTP/1.1\nHost: h\n\n", 404),
-        ("GET /%2e%2e/secret HTTP/1.1\nHost: h\n\n", 404),
-        ("POST / HTTP/1.1\nHost: h\nContent-Length: 3\n\nabc", 405),
-        ("DELETE /play HTTP/1.1\nHost: h\n\n", 405),
-        ("GET / HTTP/1.1\nHost: h\nContent-Length: 3\n\nabc", 400),
-        ("GET / HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n", 400),
+        ("GET /nothing HTTP/1.1\nHost: localhost\n\n", 404),
+        ("GET /../secret HTTP/1.1\nHost: localhost\n\n", 404),
+        ("GET /%2e%2e/secret HTTP/1.1\nHost: localhost\n\n", 404),
+        ("POST / HTTP/1.1\nHost: localhost\nContent-Length: 3\n\nabc", 405),
+        ("DELETE /play HTTP/1.1\nHost: localhost\n\n", 405),
+        ("GET / HTTP/1.1\nHost: localhost\nContent-Length: 3\n\nabc", 400),
+        ("GET / HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\n\n", 400),
         ("GET / HTTP/1.1\n\n", 400),
         ("GET / HTTP/1.1\nHost: a\nHost: b\n\n", 400),
         *(
             (f"GET / HTTP/1.1\nHost: {host}\n\n", 400)
             for host in ("", "a b", "h/x", "u@h", "h:", "h:x", "..", "x" * 300)
         ),
-        ("GET / HTTP/1.1\nHost: h\nno colon\n\n", 400),
-        ("GET / HTTP/2.0\nHost: h\n\n", 400),
+        ("GET / HTTP/1.1\nHost: localhost\nno colon\n\n", 400),
+        ("GET / HTTP/2.0\nHost: localhost\n\n", 400),
         ("hello there\n", 400),
         ("connect Ada hunter22\n", 400),
         ("\x16\x03\x01\x02\x00", 400),
         ("\xff\xfd\x1f", 400),
-        ("GET /play HTTP/1.1\nHost: h\n\n", 426),
+        ("GET /play HTTP/1.1\nHost: localhost\n\n", 426),
         (f"GET /{'x' * HEAD_BYTES_MAX}", 431),
-        (f"GET / HTTP/1.1\nHost: h\nCookie: {'x' * HEAD_BYTES_MAX}\n\n", 431),
+        (f"GET / HTTP/1.1\nHost: localhost\nCookie: {'x' * HEAD_BYTES_MAX}\n\n", 431),
     ],
 )
 def test_every_other_request_is_refused_in_a_sentence(request_text: str, status: int) -> None:
@@ -153,25 +153,25 @@ def test_what_is_sent_behind_the_handshake_is_read_after_it() -> None:
     ("origin", "status"),
     [
         (None, 101),
-        ("http://tavern.example:8080", 101),
-        ("https://tavern.example:8080", 101),
-        ("http://TAVERN.example:8080", 101),
+        ("http://localhost:8080", 101),
+        ("https://localhost:8080", 101),
+        ("http://LOCALHOST:8080", 101),
         ("https://play.example.org", 101),
         ("null", 403),
         ("", 403),
-        ("http://tavern.example", 403),
-        ("http://tavern.example:8081", 403),
-        ("http://tavern.example:80800", 403),
-        ("http://sub.tavern.example:8080", 403),
-        ("http://eviltavern.example:8080", 403),
-        ("http://tavern.example.evil.example:8080", 403),
-        ("http://tavern.example:8080@evil.example", 403),
-        ("http://evil.example/tavern.example:8080", 403),
-        ("http://evil.example#tavern.example:8080", 403),
+        ("http://localhost", 403),
+        ("http://localhost:8081", 403),
+        ("http://localhost:80800", 403),
+        ("http://sub.localhost:8080", 403),
+        ("http://evillocalhost:8080", 403),
+        ("http://localhost.evil.example:8080", 403),
+        ("http://localhost:8080@evil.example", 403),
+        ("http://evil.example/localhost:8080", 403),
+        ("http://evil.example#localhost:8080", 403),
         ("http://play.example.org", 403),
         ("https://play.example.org.evil.example", 403),
-        ("file://tavern.example:8080", 403),
-        ("chrome-extension://tavern.example:8080", 403),
+        ("file://localhost:8080", 403),
+        ("chrome-extension://localhost:8080", 403),
     ],
 )
 def test_only_our_own_page_and_the_configured_ones_may_play(origin: str | None, status: int) -> None:
@@ -185,25 +185,70 @@ def test_only_our_own_page_and_the_configured_ones_may_play(origin: str | None, 
 def test_the_default_port_may_be_written_or_not() -> None:
     """`http://h` and the host `h:80` are one place, and so are `https://h` and `h:443`; no others (FM-79)."""
     for host, origin, status in [
-        ("h", "http://h", 101),
-        ("h:80", "http://h", 101),
-        ("h:443", "https://h", 101),
-        ("h", "https://h:443", 101),
-        ("h:443", "http://h", 403),
-        ("h:80", "https://h", 403),
+        ("localhost", "http://localhost", 101),
+        ("localhost:80", "http://localhost", 101),
+        ("localhost:443", "https://localhost", 101),
+        ("localhost", "https://localhost:443", 101),
+        ("localhost:443", "http://localhost", 403),
+        ("localhost:80", "https://localhost", 403),
     ]:
         served = wire()
-        request = (
-            UPGRADE.replace("tavern.example:8080", host) + f"Origin: {origin}\nSec-WebSocket-Protocol: perdure\n\n"
-        )
+        request = UPGRADE.replace("localhost:8080", host) + f"Origin: {origin}\nSec-WebSocket-Protocol: perdure\n\n"
         served.receive(request.replace("\n", "\r\n").encode())
         assert parsed(served.data_to_send())[0] == status, (host, origin)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 101),
+        ("localhost.:8080", 101),
+        ("game.localhost:8080", 101),
+        ("127.0.0.1:8080", 101),
+        ("192.0.2.1", 101),
+        ("[::1]:8080", 101),
+        ("[2001:db8::1]", 101),
+        ("play.example.org", 101),
+        ("PLAY.example.org.:8080", 101),
+        ("evil.example:8080", 403),
+        ("localhost.evil.example", 403),
+        ("play.example.org.evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("evillocalhost", 403),
+        ("2130706433", 403),
+    ],
+)
+@pytest.mark.parametrize("page", [True, False])
+def test_a_name_is_ours_only_if_it_is_configured(host: str, status: int, page: bool) -> None:
+    """Anybody's name can point at this machine: their page is of our host then, and no other site's (FM-79)."""
+    served = wire(origins=("https://Play.Example.org",))
+    origin = f"Origin: http://{host}\n" if page else ""
+    request = UPGRADE.replace("localhost:8080", host) + f"{origin}Sec-WebSocket-Protocol: perdure\n\n"
+    served.receive(request.replace("\n", "\r\n").encode())
+    assert parsed(served.data_to_send())[0] == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "trusted", "origin"),
+    [
+        ("Host: mud.example:8080\n", False, "http://mud.example:8080"),
+        ("Host: mud.example\nX-Forwarded-Proto: https\n", True, "https://mud.example"),
+        ("Host: 127.0.0.1\nX-Forwarded-Host: mud.example\nX-Forwarded-Proto: https\n", True, "https://mud.example"),
+    ],
+)
+def test_whoever_asks_for_an_unknown_name_reads_what_to_configure(headers: str, trusted: bool, origin: str) -> None:
+    """It is the page itself that says so, for no browser shows why a WebSocket was refused."""
+    request = f"GET / HTTP/1.1\n{headers}\n"
+    status, _, body = answer(wire(trusted=trusted), request)
+    assert status == 403
+    assert f'\n[web]\norigins = ["{origin}"]\n' in body.decode()
+    assert answer(wire(trusted=trusted, origins=(origin,)), request)[0] == 200
 
 
 def test_two_origins_are_none_of_ours() -> None:
     """A request with two Origin headers is nobody's (FM-79)."""
     served = wire()
-    twice = f"{UPGRADE}Origin: http://tavern.example:8080\nOrigin: http://evil.example\n\n"
+    twice = f"{UPGRADE}Origin: http://localhost:8080\nOrigin: http://evil.example\n\n"
     assert answer(served, twice)[0] == 403
 
 
@@ -243,12 +288,12 @@ def test_nobody_else_can_say_where_they_come_from() -> None:
 
 def test_a_trusted_proxys_host_and_scheme_are_what_the_browser_saw() -> None:
     """Behind a proxy that changes the Host the page still plays; a scheme that the proxy denies does not (FM-79)."""
-    behind = (("X-Forwarded-Host", "play.example"), ("X-Forwarded-Proto", "https"))
+    behind = (("X-Forwarded-Host", "192.0.2.1"), ("X-Forwarded-Proto", "https"))
     for origin, trusted, fine in [
-        ("https://play.example", True, True),
-        ("http://play.example", True, False),
-        ("https://play.example", False, False),
-        ("http://tavern.example:8080", True, False),
+        ("https://192.0.2.1", True, True),
+        ("http://192.0.2.1", True, False),
+        ("https://192.0.2.1", False, False),
+        ("http://localhost:8080", True, False),
     ]:
         pair = Pair("perdure", origin=origin, headers=behind, served=wire(trusted=trusted))
         assert pair.is_open is fine, (origin, trusted)

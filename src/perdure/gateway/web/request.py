@@ -3,10 +3,14 @@
 A browser names the page that opens a WebSocket in `Origin`. Only our own page may: one of the same host, or of the
 configured origins. A request without an Origin comes from no browser, and nothing is gained by refusing it. What a
 proxy says in X-Forwarded-… is believed only if the connection itself comes from a trusted address.
+
+A host is ours if it is a number or localhost, or if it is the host of a configured origin. Any other name may be a
+stranger's who lets it point at this machine, so that their page is of the same host as we are (DNS rebinding).
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Collection
 
@@ -23,6 +27,7 @@ DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _request_line = re.compile(rb"([A-Z]{1,16}) [!-~]+ HTTP/1\.[01]\r\n")
 _authority = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _origin = re.compile(r"(https?)://([^/?#@\s]+)")
+_port = re.compile(r":[0-9]*$")
 
 
 def method(head: bytes | bytearray) -> str | None:
@@ -42,6 +47,24 @@ def host(request: Request, *, trusted: bool) -> str | None:
         return None
     found = values[0].lower()
     return found if _authority.fullmatch(found) else None
+
+
+def known(host: str, origins: Collection[str]) -> bool:
+    """Whether a host, as `host` found it, is one of the server's own; its port is not looked at."""
+    name = _name(host)
+    if name.rpartition(".")[2] == "localhost" or name in (_name(origin.partition("//")[2]) for origin in origins):
+        return True
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def origin_of(request: Request, host: str) -> str:
+    """What the page of this host will say in `Origin`, as far as can be seen here: for advice only."""
+    told = _last(request.headers, "X-Forwarded-Proto")
+    return f"{'https' if told and told[0].lower() in ('https', 'wss') else 'http'}://{host}"
 
 
 def ours(request: Request, host: str, origins: Collection[str], *, trusted: bool) -> bool:
@@ -74,6 +97,10 @@ def forwarded(request: Request, proxies: Proxies) -> str:
         return proxies.client(named) if named else ""
     except ProtocolError:
         return ""
+
+
+def _name(authority: str) -> str:
+    return _port.sub("", authority).removesuffix(".")
 
 
 def _last(headers: Headers, name: str) -> list[str]:

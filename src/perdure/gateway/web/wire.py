@@ -47,6 +47,10 @@ NO_HTTP = "This port speaks HTTP/1.1, and that was something else."
 NO_METHOD = "There are only pages to GET here."
 HEAD_TOO_LONG = f"The head of that request is longer than {web_request.HEAD_BYTES_MAX} bytes."
 NO_HOST = "The request names no host, or one that cannot be."
+UNKNOWN_HOST = (
+    "Nothing is served under the name {host}, because the server does not know that it is its own. "
+    'If it is, write in perdure.toml:\n\n[web]\norigins = ["{origin}"]'
+)
 FOREIGN = "This page may not play here: it comes from another site. The server's owner can add it to [web] origins."
 NO_SUBPROTOCOL = f"Offer one of these subprotocols: {', '.join(SUBPROTOCOLS)}."
 
@@ -61,7 +65,8 @@ class WebWire:
     Args:
         site: The files; shared by all.
         server: The server's name.
-        origins: Other sites whose pages may play here, as in ``https://play.example.org``.
+        origins: Where the server's page has a name, and other sites whose pages may play here, as in
+            ``https://play.example.org``.
         trusted: Whether the connection comes from a trusted proxy, so that X-Forwarded-… is believed.
         proxies: The trusted proxies: a request may come through several.
 
@@ -225,6 +230,9 @@ class WebWire:
         host = web_request.host(request, trusted=self.trusted)
         if host is None:
             return self._answer(refusal(400, NO_HOST))
+        if not web_request.known(host, self._origins):
+            origin = web_request.origin_of(request, host)
+            return self._answer(refusal(403, UNKNOWN_HOST.format(host=host, origin=origin)))
         if request.path.partition("?")[0] != PLAY:
             return self._answer(self._site.answer(request))
         if not web_request.ours(request, host, self._origins, trusted=self.trusted):
