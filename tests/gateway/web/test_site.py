@@ -22,9 +22,9 @@ def folder(tmp_path: Path) -> Path:
     return page
 
 
-def get(site: Site, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def get(site: Site, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
-    return parsed(site.answer(Request(path, named, method)))
+    return parsed(site.answer(Request(path, named)))
 
 
 def test_the_folders_files_are_served_with_their_types(folder: Path) -> None:
@@ -69,13 +69,6 @@ def test_a_browser_that_has_the_file_is_not_sent_it_again(folder: Path) -> None:
     assert get(site, "/style.css", If_None_Match=etag)[0] == 200
     (folder / "index.html").write_text("<!doctype html><p>new")
     assert get(Site.read(folder), "/", If_None_Match=etag)[0] == 200
-
-
-def test_head_is_get_without_the_body(folder: Path) -> None:
-    """The headers are the same."""
-    site = Site.read(folder)
-    status, headers, body = get(site, "/", "HEAD")
-    assert (status, headers, body) == (200, get(site, "/")[1], b"")
 
 
 def test_every_answer_keeps_the_browser_to_this_page(folder: Path) -> None:

@@ -93,6 +93,16 @@ def test_every_other_request_is_refused_in_a_sentence(request_text: str, status:
     assert served.data_to_send() == b""
 
 
+@pytest.mark.parametrize("asked", ["/", "/nothing", "http://[bad"])
+@pytest.mark.parametrize("host", ["localhost", "evil.example", "a b"])
+def test_head_is_answered_like_get_but_for_the_body(asked: str, host: str) -> None:
+    """Refusals, too: whoever keeps the connection would take a body for the next answer (RFC 9110, section 9.3.2)."""
+    request = f"{{}} {asked} HTTP/1.1\nHost: {host}\n\n"
+    status, headers, body = answer(wire(), request.format("GET"))
+    assert answer(wire(), request.format("HEAD")) == (status, headers, b"")
+    assert headers["content-length"] == str(len(body))
+
+
 def test_a_request_without_an_end_is_cut_off() -> None:
     """The head is bounded, however slowly it comes (FM-81)."""
     served = wire()

@@ -93,6 +93,7 @@ class WebWire:
         self._settings, self._playing = Settings(), False
         self._stage: Literal["request", "open", "over"] = "request"
         self._head = bytearray()
+        self._is_head = False  # of the request, which asks for no body
         self._socket = ServerProtocol(
             select_subprotocol=_choose, max_size=MESSAGE_BYTES_MAX, extensions=None, logger=_silent
         )
@@ -217,6 +218,7 @@ class WebWire:
             return []
         if method not in ("GET", "HEAD"):
             return self._answer(refusal(405, NO_METHOD, {"Allow": "GET, HEAD"}))
+        self._is_head = method == "HEAD"
         head, rest = bytes(self._head[:size]), bytes(self._head[size:])
         self._head.clear()
         self._socket.receive_data(head)
@@ -267,7 +269,8 @@ class WebWire:
         """Answer in HTTP, and that was all."""
         self._stage = "over"
         self._head.clear()
-        self._out += answer
+        head, gap, body = answer.partition(b"\r\n\r\n")
+        self._out += head + gap + (b"" if self._is_head else body)
         return [Ended("")]
 
     # --- the WebSocket ---
