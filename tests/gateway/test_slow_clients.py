@@ -10,7 +10,7 @@ from perdure.gateway.intake import IN_FLIGHT_MAX
 from perdure.gateway.limits import Limits
 from perdure.gateway.players import HELD_BYTES_MAX
 from perdure.link.gateway import TAIL_EVENTS_MAX
-from perdure.link.messages import EventSent
+from perdure.link.messages import EventSent, OutAck
 from perdure.room.record import Input, Leave
 from tests.gateway.web.client import WebClient
 from tests.gateway.web.world import Web
@@ -90,6 +90,20 @@ def test_a_paste_is_taken_slowly_and_wholly_from_a_page_too(tmp_path: Path) -> N
             web.host.acks(event)
         page.waits_until_taken(count + 1)
         assert page.socket.is_open
+        web.finish()
+
+
+def test_what_a_slowed_page_acknowledges_is_heard_at_once(tmp_path: Path) -> None:
+    """Its lines wait for their turn; else what it is told meanwhile would pile up in the room (FM-17)."""
+    with running(tmp_path, limits=Limits(loopback=True, lines_per_s=0.001, lines_burst=1)) as world:
+        web = Web(world)
+        page, joined = web.plays()
+        page.types(*(f"line {n}" for n in range(IN_FLIGHT_MAX)))
+        for m in range(1, 4):
+            web.host.tells(joined, m, f"Text {m}.\n")
+            page.sees(f"Text {m}.\n")
+            web.host.expect(OutAck, m=m)
+        assert world.asks("sessions")[0]["in_unacked"] == 0
         web.finish()
 
 

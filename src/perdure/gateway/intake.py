@@ -2,8 +2,8 @@
 
 A client whose tail is full, whose login is being checked or who types too fast is read no further than what is kept
 of it: one read of typed-ahead lines; TCP holds it back, and nothing is lost. One that acknowledges is read on, for
-its acknowledgements must be seen, and may have `IN_FLIGHT_MAX` lines on their way; but not while a timer, rather than
-an acknowledgement, is what lets it go on.
+its acknowledgements must be seen, and may have `IN_FLIGHT_MAX` lines on their way. With more of them, one that types
+too fast is held back like everybody; one whose tail is full is let go, for only what it sends could make room there.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ class Intake:
             return
         # Who waits is read once more and no further, so that a departure is seen while nothing was typed ahead.
         # Who does not read is not read: replies to what they send would pile up here.
-        # Whom a timer wakes need not be read: only acknowledgements can make room in a full tail.
         waits, stuck = bool(client.pending), client.buffered >= BUFFER_BYTES_MAX
-        read_on = client.wire.acknowledges and client not in self._slowed
+        too_many = len(client.pending) > IN_FLIGHT_MAX
+        read_on = client.wire.acknowledges and not too_many
         client.read(not stuck and (read_on or not waits))
         if waits or stuck:
             self._waiting.add(client)
         else:
             self._waiting.discard(client)
-        if read_on and len(client.pending) > IN_FLIGHT_MAX:
+        if too_many and client.wire.acknowledges and client not in self._slowed:
             self._owner.flooded(client)
 
     def waits(self, client: Client) -> bool:
