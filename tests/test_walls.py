@@ -17,9 +17,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src" / "perdure"
 
-# Importable by all: the taxonomy of errors, what the core needs of the world, the table of versions, and the marks
-# that structured text carries from a game to the gateway.
-COMMON = {"errors", "ports", "versions", "markup"}
+# Importable by all: the taxonomy of errors, what the core needs of the world, the table of versions, the marks
+# that structured text carries from a game to the gateway, and the words of a copyover's announcements.
+COMMON = {"errors", "ports", "versions", "markup", "announcements"}
 # What the processes share.
 SHARED = {"build", "collector", "faults", "config", "control", "control_lines", "logs", "slot"}
 
@@ -30,6 +30,7 @@ WALLS: dict[str, set[str]] = {
     "ports": {"errors"},
     "versions": set(),
     "markup": set(),
+    "announcements": {"markup"},
     # pure
     "snapshot": COMMON,
     "room": COMMON | {"snapshot"},
@@ -47,7 +48,7 @@ WALLS: dict[str, set[str]] = {
     "build": set(),
     "collector": set(),
     "faults": {"errors"},
-    "config": {"errors", "tomlfile"},
+    "config": {"errors", "tomlfile", "announcements"},
     # (of config and games: what people write in TOML, and how it is refused)
     "tomlfile": set(),
     "control": {"errors", "control_lines"},

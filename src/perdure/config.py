@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -16,6 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from perdure.announcements import COLOURS, PLACEHOLDERS, TEXT_CHARS_MAX, Phase, parts
 from perdure.errors import ConfigError
 from perdure.tomlfile import TomlFile, nearest
 
@@ -28,14 +28,6 @@ BANNER_BYTES_MAX = 64 * 1024
 Durability = Literal["power", "process", "checkpoint", "none"]
 Watch = bool | Literal["poll"]
 Update = Literal["now", "idle", "match"]
-Phase = Literal[
-    "announce", "minute", "seconds", "building", "build_failed", "vetoed", "done", "cancelled", "failed", "recovered"
-]
-"""When players are told something about a copyover; `perdure.movement.announce` has the texts."""
-TEXT_CHARS_MAX = 1000
-PLACEHOLDERS = ("seconds", "when", "reason", "build", "server")
-COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "bold", "reset")
-"""What stands in braces in such a text; said here too, because a gateway reads this file and meets no movement."""
 SECTIONS = ("server", "games", "rooms", "login", "host", "copyover", "web", "text", "limits", "gmcp", "mssp")
 MSSP_VARIABLES_MAX, MSSP_CHARS_MAX = 64, 200
 MSSP_OURS = ("PLAYERS", "UPTIME")
@@ -418,13 +410,12 @@ class _Reader:
         if not text.replace("\n", "").isprintable():
             raise self.error(path, "there are control characters in it", "colours are written {yellow} … {reset}")
         try:
-            parts = list(string.Formatter().parse(text))
+            names = [name for _, name in parts(text) if name is not None]
         except ValueError as error:
             raise self.error(path, f"a brace without its other half ({error})", "a brace itself is {{ or }}") from None
-        for _, name, spec, conversion in parts:
-            if name is not None and (spec or conversion or name not in known):
-                shown = f"{name}{f'!{conversion}' if conversion else ''}{f':{spec}' if spec else ''}"
-                raise self.error(path, f"{{{shown}}} stands for nothing", nearest(None, name, known))
+        for name in names:
+            if name not in known:
+                raise self.error(path, f"{{{name}}} stands for nothing", nearest(None, name, known))
 
     def login_room(self, config: Config) -> str:
         room = config.login.room

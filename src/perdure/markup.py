@@ -7,6 +7,12 @@ a mark in a room's output was put there by the game.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+Colour = Literal["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"]
+COLOURS: Mapping[str, int] = {name: 30 + number for number, name in enumerate(get_args(Colour))}
+"""The colours that every terminal has -> SGR parameter (ECMA-48, 8.3.117)."""
 
 LINK, LINK_TEXT, LINK_END = "\ufdd0", "\ufdd1", "\ufdd2"
 """A link is LINK, what is sent, LINK_TEXT, what is shown, LINK_END; all on one line, and none inside another."""

@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure import config
-from perdure.errors import ContractError
-from perdure.movement import announce
+from perdure.announcements import Phase
 from perdure.movement.announce import (
-    COLOURS,
     COUNTDOWN,
-    PLACEHOLDERS,
-    TEMPLATES,
     Due,
-    Phase,
-    check_template,
     due,
     opening,
     render,
@@ -32,8 +25,7 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_every_phase_has_a_text_of_one_line_that_can_be_said(phase: Phase) -> None:
-    """It passes its own check, fills in whole, and leaves no colour on."""
-    check_template(phase, TEMPLATES[phase])
+    """It fills in whole, and leaves no colour on."""
     text = told(phase, VALUES, {})
     assert "{" not in text
     assert "\n" not in text
@@ -70,46 +62,6 @@ def test_a_text_is_filled_in_and_its_colour_ends_with_it() -> None:
 def test_a_reason_controls_no_terminal() -> None:
     """It is the text of a module of some game (FM-83)."""
     assert render("Later: {reason}.", {"reason": "a\x1b[2J fight\r\n\x9b1mhere."}) == "Later: a[2J fight 1mhere."
-
-
-@given(st.text(), st.text())
-def test_what_passes_the_check_can_be_said(text: str, reason: str) -> None:
-    """No text that a configuration may have fails when it is needed, whatever it is filled with."""
-    try:
-        check_template("vetoed", text)
-    except ContractError:
-        return
-    render(text, {**VALUES, "reason": reason})
-
-
-@pytest.mark.parametrize(
-    ("phase", "text", "what", "advice"),
-    [
-        ("vetod", "x", "no phase 'vetod'", "Did you mean vetoed?"),
-        ("done", "{biuld}", "{biuld} in the text of done", "Did you mean build?"),
-        ("done", "{server.name}", "stands for nothing", "There are seconds, when"),
-        ("done", "{server!r}", "stands for nothing", "There are seconds"),
-        ("done", "{seconds:x}", "stands for nothing", "There are seconds"),
-        ("done", "{}", "{} in the text", "There are seconds"),
-        ("done", "{yellow", "without its other half", "{{ or }}"),
-        ("done", "\x1b[33mx", "control characters", "{yellow}"),
-        ("done", "x" * 1001, "1001 characters", "At most 1000"),
-    ],
-)
-def test_a_text_that_cannot_be_said_is_refused_with_advice(phase: str, text: str, what: str, advice: str) -> None:
-    """Before anything is announced, and in words of who wrote it."""
-    with pytest.raises(ContractError) as refused:
-        check_template(phase, text)
-    assert what in str(refused.value)
-    assert advice in str(refused.value)
-
-
-def test_the_configuration_knows_the_same_words() -> None:
-    """A gateway reads the configuration and meets no movement, so the words are in two places."""
-    assert get_args(config.Phase) == PHASES == tuple(TEMPLATES)
-    assert set(config.PLACEHOLDERS) == set(PLACEHOLDERS)
-    assert set(config.COLOURS) == set(COLOURS)
-    assert config.TEXT_CHARS_MAX == announce.TEMPLATE_CHARS_MAX
 
 
 # --- the countdown ---

@@ -4,23 +4,17 @@ A copyover tells players little. One that begins at once says one line before (`
 ``done``, or why nothing came of it. One that is scheduled counts down in between (`due`). A quiet one says
 nothing at all, and so does a phase whose text is "".
 
-A text may name ``{when}``, ``{seconds}``, ``{reason}``, ``{build}`` and ``{server}``, and colours (`COLOURS`); a
-brace itself is ``{{`` or ``}}``. `perdure.config` knows the same words, and a test holds the two together.
+A text may name ``{when}``, ``{seconds}``, ``{reason}``, ``{build}`` and ``{server}``, and colours; a brace itself is
+``{{`` or ``}}``. `perdure.announcements` has these words, and `perdure.config` refuses a text with others.
 """
 
 from __future__ import annotations
 
-import difflib
-import string
-from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from perdure.errors import ContractError
+from perdure.announcements import COLOURS, Phase, parts
 from perdure.movement.wording import counted
-
-Phase = Literal[
-    "announce", "minute", "seconds", "building", "build_failed", "vetoed", "done", "cancelled", "failed", "recovered"
-]
 
 TEMPLATES: Mapping[Phase, str] = {
     "announce": "{yellow}{server} will be renewed {when}. You stay connected; just play on.{reset}",
@@ -36,24 +30,7 @@ TEMPLATES: Mapping[Phase, str] = {
 }
 """What is said unless perdure.toml has another text."""
 
-PLACEHOLDERS = ("seconds", "when", "reason", "build", "server")
-"""``when`` follows from ``seconds``: "in 5 minutes", "now"."""
-COLOURS: Mapping[str, int] = {
-    "black": 30,
-    "red": 31,
-    "green": 32,
-    "yellow": 33,
-    "blue": 34,
-    "magenta": 35,
-    "cyan": 36,
-    "white": 37,
-    "bold": 1,
-    "reset": 0,
-}
-"""Word -> SGR parameter (ECMA-48, 8.3.117)."""
-
 UNITS = ((3600, "hour"), (60, "minute"), (1, "second"))
-TEMPLATE_CHARS_MAX = 1000
 MINUTES_MAX = 5
 LAST_SECONDS = (30, 10, 5, 4, 3, 2, 1)
 
@@ -118,7 +95,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
     seconds = round(float(str(values.get("seconds", 0))))
     words = {**values, "seconds": seconds, "when": _when(seconds)}
     text, colour = "", "reset"
-    for literal, name in _parts(template):
+    for literal, name in parts(template):
         text += literal
         if name is None:
             continue
@@ -127,44 +104,6 @@ def render(template: str, values: Mapping[str, object]) -> str:
         else:
             text += _plain(words.get(name, ""))
     return text if colour == "reset" else f"{text}\x1b[0m"
-
-
-def check_template(phase: str, text: str) -> None:
-    """Make sure that a text can be said in this phase.
-
-    Raises:
-        ContractError: It cannot; the message says what to do.
-    """
-    phases = get_args(Phase)
-    if phase not in phases:
-        raise ContractError(f"a copyover has no phase {phase!r}.{_nearest(phase, phases)} There are {_row(phases)}.")
-    if len(text) > TEMPLATE_CHARS_MAX:
-        raise ContractError(f"the text of {phase} has {len(text)} characters. At most {TEMPLATE_CHARS_MAX} are told.")
-    if any(not char.isprintable() for char in text.replace("\n", "")):
-        raise ContractError(
-            f"the text of {phase} has control characters in it. Write colours as {{yellow}} … {{reset}}."
-        )
-    try:
-        names = [name for _, name in _parts(text) if name is not None]
-    except ValueError as error:
-        raise ContractError(
-            f"the text of {phase} has a brace without its other half ({error}). A brace itself is {{{{ or }}}}."
-        ) from None
-    known = (*PLACEHOLDERS, *COLOURS)
-    for name in names:
-        if name not in known:
-            raise ContractError(
-                f"{{{name}}} in the text of {phase} stands for nothing.{_nearest(name, known)} There are {_row(known)}."
-            )
-
-
-def _parts(template: str) -> Iterator[tuple[str, str | None]]:
-    """The literal text and what stands in braces behind it, in order. ValueError: the braces do not match."""
-    for literal, name, spec, conversion in string.Formatter().parse(template):
-        if name is None:
-            yield literal, None
-        else:
-            yield literal, name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
 
 
 def _plain(value: object) -> str:
@@ -177,12 +116,3 @@ def _when(seconds: int) -> str:
         return "now"
     size, noun = next(unit for unit in UNITS if seconds % unit[0] == 0)
     return f"in {counted(seconds // size, noun)}"
-
-
-def _nearest(given: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(given, known, 1)
-    return f" Did you mean {near[0]}?" if near else ""
-
-
-def _row(names: tuple[str, ...]) -> str:
-    return ", ".join(names)

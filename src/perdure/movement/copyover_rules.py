@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from perdure.announcements import Phase
 from perdure.errors import ContractError, MovementAborted
-from perdure.movement.announce import Phase
 from perdure.movement.copyover_order import PREVIOUS
 from perdure.movement.copyover_report import CopyoverReport, KeptRoom, Outcome, Program, Veto
 from perdure.movement.report import Migration, PauseMs, Step

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
+from perdure.announcements import Phase
 from perdure.errors import PerdureError
-from perdure.movement.announce import Phase, due, opening, told
+from perdure.movement.announce import due, opening, told
 
 ANNOUNCE_S = 2.0
 """Longest wait for the gateway to take a line; a copyover does not wait for what is only said."""

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from perdure import markup
 from perdure.errors import GameError
-
-Color = Literal["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"]
-
-_CODES: dict[str, int] = {
-    "black": 30,
-    "red": 31,
-    "green": 32,
-    "yellow": 33,
-    "blue": 34,
-    "magenta": 35,
-    "cyan": 36,
-    "white": 37,
-}
+from perdure.markup import Colour
 
 
 def bold(text: str) -> str:
@@ -26,9 +12,9 @@ def bold(text: str) -> str:
     return f"\x1b[1m{text}\x1b[22m"
 
 
-def color(text: str, name: Color) -> str:
+def color(text: str, name: Colour) -> str:
     """`text`, in one of the eight colours that every terminal has."""
-    return f"\x1b[{_CODES[name]}m{text}\x1b[39m"
+    return f"\x1b[{markup.COLOURS[name]}m{text}\x1b[39m"
 
 
 def linked(text: str, send: str) -> str:
