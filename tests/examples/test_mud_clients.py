@@ -68,6 +68,22 @@ def test_weather_can_be_looked_at(world):
     assert ada.sees("It is dusk. You are indoors.")
 
 
+# --- another client ---
+
+
+def test_who_logs_in_again_is_shown_where_they_are_and_nobody_else_notices(world, perdure):
+    """An empty window says nothing of the place; the tutorial and the neighbours have seen nothing (FM-7)."""
+    ada, bob = world.join("Ada"), world.join("Bob")
+    for place in ("The Square", "The Arena"):
+        seen, others = len(ada.lines), len(bob.lines)
+        ada.rejoins()
+        assert ada.lines[seen] == place
+        assert any(line.startswith("Exits: ") for line in ada.lines[seen:])
+        assert ada.messages[-1][0] == "Comm.Channel.List"
+        assert bob.lines[others:] == []
+        ada.types("arena")
+
+
 # --- GMCP ---
 
 

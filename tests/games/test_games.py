@@ -362,6 +362,26 @@ def test_a_command_that_keeps_failing_is_disabled(perdure):
     assert info["bell"].faults == 0
 
 
+class Cellar(Game):
+    visits: Table[Count]
+
+    def rejoin(self, player: Player) -> None:
+        self.visits.setdefault(player.id, Count()).n += 1
+        player.tell(f"You are in the cellar, on a screen of {player.columns}.")
+
+
+def test_who_logs_in_again_is_shown_where_they_are(perdure):
+    """It is an event like any other: kept, and not repeated by a crash; another size of the window is none (FM-7)."""
+    room = perdure.room(Cellar)
+    ada, bob = room.join("Ada", columns=60), room.join("Bob")
+    ada.resizes(50)
+    assert ada.lines == []
+    ada.rejoins()
+    room.crash()
+    assert (ada.lines, bob.lines) == (["You are in the cellar, on a screen of 50."], [])
+    assert room["cellar"].visits["ada"].n == 1
+
+
 class Unspeakable(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no words")

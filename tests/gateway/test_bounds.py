@@ -11,7 +11,7 @@ import pytest
 from perdure.gateway.limits import Limits
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import EventSent, Out
-from perdure.room.record import Input, Resize, Text
+from perdure.room.record import Input, Leave, Resize, Text
 from tests.gateway.web.client import WebSocket
 from tests.gateway.web.world import Web
 from tests.gateway.world import World, running
@@ -216,7 +216,7 @@ def test_those_who_are_away_have_their_places(tmp_path: Path) -> None:
         again.types("connect Ada secret1")
         again.sees("Welcome back, Ada.")
         again.types("quit")
-        host.acks(host.expect(EventSent, n=1))
+        host.acks(host.expect(EventSent, body=Leave("quit")))
         again.is_closed()
         world.enters(host, "Cyd")
         assert sorted(world.stages()) == ["link-dead", "playing"]

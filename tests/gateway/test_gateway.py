@@ -417,7 +417,7 @@ def test_a_dropped_player_comes_back_to_the_same_seat_with_what_was_not_shown(wo
     assert "Welcome back, Ada." in again.sees("You hear a noise.\r\nIt was the cat.\r\n")
     assert host.expect(OutAck, m=2).session == seat.session
     again.types("look")
-    assert host.expect(EventSent, n=1).session == seat.session
+    assert host.expect(EventSent, body=Input("look")).session == seat.session
 
 
 def test_logging_in_twice_takes_the_session_over_and_losing_the_old_one_changes_nothing(
@@ -489,7 +489,7 @@ def test_a_taken_over_session_learns_the_new_window(world: World, host: Host) ->
     new.sends(WILL_NAWS + naws(132, 43))
     new.types("connect ada secret1")
     event = host.expect(EventSent, n=1)
-    assert event.body == Resize(132, 43)
+    assert event.body == Resize(132, 43, anew=True)
     for columns in range(100, 80, -1):
         new.sends(naws(columns, 24))
     new.sends(naws(80, 25))
@@ -703,7 +703,8 @@ def test_a_failure_after_an_event_is_in_its_tail_loses_the_connection_but_not_th
         assert host.expect(EventSent, n=1).body == Input("look")
         again = world.player()
         again.types("connect ada secret1", "north")
-        event = host.expect(EventSent, n=2)
+        assert host.expect(EventSent, n=2).body == Resize(80, 24, anew=True)
+        event = host.expect(EventSent, n=3)
         assert (event.session, event.body) == (seat.session, Input("north"))
 
 

@@ -279,7 +279,8 @@ def test_a_connection_that_takes_over_during_the_movement_gets_the_session(world
     first.is_closed()
     new = successor(world)
     new.up(epoch=2, seats={seat.session: (1, 0)})
-    assert [new.expect(EventSent, session=seat.session, n=n).body for n in (1, 2)] == [Input("a"), Input("b")]
+    heard = [new.expect(EventSent, session=seat.session, n=n).body for n in (1, 2, 3)]
+    assert heard == [Input("a"), Resize(80, 24, anew=True), Input("b")]
     new.tells(seat, 1, "still you\n")
     second.sees("still you")
     assert [session["id"] for session in world.asks("sessions")] == [seat.session]

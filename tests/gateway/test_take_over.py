@@ -9,7 +9,7 @@ import pytest
 from perdure.gateway.look import Settings
 from perdure.gateway.settings import kept
 from perdure.link.messages import EventSent, OutAck
-from perdure.room.record import End, Go, Input, Leave, Text
+from perdure.room.record import End, Go, Input, Leave, Resize, Text
 from tests.gateway.web.client import WebClient
 from tests.gateway.web.world import Web
 from tests.gateway.world import running
@@ -71,7 +71,43 @@ def test_a_page_that_logs_in_has_its_own_lines_taken(web: Web) -> None:
     page = goes_on(web)
     page.types("look", "north")
     page.waits_until_taken(3)
-    assert [web.host.expect(EventSent, n=n).body for n in (31, 32)] == [Input("look"), Input("north")]
+    bodies = [web.host.expect(EventSent, n=n).body for n in (31, 32, 33)]
+    assert bodies == [Resize(80, 24, anew=True), Input("look"), Input("north")]
+
+
+def test_the_room_hears_that_a_window_is_empty_but_not_of_a_page_that_comes_back(web: Web) -> None:
+    """Who logs in again sees where they are; a page with a token is shown its last texts (FM-7, FM-15)."""
+    page, joined = web.plays()
+    web.host.tells(joined, 1, "The square.\n")
+    page.sees("The square.\n")
+    page.settles()
+    page.reloads()
+    page.types("look")
+    looks = web.host.expect(EventSent, n=1)
+    assert looks.body == Input("look")
+    web.host.acks(looks)
+    for n in (2, 3):
+        telnet = web.world.player()
+        telnet.types("connect Ada secret1")
+        telnet.sees("Welcome back, Ada.")
+        again = web.host.expect(EventSent, n=n)
+        assert (again.session, again.body) == (joined.session, Resize(80, 24, anew=True))
+        web.host.acks(again)
+        telnet.drops()
+        web.world.wait_until(lambda: web.world.stages() == ["link-dead"], "the loss is noticed")
+
+
+def test_a_room_that_is_behind_hears_of_the_empty_window_later(web: Web) -> None:
+    """It hears of one size at a time, and of this when it has taken the one before (FM-7)."""
+    telnet, _joined = web.world.enters(web.host)
+    telnet.sends(NAWS_80X25)
+    size = web.host.expect(EventSent, n=1)
+    assert size.body == Resize(80, 25)
+    again = web.world.player()
+    again.types("connect Ada secret1", "look")
+    assert web.host.expect(EventSent, n=2).body == Input("look")
+    web.host.acks(size)
+    assert web.host.expect(EventSent, n=3).body == Resize(80, 24, anew=True)
 
 
 def test_what_was_set_before_the_login_holds_in_the_session_that_goes_on(web: Web) -> None:

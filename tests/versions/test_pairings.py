@@ -173,7 +173,7 @@ def test_who_listens_is_passed_over_by_the_program_before() -> None:
     m, r = NOW.messages, NOW.record
     who, seat = r.Who("1", "Ann"), ("hall", 3, ANN, 1)
     data = m.encode_frames(
-        [m.EventSent(*seat, 0, r.Join(who, 132, 50, True)), m.EventSent(*seat, 1, r.Resize(9, 9, True))]
+        [m.EventSent(*seat, 0, r.Join(who, 132, 50, True)), m.EventSent(*seat, 1, r.Resize(9, 9, True, True))]
     )
     join, resize = (message.body for message in V1.messages.FrameReader().feed(data))
     assert (join.who.name, join.columns, join.rows) == ("Ann", 132, 50)

@@ -29,6 +29,13 @@ class Channels(Module):
     quiet: Table[Quiet]
 
     def join(self, player: Player) -> None:
+        self.introduce(player)
+
+    def rejoin(self, player: Player) -> None:
+        self.introduce(player)
+
+    def introduce(self, player: Player) -> None:
+        """Let a client know which channels there are."""
         player.send("Comm.Channel.List", [{"name": c, "caption": c.title(), "command": c} for c in CHANNELS])
 
     @command("chat TEXT", help="Say something to everybody, wherever they are.")

@@ -49,6 +49,11 @@ class Mud(Game):
         self.say(f"{player} appears.", to=self.room[Places].around(player))
         self.room[Places].show_crowd(self.room[Places].place_of(player))
 
+    def rejoin(self, player: Player) -> None:
+        """They logged in again while they played, and their new window is empty."""
+        if player.id in self.room[Places].people:
+            self.room[Places].describe(player)
+
     def welcome(self, player: Player) -> None:
         """Make a character for somebody who has none."""
         self.unpack(Luggage(player.id, HOME, Health().hp, Purse().coins, ["apple"]))

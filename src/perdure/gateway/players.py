@@ -188,6 +188,7 @@ class Players:
         self._prefer(older, settings.merged(older.settings, newer.settings), kept=older.settings)
         older.put_first(Text(f"Welcome back, {older.who.name}.\n"))
         older.follow(newer)
+        older.anew = True
         self._go_on(older, client)
         self.stand(older)
         self._give_token(older)
@@ -250,17 +251,17 @@ class Players:
             self._desk.keep(Keep(session.who.id, chosen))
 
     def resized(self, session: Session) -> None:
-        """Let the room know of another window, or that the player listens; but not of what it knows."""
+        """Let the room know of another window or client, or that the player listens; but not of what it knows."""
         presence = self._end.sessions.get(session.id)
         if presence is None or session.stage != "playing":
             return
-        body = Resize(*self._window(session))
+        body = Resize(*self._window(session), session.anew)
         session.resize_due = body != Resize(presence.join.columns, presence.join.rows, presence.join.screenreader)
         # One at a time, whatever the client sends: who drags a window's corner makes hundreds of sizes.
         waits = any(type(waiting) is Resize for _, waiting in presence.tail)
         if session.resize_due and not waits and not self._end.full(session.id):
             self._end.submit(session.id, body)
-            session.resize_due = False
+            session.resize_due = session.anew = False
 
     def _window(self, session: Session) -> tuple[int, int, bool]:
         """Columns, rows, and whether the player listens; 80 x 24 if the client does not say."""

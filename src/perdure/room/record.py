@@ -47,11 +47,16 @@ class Input(msgspec.Struct, tag=1, array_like=True, frozen=True):
 
 
 class Resize(msgspec.Struct, tag=2, array_like=True, frozen=True):
-    """The player's window has this size now, in characters; or the player listens from now on, or no longer."""
+    """The player's window has this size now, in characters; or the player listens from now on, or no longer.
+
+    Attributes:
+        anew: The player goes on from another client, which shows nothing of what was told so far.
+    """
 
     columns: int
     rows: int
     screenreader: bool = False
+    anew: bool = False
 
 
 class Leave(msgspec.Struct, tag=3, array_like=True, frozen=True):

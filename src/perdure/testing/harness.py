@@ -100,6 +100,10 @@ class Player:
         self._columns, self._rows = columns, rows
         self._send(Resize(columns, rows, self._screenreader))
 
+    def rejoins(self) -> None:
+        """Log in again while they play, from another client, which shows nothing yet."""
+        self._send(Resize(self._columns, self._rows, self._screenreader, anew=True))
+
     def leave(self, reason: str = "quit") -> None:
         """End the player's session."""
         self._send(Leave(reason))

@@ -346,6 +346,9 @@ class Module:
     def join(self, player: Player) -> None:
         """Called when a player comes. `self.refuse(…)` sends them to the fallback room."""
 
+    def rejoin(self, player: Player) -> None:
+        """Called when a player who is here goes on from another client: it shows nothing yet. Show where they are."""
+
     def leave(self, player: Player) -> None:
         """Called when a player goes, for whatever reason."""
 

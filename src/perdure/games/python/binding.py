@@ -47,6 +47,7 @@ from perdure.room.record import (
     Leave,
     Mailed,
     Request,
+    Resize,
     Started,
     Text,
     TimerFired,
@@ -207,6 +208,8 @@ class Binding:
                 self._join(self._player(session))
             case SeatEvent(session=session, body=Input(line=line)):
                 self._input(self._player(session), line)
+            case SeatEvent(session=session, body=Resize(anew=True)):
+                self._run_hooks(self._collected.parts, "rejoin", self._player(session))
             case SeatEvent(session=session, body=Leave()) | Gone(session=session):
                 self.depart(self._player(session))
             case Wake():

@@ -31,10 +31,11 @@ from perdure.room.tables import Migration, Row, Table, TableSpec
 
 WAKE_HZ_MAX = 60
 VETO = "veto_copyover"
-HOOKS = ("start", "join", "leave", "wake", "close", "gmcp", VETO)
+HOOKS = ("start", "join", "rejoin", "leave", "wake", "close", "gmcp", VETO)
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "start": (),
     "join": ("player",),
+    "rejoin": ("player",),
     "leave": ("player",),
     "wake": (),
     "close": (),
