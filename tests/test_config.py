@@ -127,7 +127,7 @@ def test_how_players_connect_is_configured(project: Path) -> None:
         '[server]\nweb = ""\nproxies = ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]\n'
         '[web]\norigins = ["https://mud.example", "http://[::1]:8080"]\n'
         "[text]\ncolours_from_players = true\n"
-        "[limits]\nconnections = 3\nlogins = 2\nlines_per_s = 0.5\nlines_burst = 7\nloopback = true\n"
+        "[limits]\nconnections = 3\nlogins = 2\ncharacters = 3\nlines_per_s = 0.5\nlines_burst = 7\nloopback = true\n"
         '[gmcp]\ngui = {version = "3", url = "https://mud.example/gui.mpackage"}\nmap = {url = "http://mud.example/map"}\n'
     )
     read = config.load(write(project, text + WORLD))
@@ -135,7 +135,7 @@ def test_how_players_connect_is_configured(project: Path) -> None:
     assert read.server.proxies == ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]
     assert read.web.origins == ["https://mud.example", "http://[::1]:8080"]
     assert read.text.colours_from_players
-    assert read.limits == config.Limits(3, 2, 0.5, 7, loopback=True)
+    assert read.limits == config.Limits(3, 2, 3, 0.5, 7, loopback=True)
     assert read.gmcp == config.Gmcp(
         gui=config.Gui("3", "https://mud.example/gui.mpackage"), map=config.Map("http://mud.example/map")
     )

@@ -155,12 +155,14 @@ class Limits(msgspec.Struct, frozen=True):
     Attributes:
         connections: At once.
         logins: That may fail in a row before the next try has to wait.
+        characters: That may be made in a day before the next one has to wait.
         lines_per_s, lines_burst: Lines in the long run, and at once after a silence; more are read later.
         loopback: Whether this machine's own addresses are limited, too.
     """
 
     connections: Annotated[int, Meta(ge=1, le=100_000)] = 64
     logins: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    characters: Annotated[int, Meta(ge=1, le=100_000)] = 10
     lines_per_s: Annotated[float, Meta(gt=0, le=1000)] = 20.0
     lines_burst: Annotated[int, Meta(ge=1, le=100_000)] = 100
     loopback: bool = False

@@ -265,20 +265,24 @@ def test_a_page_goes_on_where_its_own_dead_connection_fills_the_address(tmp_path
 
 def test_new_accounts_cost_their_address(tmp_path: Path) -> None:
     """Some at once, then each has to wait: an account is for ever (FM-82)."""
-    with running(tmp_path, limits=Limits(loopback=True, logins_free=3)) as world:
+    with running(tmp_path, limits=Limits(loopback=True, characters_free=3)) as world:
         host = world.host()
         for name in ("Anna", "Bert", "Cleo"):
             world.player().types(f"create {name} a-long-password-7")
             host.joined()
         player = world.player()
         player.types("create Dora a-long-password-7")
-        assert "Wait" in player.sees("Name: ")
+        answer = player.sees("Name: ")
+        assert "Many characters were made from your address today, and yours was not. Wait 1 s" in answer
+        world.gateway._desk.creators.state["127.0.0.1"].count = 99
+        player.types("create Dora a-long-password-7")
+        assert "Wait 60 minutes, then try again." in player.sees("Name: ")
         assert sorted(row.name for row in world.accounts.all()) == ["Anna", "Bert", "Cleo"]
 
 
 def test_new_accounts_are_counted_apart_from_logins(tmp_path: Path) -> None:
     """Somebody who logs in does not set the count back, and whoever shares the address logs in at once (FM-82)."""
-    with running(tmp_path, limits=Limits(loopback=True, logins_free=2)) as world:
+    with running(tmp_path, limits=Limits(loopback=True, characters_free=2, logins_free=2)) as world:
         host = world.host()
         for name in ("Anna", "Bert"):
             world.player().types(f"create {name} a-long-password-7")

@@ -339,10 +339,10 @@ def test_this_machines_own_addresses_are_limited_only_if_that_is_asked_for() -> 
         games={},
         rooms={},
         login=config.Login(),
-        limits=config.Limits(connections=3, logins=4, lines_per_s=5.0, lines_burst=6, loopback=True),
+        limits=config.Limits(connections=3, logins=4, characters=5, lines_per_s=5.0, lines_burst=6, loopback=True),
     )
     said = Limits.of(said_so, 99)
-    assert (said.clients_max, said.per_address_max, said.logins_free) == (99, 3, 4)
+    assert (said.clients_max, said.per_address_max, said.logins_free, said.characters_free) == (99, 3, 4, 5)
     assert (said.lines_per_s, said.lines_burst, said.proxies) == (5.0, 6, ("10.0.0.0/8",))
     for address in ("127.0.0.1", "127.8.8.8", "::1/64"):
         assert said.limited(address)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway import throttle
+from perdure.gateway.desk import CREATE_DELAY_S_MAX, CREATE_FORGET_S
 from perdure.gateway.limits import Limits
 from perdure.gateway.throttle import Failures, Rates, Throttle
 
@@ -40,6 +41,22 @@ def test_a_quiet_quarter_of_an_hour_forgets() -> None:
     """The next failure is the first again."""
     it = failing(9)
     it.failed("k", throttle.FORGET_S + 1)
+    assert it.state["k"].count == 1
+
+
+def test_an_address_makes_some_dozens_of_accounts_in_a_day_however_patient_it_is() -> None:
+    """Each is kept for ever. Ten at once, then at ever longer intervals up to an hour (FM-82)."""
+    it = Throttle(10, delay_s_max=CREATE_DELAY_S_MAX, forget_s=CREATE_FORGET_S)
+    now_s, made = 0.0, [0, 0, 0]
+    while now_s < 3 * 86_400:
+        if wait_s := it.wait_s("k", now_s):
+            now_s += wait_s
+        else:
+            it.failed("k", now_s)
+            made[int(now_s // 86_400)] += 1
+    assert made[0] < 50
+    assert max(made[1:]) <= 25
+    it.failed("k", now_s + CREATE_FORGET_S + 1)
     assert it.state["k"].count == 1
 
 

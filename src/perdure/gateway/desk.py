@@ -48,6 +48,9 @@ QUEUE_MAX = 64
 NAME_TRIES_FREE = 3
 ADDRESS_TRIES_FREE = 10
 """Several players may share an address."""
+CREATE_DELAY_S_MAX, CREATE_FORGET_S = 3600.0, 86_400.0
+"""An address that makes accounts as fast as it may makes some forty on the first day, and 24 on each other one."""
+MADE_MANY = "Many characters were made from your address today, and yours was not."
 
 log = structlog.get_logger()
 
@@ -73,6 +76,7 @@ class Desk:
         loop: Where answers are given.
         accounts, hasher: Called on the desk's thread only.
         addresses: Failed logins by address.
+        accounts_free: New accounts of an address after which the next one has to wait.
         queue_max: Requests beyond it are answered `Busy`.
     """
 
@@ -83,6 +87,7 @@ class Desk:
         hasher: Hasher,
         *,
         addresses: Throttle | None = None,
+        accounts_free: int = ADDRESS_TRIES_FREE,
         queue_max: int = QUEUE_MAX,
     ) -> None:
         self._loop, self._accounts, self._hasher = loop, accounts, hasher
@@ -93,7 +98,12 @@ class Desk:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
         self._working = False
         self.names, self.addresses = Throttle(NAME_TRIES_FREE), addresses or Throttle(ADDRESS_TRIES_FREE)
-        self.creators = Throttle(self.addresses.free, limited=self.addresses.limited)
+        self.creators = Throttle(
+            accounts_free,
+            limited=self.addresses.limited,
+            delay_s_max=CREATE_DELAY_S_MAX,
+            forget_s=CREATE_FORGET_S,
+        )
 
     def ask(self, request: Request, address: str, answer: Callable[[Answer], None]) -> None:
         """Have `request` answered; `answer` is called later, on the loop."""
@@ -131,7 +141,7 @@ class Desk:
             request, address, answer = self._queue.popleft()
             wait_s = self._wait_s(request, address)
             if wait_s > 0:
-                self._loop.call_soon(answer, TryLater(wait_s))
+                self._loop.call_soon(answer, _try_later(request, wait_s))
                 continue
             self._working = True
             task = self._loop.run_in_executor(self._thread, self._work, request)
@@ -239,3 +249,7 @@ class Desk:
             return Admitted(self._accounts.create(name, self._hasher.hash(password.reveal()), "player"))
         except ContractError as error:
             return Taken(str(error))
+
+
+def _try_later(request: Request, wait_s: float) -> TryLater:
+    return TryLater(wait_s, MADE_MANY) if isinstance(request, Create) else TryLater(wait_s)

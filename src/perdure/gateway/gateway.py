@@ -131,7 +131,7 @@ class Gateway:
         self._link_listener = link
         self._began_s = time.time() if began_s is None else began_s
         addresses = Throttle(self._limits.logins_free, limited=self._limits.limited)
-        self._desk = Desk(loop, accounts, hasher, addresses=addresses)
+        self._desk = Desk(loop, accounts, hasher, addresses=addresses, accounts_free=self._limits.characters_free)
         self._ports = [sock.getsockname()[1] for sock in listeners]
         doors: list[tuple[Kind, socket.socket]] = [("telnet", sock) for sock in listeners]
         doors += [("web", sock) for sock in web]

@@ -20,6 +20,7 @@ class Limits(msgspec.Struct, frozen=True):
         clients_max: Connections in all.
         per_address_max: Connections of one IPv4 address or one IPv6 /64.
         logins_free: Logins of an address that may fail before the next one has to wait.
+        characters_free: New accounts of an address after which the next one of the day has to wait.
         lines_per_s, lines_burst: Lines of an address, in the long run and at once.
         loopback: Whether this machine's own addresses, from where proxies and tests connect, are limited too.
         proxies: Addresses and networks that are believed about others' addresses.
@@ -32,6 +33,7 @@ class Limits(msgspec.Struct, frozen=True):
     clients_max: int = CLIENTS_MAX
     per_address_max: int = 64
     logins_free: int = 10
+    characters_free: int = 10
     lines_per_s: float = 20.0
     lines_burst: int = 100
     loopback: bool = False
@@ -45,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True):
             clients_max=clients_max,
             per_address_max=said.connections,
             logins_free=said.logins,
+            characters_free=said.characters,
             lines_per_s=said.lines_per_s,
             lines_burst=said.lines_burst,
             loopback=said.loopback,

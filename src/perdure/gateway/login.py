@@ -163,9 +163,10 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class TryLater(msgspec.Struct, frozen=True):
-    """Too many failed tries; the next one counts after this time."""
+    """Not now, for this reason; the next try counts after this time."""
 
     wait_s: float
+    reason: str = "Too many failed tries."
 
 
 class Busy(msgspec.Struct, frozen=True):
@@ -281,8 +282,8 @@ class Dialogue:
                 return self._refuse(f"{self._name} may not log in at present. The staff can tell why.\n")
             case Taken(reason=reason):
                 return self._refuse(f"{reason}\n")
-            case TryLater(wait_s=wait_s):
-                return self._refuse(f"Too many failed tries. Wait {max(1, round(wait_s))} s, then try again.\n")
+            case TryLater(wait_s=wait_s, reason=reason):
+                return self._refuse(f"{reason} Wait {_span(wait_s)}, then try again.\n")
             case Busy():
                 return self._refuse(BUSY)
             case Broken():
@@ -483,6 +484,10 @@ def _did_you_mean(verb: str) -> str:
     near = _near_command(verb)
     form = f"{near} NAME PASSWORD" if near in ("connect", "create") else near
     return f"Did you mean: {form}" if near else "That is neither a command nor a name."
+
+
+def _span(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 120 else f"{round(seconds / 60)} minutes"
 
 
 def _playing(names: list[str]) -> str:

@@ -3,7 +3,7 @@
 A login that succeeds never waits. Failures are counted per key (an address, an account's name). The first few are
 free, then each makes the key wait twice as long, up to a minute: an attacker gets a thousand guesses a day, and the
 owner of an attacked account waits at most that minute. A success forgets the key, and so does a quiet quarter of an
-hour.
+hour. New accounts are counted in the same way, but for a day and up to an hour: they stay.
 
 Lines are counted per address. None is ever dropped: a line that comes too early is taken later.
 """
@@ -37,12 +37,21 @@ class Throttle:
     Args:
         free: Failures after which the next one has to wait.
         limited: Whether a key has to wait at all.
+        delay_s_max: How long at most.
+        forget_s: So long after its last failure a key is free again.
     """
 
     def __init__(
-        self, free: int, state: dict[str, Failures] | None = None, *, limited: Callable[[str], bool] = lambda _: True
+        self,
+        free: int,
+        state: dict[str, Failures] | None = None,
+        *,
+        limited: Callable[[str], bool] = lambda _: True,
+        delay_s_max: float = DELAY_S_MAX,
+        forget_s: float = FORGET_S,
     ) -> None:
         self.free, self.limited = free, limited
+        self._delay_s_max, self._forget_s = delay_s_max, forget_s
         self.state: dict[str, Failures] = state or {}
 
     def wait_s(self, key: str, now_s: float) -> float:
@@ -50,13 +59,13 @@ class Throttle:
         failures = self.state.get(key)
         if failures is None or failures.count < self.free or not self.limited(key):
             return 0.0
-        delay_s = min(2.0 ** min(failures.count - self.free, 16), DELAY_S_MAX)  # 2**1024 would not be a float
+        delay_s = min(2.0 ** min(failures.count - self.free, 16), self._delay_s_max)  # 2**1024 would not be a float
         return max(0.0, failures.last_s + delay_s - now_s)
 
     def failed(self, key: str, now_s: float) -> None:
         """Book a failed try."""
         before = self.state.pop(key, None)  # popped, so that the dict's order is the failures' order
-        stale = before is None or now_s - before.last_s > FORGET_S
+        stale = before is None or now_s - before.last_s > self._forget_s
         self.state[key] = Failures(1 if stale or before is None else before.count + 1, now_s)
         while len(self.state) > KEYS_MAX:
             del self.state[next(iter(self.state))]
