@@ -1,5 +1,6 @@
 """Sessions that go on with another connection: what it is told, what it has had, and what holds from there."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,30 @@ def test_what_a_long_text_has_left_waits_for_who_was_lost_in_it(web: Web, end: s
     again.sees("Welcome back, Ada.")
     lines = again.sees("After.").split("\r\n")
     assert [line for line in lines if line.startswith("Line ")] == [f"Line {n}." for n in range(seen, 60)]
+
+
+@pytest.mark.parametrize("end", ["quit", "End", "typed at a page"])
+def test_last_words_do_not_stop_at_pages(web: Web, end: str) -> None:
+    """The connection ends behind them: nobody could turn the pages (FM-13)."""
+    telnet, joined = web.world.enters(web.host)
+    telnet.sends(NAWS_80X25)
+    web.host.acks(web.host.expect(EventSent, n=1))
+    words = "".join(f"Line {n}.\n" for n in range(60))
+    if end == "quit":
+        telnet.types("quit")
+        leave = web.host.expect(EventSent, n=2)
+        web.host.tells(joined, 1, words)
+        web.host.acks(leave)
+    else:
+        web.host.tells(joined, 1, words)
+        telnet.sees("[more:")
+        if end == "typed at a page":
+            telnet.types("")
+            telnet.sees("[more:")
+        web.host.tells(joined, 2, End("The world ends."))
+    telnet.is_closed()
+    assert re.findall(r"Line (\d+)\.", telnet.text) == [str(n) for n in range(60)]
+    assert telnet.text.count("[more:") == {"quit": 0, "End": 1, "typed at a page": 2}[end]
 
 
 # --- a page comes back with its token ---

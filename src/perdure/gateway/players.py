@@ -282,10 +282,17 @@ class Players:
         """Tell the room; the client stays for the room's last words, but not for ever."""
         session.happened("left")
         session.bye = BYES.get(reason, "Goodbye.")
-        self.hold(session, Text("", prompt=""))
+        self._ends(session)
         self._end.leave(session.id, reason)
         self.deadline(session, self._limits.goodbye_s, self._enough)
         log.info("leaves", session=session.id, reason=reason)
+
+    def _ends(self, session: Session) -> None:
+        """Only last words come: at once, for nobody could turn their pages, and with nothing asked behind them."""
+        session.dress()
+        if session.client is not None:
+            session.put_back([], session.client.wire.rest())
+        self.hold(session, Text("", prompt=""))
 
     def _link_dead(self, session: Session) -> None:
         assert session.who is not None
@@ -300,9 +307,11 @@ class Players:
     def over(self, id: str, reason: str) -> None:
         """The room has taken the Leave, or ended the session."""
         session = self.sessions[id]
-        if session.stage != "leaving":
-            self._lost(session)
+        leaves = session.stage == "leaving"
         session.happened("ended")
+        if not leaves:
+            self._lost(session)
+            self._ends(session)
         if reason:
             self.say(session, f"{reason}\n")
             session.bye = reason

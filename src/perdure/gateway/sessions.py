@@ -132,7 +132,7 @@ class Session:
         """Let the client's wire know the settings, and whether a game is played."""
         if self.client is not None:
             self.client.wire.settings = self.settings
-            self.client.wire.playing = self.stage not in ("greeting", "login")
+            self.client.wire.playing = self.stage in ("playing", "link-dead")
 
     # --- what is shown ---
 
