@@ -18,8 +18,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src" / "perdure"
 
 # Importable by all: the taxonomy of errors, what the core needs of the world, the table of versions, the marks
-# that structured text carries from a game to the gateway, and the words of a copyover's announcements.
-COMMON = {"errors", "ports", "versions", "markup", "announcements"}
+# that structured text carries from a game to the gateway, the words of a copyover's announcements, and what a
+# mistyped word was meant to be.
+COMMON = {"errors", "ports", "versions", "markup", "announcements", "spelling"}
 # What the processes share.
 SHARED = {"build", "collector", "faults", "config", "control", "control_lines", "logs", "slot"}
 
@@ -31,6 +32,7 @@ WALLS: dict[str, set[str]] = {
     "versions": set(),
     "markup": set(),
     "announcements": {"markup"},
+    "spelling": set(),
     # pure
     "snapshot": COMMON,
     "room": COMMON | {"snapshot"},
@@ -50,7 +52,7 @@ WALLS: dict[str, set[str]] = {
     "faults": {"errors"},
     "config": {"errors", "tomlfile", "announcements"},
     # (of config and games: what people write in TOML, and how it is refused)
-    "tomlfile": set(),
+    "tomlfile": {"spelling"},
     "control": {"errors", "control_lines"},
     "control_lines": {"errors"},
     "logs": {"errors"},

@@ -7,7 +7,6 @@ accepted, so it need not know what is wrong, only where things stand.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import tomllib
 import types
@@ -17,6 +16,8 @@ from enum import Enum
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
+
+from perdure.spelling import NAME_LIKE_MIN, meant
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys from the outermost table inwards; in arrays, numbers from 0."""
@@ -216,8 +217,8 @@ def _plainly(message: str) -> str:
 def nearest(kind: str | None, given: str, known: Iterable[Any]) -> str:
     """What would have been right, the nearest valid word first."""
     names = sorted(str(name) for name in known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
+    near = meant(given, names, NAME_LIKE_MIN)
+    hint = f"did you mean {near}? " if near else ""
     among = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
     return f"{hint}expected {kind} ({among})" if kind else f"{hint}expected one of {among}"
 

@@ -15,7 +15,6 @@ Passwords travel as `Secret`, which has no readable form in logs, reprs and exce
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
@@ -25,6 +24,7 @@ from perdure.gateway.secret import Secret
 from perdure.names import RULE as NAME_RULE
 from perdure.names import canonical
 from perdure.ports import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, AccountRow
+from perdure.spelling import meant
 
 SHOWN_NAME_CHARS_MAX = 40
 """Longer names are not even looked up."""
@@ -40,6 +40,8 @@ HELP = {
     "quit": ("leave", "leave"),
 }
 """What may be typed -> what it does, in few words and in more."""
+FORMS = {form.partition(" ")[0]: form for form in (*HELP, "help")}
+"""Command -> how it is typed."""
 HELP_MORE = "Or type only a name: the password is\nthen asked for unseen.\n"
 SCREENREADER_HELP = "For a screen reader: set screenreader on\n"
 
@@ -447,7 +449,7 @@ class Dialogue:
         if problem:
             return self._refuse(f"{missing} {problem}\n")
         self.stage, self._refused_before = "offer", True
-        near = _near_command(self._name)
+        near = meant(self._name.lower(), FORMS)
         return [Say(f"{missing}{f' (Did you mean the command {near}?)' if near else ''}\n", OFFER_PROMPT)]
 
     def _ask_new_password(self) -> list[Action]:
@@ -474,16 +476,10 @@ def password_problem(name: str, password: str) -> str:
     return ""
 
 
-def _near_command(word: str) -> str:
-    near = difflib.get_close_matches(word.lower(), ["connect", "create", "guest", "who", "set", "quit", "help"], n=1)
-    return near[0] if near else ""
-
-
 def _did_you_mean(verb: str) -> str:
     """An answer to a line that is no command; what followed the verb may be a password and is not repeated."""
-    near = _near_command(verb)
-    form = f"{near} NAME PASSWORD" if near in ("connect", "create") else near
-    return f"Did you mean: {form}" if near else "That is neither a command nor a name."
+    near = meant(verb.lower(), FORMS)
+    return f"Did you mean: {FORMS[near]}" if near else "That is neither a command nor a name."
 
 
 def _span(seconds: float) -> str:

@@ -8,7 +8,6 @@ Every setting may be `auto`: as the client says.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from perdure.gateway.look import COLUMNS_MIN, Look, Settings, Told, look_of
+from perdure.spelling import LIKE_MIN, meant
 
 COLUMNS_MAX = 500
 """Wider than any window; a longer line is no longer found again by the eye."""
@@ -86,7 +86,7 @@ def command(line: str, settings: Settings, told: Told, *, playing: bool = True) 
         return Reply(_all(settings, told), settings)
     name, value = ALIASES.get(words[0], words[0]), " ".join(words[1:])
     if name not in SETTINGS:
-        near = _near(words[0], value) if playing else _nearest(words[0], 0.6)
+        near = _near(words[0], value) if playing else _nearest(words[0], LIKE_MIN)
         return Reply(_no_setting(words[0], near, value), settings) if near or not playing else None
     if not value:
         return Reply(f"{_one(name, settings, told)}{_can_be(name, told)}\n", settings)
@@ -167,8 +167,7 @@ def _near(word: str, value: str) -> str:
 
 
 def _nearest(word: str, like_min: float) -> str:
-    near = difflib.get_close_matches(word[:_WORD_CHARS_MAX], [*SETTINGS, *ALIASES], n=1, cutoff=like_min)
-    return near[0] if near else ""
+    return meant(word[:_WORD_CHARS_MAX], [*SETTINGS, *ALIASES], like_min)
 
 
 def _no_setting(word: str, near: str, value: str) -> str:

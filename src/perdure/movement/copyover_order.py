@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -11,7 +10,7 @@ import msgspec
 
 from perdure.errors import ContractError
 from perdure.movement.order import check_canary
-from perdure.movement.wording import LIKE_MIN
+from perdure.spelling import NAME_LIKE_MIN, meant
 
 IN_S_MAX = 24 * 3600.0
 """A copyover that is scheduled for later than a day is better asked for on that day."""
@@ -81,8 +80,8 @@ def asked(words: Sequence[str]) -> Asked:
     try:
         in_s = float(word)
     except ValueError:
-        near = difflib.get_close_matches(word, WORDS, n=1, cutoff=LIKE_MIN)
-        hint = f"Did you mean {near[0]}? " if near else ""
+        near = meant(word, WORDS, NAME_LIKE_MIN)
+        hint = f"Did you mean {near}? " if near else ""
         raise ContractError(
             f"There is no copyover {words[0]!r}. {hint}Expected {USAGE}. Nothing was changed."
         ) from None

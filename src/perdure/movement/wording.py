@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 
+from perdure.spelling import NAME_LIKE_MIN
+
 NAMED_MAX = 8
 """Names in one line for people; of further ones only the number is told."""
-LIKE_MIN = 0.5
-"""Names that are less alike are no typing error."""
 CHOICES_MAX = 12
 """Names from which somebody may choose the one that was meant."""
 
@@ -74,7 +74,7 @@ def unknown(kind: str, given: str, known: Collection[str], meant: Collection[str
     words = meant or [given]
     alike = [(difflib.SequenceMatcher(None, word, name).ratio(), name) for word in words for name in names]
     likeness, near = max(alike, default=(0.0, ""))
-    hint = f" Did you mean {near}?" if likeness >= LIKE_MIN else ""
+    hint = f" Did you mean {near}?" if likeness >= NAME_LIKE_MIN else ""
     more = ", …" if len(names) > CHOICES_MAX else ""
     there = "is" if len(names) == 1 else "are"
     among = f" There {there} {', '.join(names[:CHOICES_MAX])}{more}." if names else " There is none."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from perdure.games.python.api import Player
 from perdure.games.python.collect import Command
 from perdure.games.python.marks import ROLES
 from perdure.games.python.patterns import Token, tokens
+from perdure.spelling import meant
 
 SERVERS = {"quit": "Leave the game.", "set": "Show or change how text is sent to you."}
 """What the gateway takes for itself; players look for it in the game's help."""
@@ -41,8 +41,8 @@ class Words:
         if typed == "help":
             return self._help(player, tuple(word.text.casefold() for word in words[1:]))
         known = [" ".join(key) for key, command in self._commands.items() if _may(player, command)]
-        near = difflib.get_close_matches(typed, ["help", *known], n=1, cutoff=0.6)
-        return f"Huh? Did you mean '{near[0]}'?" if near else "Huh? Type 'help' for what you can do."
+        near = meant(typed, ["help", *known])
+        return f"Huh? Did you mean '{near}'?" if near else "Huh? Type 'help' for what you can do."
 
     def _help(self, player: Player, words: tuple[str, ...]) -> str:
         if not words:
