@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from perdure.games.python.api import Answer, Game, Module, Player, Players, Room, Veto
     from perdure.games.python.data import data
     from perdure.games.python.marks import Event, command, every, migrate, on
-    from perdure.games.python.text import bold, color, linked
+    from perdure.games.python.text import bold, color, linked, unaccented
     from perdure.room.program import Refusal
     from perdure.room.tables import Row, Table
 
@@ -36,13 +36,14 @@ __all__ = [
     "linked",
     "migrate",
     "on",
+    "unaccented",
 ]
 
 _HOMES = {
     "perdure.games.python.api": ("Answer", "Game", "Module", "Player", "Players", "Room", "Veto"),
     "perdure.games.python.data": ("data",),
     "perdure.games.python.marks": ("Event", "command", "every", "migrate", "on"),
-    "perdure.games.python.text": ("bold", "color", "linked"),
+    "perdure.games.python.text": ("bold", "color", "linked", "unaccented"),
     "perdure.room.program": ("Refusal",),
     "perdure.room.tables": ("Row", "Table"),
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perdure import Game, Player, bold, color, command, linked
+from perdure import Game, Player, bold, color, command, linked, unaccented
 from perdure.errors import GameError
 from perdure.markup import LINKS
 from perdure.testing import Perdure
@@ -35,3 +35,11 @@ def test_what_cannot_be_a_link_is_refused(text: str, send: str) -> None:
     """At the author's line."""
     with pytest.raises(GameError, match="cannot be part of a link: it needs one line of text, without another link"):
         linked(text, send)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("Zoë", "zoe"), ("Straße", "strasse"), ("Žofie Ł", "zofie ł"), ("猫", "猫")]
+)
+def test_a_name_is_found_by_who_has_no_accents_on_the_keyboard(name: str, typed: str) -> None:
+    """What is a letter of its own, as ł is, stays one."""
+    assert unaccented(name) == typed

@@ -4,11 +4,10 @@ A letter waits in its reader's box, which is a row and so outlives everything. O
 a question, which is kept just as well: the server may be replaced between the first line and the second.
 """
 
-from perdure import Module, Player, Row, Table, color, command, on
+from perdure import Module, Player, Row, Table, color, command, on, unaccented
 
 from .guests import is_guest
 from .places import HOME_ROOM, Forgotten
-from .words import unaccented
 
 LETTERS_MAX = 20
 """Letters in a box. What was read makes room for what is new; nothing unread is ever thrown away."""

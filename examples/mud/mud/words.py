@@ -1,6 +1,5 @@
 """Putting things into words, also for those who listen to them: one item per line, so that each can be heard alone."""
 
-import unicodedata
 from collections.abc import Sequence
 
 from perdure import Player
@@ -24,8 +23,3 @@ def in_words(thing: str, count: int) -> str:
         return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
     noun, _, rest = thing.partition(" of ")
     return f"{count} {noun}s of {rest}" if rest else f"{count} {thing}s"
-
-
-def unaccented(name: str) -> str:
-    """A name as somebody types it whose keyboard has no accents."""
-    return "".join(char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))

@@ -6,7 +6,6 @@ to the `Engine` that runs the callback.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from random import Random
 from typing import Any, ClassVar, Generic, Literal, NoReturn, Protocol, TypeVar, TypeVarTuple, overload
@@ -15,6 +14,7 @@ import msgspec
 
 from perdure.games.python.gmcp import message
 from perdure.games.python.marks import Event
+from perdure.games.python.text import unaccented
 from perdure.room.callback import Callback
 from perdure.room.program import Refusal
 from perdure.room.record import End, Go, Text
@@ -172,7 +172,7 @@ class Players:
         Case does not matter. Accents do only while somebody has them as typed: ``zoe`` finds Zoë where no Zoe is.
         """
         for fits in (str.__eq__, str.startswith):
-            for spelled in (str.casefold, _unaccented):
+            for spelled in (str.casefold, unaccented):
                 if found := [player for player in self if fits(spelled(player.name), spelled(name))]:
                     return found
         return []
@@ -410,8 +410,3 @@ def _line(text: str) -> str:
     if not text.isascii():
         text.encode()
     return text if text.endswith("\n") else text + "\n"
-
-
-def _unaccented(name: str) -> str:
-    """The name as it is typed on a keyboard without accents: to look for somebody by, never to tell two apart."""
-    return "".join(char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))

@@ -1,6 +1,11 @@
-"""Styled text. A style is a function from text to text; what a client cannot show, its gateway removes."""
+"""Functions from text to text: styles, links, and names as they are looked for.
+
+What a client cannot show of a style or a link, its gateway removes.
+"""
 
 from __future__ import annotations
+
+import unicodedata
 
 from perdure import markup
 from perdure.errors import GameError
@@ -29,3 +34,11 @@ def linked(text: str, send: str) -> str:
         return markup.link(text, send)
     except ValueError as error:
         raise GameError(f"linked({text!r:.60}, send={send!r:.60}): {error}.") from None
+
+
+def unaccented(name: str) -> str:
+    """`name` as it is typed on a keyboard without accents, in small letters.
+
+    It is to look for somebody by, as `players.named` does, and never to tell two apart: Zoe and Zoë are two names.
+    """
+    return "".join(char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))
