@@ -314,6 +314,32 @@ def test_what_is_shown_again_is_no_news_for_the_next_connection(web: Web) -> Non
     assert page.doubled == 0
 
 
+def test_a_page_that_is_lost_again_in_its_last_texts_gets_the_rest_of_them(web: Web) -> None:
+    """It says what it has of them; what it had all along is not shown again (rule G7)."""
+    page, joined = web.plays()
+    for m in range(1, 7):
+        web.host.tells(joined, m, f"Old {m}.\n")
+    page.sees("Old 6.\n")
+    page.settles()
+    page.acks = False
+    page.reloads()
+    page.sees("Old 6.\n")
+    third = next(message["serial"] for message in page.messages if message.get("parts") == ["Old 3.\n"])
+    page.drops()
+    page.last, page.text, page._seen, page.acks = third, "", 0, True  # as if the network had been gone so early
+    page.connects()
+    web.host.tells(joined, 7, "News.\n")
+    page.sees("News.\n")
+    assert [text for text in texts(page) if text] == ["Old 4.\n", "Old 5.\n", "Old 6.\n", "News.\n"]
+    assert texts(page, again=True) == ["Old 4.\n", "Old 5.\n", "Old 6.\n"]
+    page.settles()
+    page.drops()
+    page.connects()
+    web.host.tells(joined, 8, "More news.\n")
+    page.sees("More news.\n")
+    assert texts(page, again=True) == []
+
+
 def test_what_a_room_said_of_the_player_holds_until_they_leave_it(web: Web) -> None:
     """At another seat nothing of it stands, and the same value is told there anew (FM-6)."""
     page, joined = web.plays()

@@ -140,9 +140,10 @@ class Players:
         assert session.who is not None
         client.note(Resumed(sum(bool(held.text.text) for held in session.held), session.taken))
         client.note(Token(*use.next, session.who.name))
-        if not opened.last:
-            for held in session.history():
+        for held in session.history():  # a page that lost its texts, or the network within these
+            if held.serial > opened.last:
                 client.queue(held)
+        if not opened.last:
             self.stand(session)
         self._go_on(session, client)
         return True
