@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.gateway.login import (
+    LISTED_MAX,
     Action,
     Admitted,
     Broken,
@@ -327,6 +328,15 @@ def test_who_lists_and_quit_ends() -> None:
     assert "2 are playing: Ada, Bob." in said(dialogue.answer(Playing(["Ada", "Bob"])))
     assert requests(dialogue.line("quit")) == [Quit()]
     assert dialogue.line("anything") == []
+
+
+def test_who_lists_no_more_names_than_a_stranger_may_cost() -> None:
+    """The answer is kept for each who asks, and grows with the players (FM-17)."""
+    dialogue = begun()
+    dialogue.line("who")
+    answer = said(dialogue.answer(Playing([f"Ada{n}" for n in range(10_000)])))
+    assert answer.startswith("10000 are playing: Ada0, Ada1, ")
+    assert f", Ada{LISTED_MAX - 1} and {10_000 - LISTED_MAX} more.\n" in answer
 
 
 def test_an_interrupt_gives_the_prompt_back_with_echo_on() -> None:

@@ -29,6 +29,8 @@ from perdure.spelling import meant
 SHOWN_NAME_CHARS_MAX = 40
 """Longer names are not even looked up."""
 
+LISTED_MAX = 200
+"""Names that `who` lists to somebody who has not logged in."""
 COLUMNS_MIN = 40
 """What the help fits, as it is shown before a client says how wide its window is."""
 HELP = {
@@ -490,4 +492,5 @@ def _playing(names: list[str]) -> str:
     if not names:
         return "Nobody is playing just now.\n"
     count = "One is" if len(names) == 1 else f"{len(names)} are"
-    return f"{count} playing: {', '.join(names)}.\n"
+    more = f" and {len(names) - LISTED_MAX} more" if len(names) > LISTED_MAX else ""
+    return f"{count} playing: {', '.join(names[:LISTED_MAX])}{more}.\n"
