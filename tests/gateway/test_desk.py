@@ -13,6 +13,7 @@ import structlog
 from perdure import logs
 from perdure.errors import StorageError
 from perdure.gateway.desk import Desk, Hasher, Keep
+from perdure.gateway.limits import Limits
 from perdure.gateway.login import Admitted, Answer, Broken, Create, Find, Found, Request, Taken, Verify, Wrong
 from perdure.gateway.look import Settings
 from perdure.gateway.secret import Secret
@@ -31,7 +32,7 @@ async def answers(desk: Desk, *requests: Request) -> list[Answer]:
 
 @contextmanager
 def opened(accounts: MemoryAccounts, hasher: Hasher = QUICK) -> Iterator[Desk]:
-    desk = Desk(asyncio.get_running_loop(), accounts, hasher)
+    desk = Desk(asyncio.get_running_loop(), accounts, hasher, Limits())
     try:
         yield desk
     finally:

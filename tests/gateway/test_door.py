@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 import structlog
 
@@ -333,12 +334,11 @@ def test_who_is_turned_away_is_told_why_in_their_own_protocol() -> None:
 
 def test_this_machines_own_addresses_are_limited_only_if_that_is_asked_for() -> None:
     """From there come proxies, bots and tests; the limits are those of perdure.toml."""
-    said_so = config.Config(
-        project=Path(),
+    silent = config.Config(project=Path(), server=config.Server(), games={}, rooms={}, login=config.Login())
+    assert Limits.of(silent) == Limits()
+    said_so = msgspec.structs.replace(
+        silent,
         server=config.Server(proxies=["10.0.0.0/8"]),
-        games={},
-        rooms={},
-        login=config.Login(),
         limits=config.Limits(connections=3, logins=4, characters=5, lines_per_s=5.0, lines_burst=6, loopback=True),
     )
     said = Limits.of(said_so, 99)

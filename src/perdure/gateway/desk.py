@@ -22,6 +22,7 @@ import structlog
 
 from perdure import names
 from perdure.errors import ContractError, StorageError
+from perdure.gateway.limits import Limits
 from perdure.gateway.login import (
     Admitted,
     Answer,
@@ -46,8 +47,6 @@ from perdure.ports import Accounts
 QUEUE_MAX = 64
 """Requests that may wait: more than a second of argon2."""
 NAME_TRIES_FREE = 3
-ADDRESS_TRIES_FREE = 10
-"""Several players may share an address."""
 CREATE_DELAY_S_MAX, CREATE_FORGET_S = 3600.0, 86_400.0
 """An address that makes accounts as fast as it may makes some forty on the first day, and 24 on each other one."""
 MADE_MANY = "Many characters were made from your address today, and yours was not."
@@ -75,9 +74,7 @@ class Desk:
     Args:
         loop: Where answers are given.
         accounts, hasher: Called on the desk's thread only.
-        addresses: Failed logins by address.
-        accounts_free: New accounts of an address after which the next one has to wait.
-        queue_max: Requests beyond it are answered `Busy`.
+        limits: Failed logins and new accounts that an address has free; several players may share one.
     """
 
     def __init__(
@@ -85,29 +82,26 @@ class Desk:
         loop: asyncio.AbstractEventLoop,
         accounts: Accounts,
         hasher: Hasher,
-        *,
-        addresses: Throttle | None = None,
-        accounts_free: int = ADDRESS_TRIES_FREE,
-        queue_max: int = QUEUE_MAX,
+        limits: Limits,
     ) -> None:
         self._loop, self._accounts, self._hasher = loop, accounts, hasher
-        self._queue_max = queue_max
         self._queue: deque[tuple[Request, str, Callable[[Answer], None]]] = deque()
         self._keeps: dict[str, Settings] = {}  # by account
         self._keeping = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
         self._working = False
-        self.names, self.addresses = Throttle(NAME_TRIES_FREE), addresses or Throttle(ADDRESS_TRIES_FREE)
+        self.names = Throttle(NAME_TRIES_FREE)
+        self.addresses = Throttle(limits.logins_free, limited=limits.limited)
         self.creators = Throttle(
-            accounts_free,
-            limited=self.addresses.limited,
+            limits.characters_free,
+            limited=limits.limited,
             delay_s_max=CREATE_DELAY_S_MAX,
             forget_s=CREATE_FORGET_S,
         )
 
     def ask(self, request: Request, address: str, answer: Callable[[Answer], None]) -> None:
         """Have `request` answered; `answer` is called later, on the loop."""
-        if len(self._queue) >= self._queue_max:
+        if len(self._queue) >= QUEUE_MAX:
             self._loop.call_soon(answer, Busy())
             return
         self._queue.append((request, address, answer))

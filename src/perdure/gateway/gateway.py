@@ -39,7 +39,7 @@ from perdure.gateway.sessions import Session
 from perdure.gateway.status import variables
 from perdure.gateway.telnet.wire import TelnetWire
 from perdure.gateway.terminal.text import clean_line
-from perdure.gateway.throttle import Rates, Throttle
+from perdure.gateway.throttle import Rates
 from perdure.gateway.turn import Turn, fill
 from perdure.gateway.watch import Watch
 from perdure.gateway.web.site import Site
@@ -130,8 +130,7 @@ class Gateway:
         self._limits = limits or Limits.of(config)
         self._link_listener = link
         self._began_s = time.time() if began_s is None else began_s
-        addresses = Throttle(self._limits.logins_free, limited=self._limits.limited)
-        self._desk = Desk(loop, accounts, hasher, addresses=addresses, accounts_free=self._limits.characters_free)
+        self._desk = Desk(loop, accounts, hasher, self._limits)
         self._ports = [sock.getsockname()[1] for sock in listeners]
         doors: list[tuple[Kind, socket.socket]] = [("telnet", sock) for sock in listeners]
         doors += [("web", sock) for sock in web]
