@@ -92,6 +92,7 @@ def test_what_has_no_effect_on_a_page_is_neither_promised_nor_kept_there(name: s
         assert chosen(line, told=page) == Settings()
     assert "It can be" not in answered(f"set {name}", told=page)
     assert f"{name} has no effect" in answered("set", Settings(wrap=40), told=page)
+    assert f"type for instance: set {name}" not in answered("set", told=page)
 
 
 def test_why_the_prompt_is_as_it_is_is_said_in_plain_words() -> None:

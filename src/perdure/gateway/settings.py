@@ -118,7 +118,8 @@ def merged(settings: Settings, wanted: Settings) -> Settings:
 
 def _all(settings: Settings, told: Told) -> str:
     lines = "".join(f"{_one(name, settings, told)}\n" for name in SETTINGS)
-    return f"{lines}To change one, type for instance: set wrap 80. With auto it is as your client says.\n"
+    instance = "set prompt off" if told.web else "set wrap 80"
+    return f"{lines}To change one, type for instance: {instance}. With auto it is as your client says.\n"
 
 
 def _one(name: str, settings: Settings, told: Told) -> str:
