@@ -200,6 +200,7 @@ def test_a_page_waits_for_a_server_that_stopped(tmp_path: Path, tab: Callable[..
             page.state("open")
             expect(page.page.locator("#trouble")).to_be_hidden()
             expect(page.page.locator("#prompt")).to_contain_text("Name")
+            expect(page.page.locator(".notice")).to_have_count(1)  # a rule between the two visits
         ada.logs_in(name, create=False)
     finally:
         server.cleanup()

@@ -74,6 +74,7 @@ const state = new State(
 const session = new Session(connection, new Store("sessionStorage", "perdure.session"), {
   hello: () => ({ ...size($("scrollback")), screenreader: settings.screenreader, client: "perdure web 1" }),
   greeted: (server) => {
+    if (!session.goesOn && !scrollback.empty) scrollback.notice(""); // another visit begins
     title = server;
     $("server").textContent = server;
     named();

@@ -143,6 +143,11 @@ export class Scrollback {
     return line;
   }
 
+  /** Whether nothing was shown yet. */
+  get empty() {
+    return !this.#lines.childElementCount;
+  }
+
   /** Whether `text` is one of the newest lines. */
   endsWith(text) {
     return [...this.#lines.children].slice(-NEWEST).some((line) => line.textContent === text);
