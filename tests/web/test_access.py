@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.web.page import PHONE, Browser, Friend
 
@@ -12,6 +12,8 @@ TO_THE_TOP = """() => {
   document.body.focus();
   document.body.removeAttribute("tabindex");
 }"""
+SIZES = """() => ["#scrollback", "#prompt", "#state", "#place-name", "#exits button", "#vitals", "#open-settings"]
+  .map((part) => parseFloat(getComputedStyle(document.querySelector(part)).fontSize))"""
 SMALL = """() => [...document.querySelectorAll("button, input, select, a.send")].filter((element) => {
   const { width, height } = element.getBoundingClientRect();
   return element.checkVisibility() && !element.matches(".line a") && (width < 24 || height < 24);
@@ -102,6 +104,27 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
         expect(page.locator(part)).to_be_in_viewport(ratio=1)
     assert page.locator("#input").evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)") >= 16
     assert page.evaluate(SMALL) == []
+
+
+def reads_larger(page: Page, px: int) -> None:
+    """What a browser's own setting of the size of text does; 16 is usual."""
+    sizes = {"standard": px, "fixed": px}
+    page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": sizes})
+
+
+def test_text_is_as_large_as_the_browser_is_told(tab: Callable[..., Browser], name: str) -> None:
+    """All of it, and not the game's alone; at twice the size the page is laid out as on a smaller screen."""
+    ada = tab(viewport={"width": 1600, "height": 1000}).opens().logs_in(name)
+    page = ada.page
+    usual = page.evaluate(SIZES)
+    reads_larger(page, 24)
+    assert page.evaluate(SIZES) == [size * 1.5 for size in usual]
+    reads_larger(page, 32)
+    page.set_viewport_size({"width": 720, "height": 900})
+    page.get_by_role("button", name="Settings").click()
+    for part in ("html", "#scrollback", "#settings"):
+        assert page.locator(part).evaluate("(e) => e.scrollWidth - e.clientWidth") == 0
+    expect(page.locator("#input")).to_be_in_viewport(ratio=1)
 
 
 def test_the_input_stays_above_a_phones_keyboard(tab: Callable[..., Browser], name: str) -> None:

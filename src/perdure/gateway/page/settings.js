@@ -11,7 +11,7 @@ export class Settings {
   #changed;
   #contrast = matchMedia("(prefers-contrast: more)");
   #motion = matchMedia("(prefers-reduced-motion: reduce)");
-  #narrow = matchMedia("(max-width: 700px)");
+  #narrow = matchMedia("(max-width: 43.75em)");
 
   /** `changed(name)` is called with what the player chose: the server may have to know. */
   constructor(store, dialog, fields, changed) {
@@ -67,7 +67,7 @@ export class Settings {
     const more = contrast ?? this.#contrast.matches;
     const less = motion ?? this.#motion.matches;
     const root = document.documentElement;
-    root.style.setProperty("--size", `${pixels}px`);
+    root.style.setProperty("--size", `${pixels / 16}rem`);
     Object.assign(root.dataset, {
       font, theme, contrast: more ? "more" : "normal", motion: less ? "less" : "full", screenreader: String(screenreader),
     });
