@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from perdure.gateway.door import NOT_TRUSTED
 from perdure.gateway.limits import Limits
 from perdure.gateway.web.site import Site
 from perdure.link.messages import EventSent
@@ -65,6 +66,7 @@ def test_a_web_player_who_is_no_proxy_speaks_for_nobody(tmp_path: Path) -> None:
     with running(tmp_path) as world:
         web = through_proxy(world, "203.0.113.9")
         world.wait_until(lambda: addresses(world) == ["127.0.0.1"], "the page has a session")
+        assert world.gateway._door._warned == {NOT_TRUSTED}  # this machine's own addresses are not limited
         web.closes()
 
 

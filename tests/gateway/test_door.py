@@ -290,6 +290,23 @@ def test_a_web_page_behind_a_proxy_counts_under_the_address_that_it_names() -> N
     asyncio.run(run())
 
 
+def test_a_proxy_that_hides_its_players_is_warned_of_once() -> None:
+    """All of them share its limits, or have none; a stranger who only sends the header is no proxy of ours (FM-82)."""
+
+    async def warned(plays: list[tuple[str, str, bool, bool]]) -> list[tuple[str, str]]:
+        it = door.Door(asyncio.get_running_loop(), [], Limits(), lambda *_: None)
+        with structlog.testing.capture_logs() as logs:
+            for address, forwarded, trusted, passed_on in plays * 2:
+                it.plays(address, forwarded, trusted=trusted, passed_on=passed_on)
+        return [(each["proxy"], each["reason"]) for each in logs]
+
+    fine = [("127.0.0.1", "192.0.2.7", True, True), ("127.0.0.1", "", False, False), ("192.88.99.1", "", False, True)]
+    assert asyncio.run(warned(fine)) == []
+    assert asyncio.run(warned([("127.0.0.1", "", True, False)])) == [("127.0.0.1", door.NAMES_NOBODY)]
+    for address in ("127.0.0.1", "::1/64", "10.0.0.5", "fd00::/64"):
+        assert asyncio.run(warned([*fine, (address, "", False, True)])) == [(address, door.NOT_TRUSTED)]
+
+
 def test_what_asks_for_files_is_no_connection_of_a_player() -> None:
     """A page of twenty files takes nobody's place; it counts once somebody plays, and what asks has a bound (FM-82)."""
 

@@ -33,6 +33,9 @@ RETRY_S = 1.0
 FULL = "The server is full. Try again in a while."
 NO_HEADER = "Connections from this address are a proxy's, and have to begin with a PROXY header."
 
+NAMES_NOBODY = "It names nobody in X-Forwarded-For, so all its players share the limits of one address."
+NOT_TRUSTED = "It is not one of [server] proxies, so all its players have its address, and its limits or none."
+
 WEB_ANSWER = (
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
     "Content-Length: {bytes}\r\nConnection: close\r\n\r\n"
@@ -81,6 +84,7 @@ class Door:
         self._asking: Counter[str] = Counter()  # on the web, where nobody plays yet
         self._waiting: dict[socket.socket, _Waiting] = {}
         self._retry: asyncio.TimerHandle | None = None
+        self._warned: set[str] = set()
 
     def open(self) -> None:
         """Begin to accept."""
@@ -100,13 +104,19 @@ class Door:
             self._stop_waiting(sock)
             sock.close()
 
-    def plays(self, address: str, forwarded: str, *, trusted: bool) -> tuple[str, str]:
+    def plays(self, address: str, forwarded: str, *, trusted: bool, passed_on: bool = False) -> tuple[str, str]:
         """A web connection that came from `address` is to be played on; `forwarded`: for whom, as its proxy says.
 
+        Args:
+            passed_on: Whether it says at all that it is somebody else's, be it believed or not.
         Returns:
             The address under which it counts from here on, and why it cannot stay; "" when it can.
         """
         self.left(address, asked=True)
+        if trusted and not forwarded:
+            self._warn(address, NAMES_NOBODY)
+        elif passed_on and not trusted and ipaddress.ip_address(address.partition("/")[0]).is_private:
+            self._warn(address, NOT_TRUSTED)
         if forwarded:
             address = counted_address(forwarded)
         reason = "" if trusted and not forwarded else self._too_many(address)
@@ -166,6 +176,12 @@ class Door:
         return ""
 
     # --- proxies ---
+
+    def _warn(self, address: str, why: str) -> None:
+        """Say once that a proxy is not set up as it must be; for each of its players it would be said again."""
+        if why not in self._warned:
+            self._warned.add(why)
+            log.warning("a proxy hides its players' addresses", proxy=address, reason=why)
 
     def _await_header(self, sock: socket.socket, address: str) -> None:
         sock.setblocking(False)

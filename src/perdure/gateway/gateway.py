@@ -293,7 +293,10 @@ class Gateway:
         self._unopened.pop(client).cancel()
         reason = ""
         if isinstance(client.wire, WebWire):
-            client.address, reason = self._door.plays(client.address, opened.forwarded, trusted=client.wire.trusted)
+            wire = client.wire
+            client.address, reason = self._door.plays(
+                client.address, opened.forwarded, trusted=wire.trusted, passed_on=wire.passed_on
+            )
         if opened.token and self._players.resume(client, opened):
             return  # also where the address is full: their own dead connection may be what fills it
         if reason:

@@ -72,6 +72,7 @@ class WebWire:
 
     Attributes:
         trusted: As it was given.
+        passed_on: Whether the request says for whom it is passed on, be it believed or not.
     """
 
     transport = "web"
@@ -87,7 +88,7 @@ class WebWire:
         proxies: Proxies = NO_PROXIES,
     ) -> None:
         self.acknowledges = False
-        self.trusted = trusted
+        self.trusted, self.passed_on = trusted, False
         self._site, self._server, self._proxies = site, server, proxies
         self._origins = frozenset(origin.lower() for origin in origins)
         self._settings, self._playing = Settings(), False
@@ -253,6 +254,7 @@ class WebWire:
 
     def _opened(self, request: Request) -> list[ClientEvent]:
         self._collect()
+        self.passed_on = "X-Forwarded-For" in request.headers
         forwarded = web_request.forwarded(request, self._proxies) if self.trusted else ""
         chosen = self._socket.subprotocol
         assert chosen is not None, "accepted without a subprotocol"
