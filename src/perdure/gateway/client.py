@@ -220,8 +220,6 @@ class Client:
                 else:
                     self.pending.append(event)
             self._owner.received(self)
-        elif self._state == "closing":
-            self.wire.receive(data)  # the wire may want to see its close; whatever else comes is too late
         if reset:
             self._lost()
 

@@ -31,7 +31,7 @@ from perdure.room.record import End, EventBody, Go, Input, Join, Leave, Output, 
 Link = Hashable
 
 TAIL_EVENTS_MAX = 256
-"""Events of one seat that may wait; at the bound the client is not read, and TCP holds it back."""
+"""Events of one seat that may wait; at the bound nothing more that its player types is taken."""
 NO_SEAT = (0, -1)
 """(j, applied n) of a session that a room does not know."""
 HISTORY_LOST = "The server lost its last moments and continues from an earlier one. Look around before you go on."
