@@ -10,19 +10,17 @@ the next one: not lost, not doubled, not out of order.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 import select
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import psutil
 
+from bench.orders import Ordered, follow
 from bench.report import Spread
 
 ANSWER = re.compile(rb"=(\d+);")
@@ -232,46 +230,16 @@ def _seen(player: Player, text: str, unseen: set[Player]) -> None:
         unseen.discard(player)
 
 
-class LoadClient:
+class LoadClient(Ordered):
     """The load client as the measurement sees it; a context manager."""
 
-    def __enter__(self) -> LoadClient:
-        command = [sys.executable, "-m", "bench.load"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.kill()
-        self.process.wait()
-
-    def order(self, what: str, **arguments: Any) -> Any:
-        """Give an order and wait for its answer."""
-        self.begin(what, **arguments)
-        return self.result()
-
-    def begin(self, what: str, **arguments: Any) -> None:
-        """Give an order."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps([what, arguments]).encode() + b"\n")
-        self.process.stdin.flush()
-
-    def result(self) -> Any:
-        """The answer to the oldest order without one."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError("the load client ended")
-        return json.loads(line)
+    def __init__(self) -> None:
+        super().__init__("bench.load")
 
 
 def main() -> None:
     """Follow orders until there are no more."""
-    load = Load()
-    for line in sys.stdin:
-        what, arguments = json.loads(line)
-        print(json.dumps(getattr(load, what)(**arguments)), flush=True)
+    follow(Load())
 
 
 if __name__ == "__main__":

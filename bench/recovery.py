@@ -16,12 +16,12 @@ KIB = 64
 
 def killed(running: Server, load: LoadClient) -> dict[str, Any]:
     """One kill between two lines of everybody; seconds from the kill to the answers."""
-    load.begin("say", verb="e")
-    load.begin("say", verb="use")
+    load.give("say", verb="e")
+    load.give("say", verb="use")
     load.result()
     at_s = running.kill_host()
     load.result()
-    load.begin("say", verb="use")
+    load.give("say", verb="use")
     load.result()
     answers: dict[str, Any] = load.order("answers")
     times_s = [answered - at_s for answered in answers.pop("times_s")]

@@ -7,20 +7,17 @@ waited for its own answer. One of a crowd says a line now and then. Answers are 
 from __future__ import annotations
 
 import gc
-import json
-import os
 import resource
 import select
 import socket
-import subprocess
-import sys
 import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from bench.load import ANSWER
+from bench.orders import Ordered, follow
 
 WAIT_S = 120.0
 LOGINS = 50
@@ -198,7 +195,7 @@ class Span(NamedTuple):
     waits_s: list[float]
 
 
-class PlayersProcess:
+class PlayersProcess(Ordered):
     """Players as the measurement sees them; a context manager. They log in when it begins.
 
     Args:
@@ -206,25 +203,19 @@ class PlayersProcess:
     """
 
     def __init__(self, port: int, count: int, spread: Sequence[str] = ()) -> None:
+        super().__init__("bench.copyover.players")
         self._port, self._count, self._spread = port, count, spread
 
-    def __enter__(self) -> PlayersProcess:
-        command = [sys.executable, "-m", "bench.copyover.players"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __enter__(self) -> Self:
+        super().__enter__()
         self.order("connect", port=self._port, count=self._count)
         if self._spread:
             self.order("spread", rooms=list(self._spread))
         return self
 
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.kill()
-        self._process.wait()
-
     def speak(self, line: str, every_s: float) -> None:
         """Let them speak until `stop`."""
-        self._begin("speak", line=line, every_s=every_s)
+        self.give("speak", line=line, every_s=every_s)
 
     def stop(self) -> None:
         """Let them be silent.
@@ -232,8 +223,8 @@ class PlayersProcess:
         Raises:
             RuntimeError: A line of theirs was lost, doubled, or out of order.
         """
-        self._begin("stop")
-        told, _ = self._result(), self._result()
+        self.give("stop")
+        told, _ = self.result(), self.result()
         if told["lost"] or told["wrong"]:
             raise RuntimeError(f"players saw what must not be: {told}")
 
@@ -241,31 +232,10 @@ class PlayersProcess:
         """What they saw in these spans of monotonic time."""
         return [Span(*each) for each in self.order("spans", spans=list(spans))]
 
-    def order(self, what: str, **arguments: Any) -> Any:
-        """Give an order and wait for its answer."""
-        self._begin(what, **arguments)
-        return self._result()
-
-    def _begin(self, what: str, **arguments: Any) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([what, arguments]).encode() + b"\n")
-        self._process.stdin.flush()
-
-    def _result(self) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the players' process ended")
-        return json.loads(line)
-
 
 def main() -> None:
     """Follow orders until there are no more."""
-    players = Players()
-    with os.fdopen(0, "rb", buffering=0) as orders:  # unbuffered, so that epoll sees the next
-        while order := orders.readline():
-            what, arguments = json.loads(order)
-            print(json.dumps(getattr(players, what)(**arguments)), flush=True)
+    follow(Players())
 
 
 if __name__ == "__main__":

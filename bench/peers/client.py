@@ -14,8 +14,6 @@ import os
 import re
 import select
 import socket
-import subprocess
-import sys
 import time
 from bisect import bisect_left
 from collections import deque
@@ -25,6 +23,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from bench.orders import Ordered
 from bench.report import Spread
 
 ANSWER = re.compile(rb"=(\d+);")
@@ -290,30 +289,11 @@ class Seen(NamedTuple):
     disconnected: int
 
 
-class Client:
+class Client(Ordered):
     """The players as the measurement sees them; a context manager."""
 
-    def __enter__(self) -> Client:
-        command = [sys.executable, "-m", "bench.peers.client"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.kill()
-        self._process.wait()
-
-    def order(self, what: str, **arguments: Any) -> Any:
-        """Give an order and wait for its answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([what, arguments]).encode() + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the players' process ended")
-        return json.loads(line)
+    def __init__(self) -> None:
+        super().__init__("bench.peers.client")
 
     def seen(self, span: tuple[float, float]) -> Seen:
         """What they saw in this span of monotonic time."""

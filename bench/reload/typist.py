@@ -11,11 +11,12 @@ import json
 import re
 import select
 import socket
-import subprocess
 import sys
 import time
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
+
+from bench.orders import Ordered
 
 ANSWER = re.compile(rb"(?:v=(\w+); )?=(\d+);")
 WAIT_S = 60.0
@@ -132,7 +133,7 @@ def main() -> None:
                 _say({"result": (_type if what == "type" else _listen)(connection, **arguments)})
 
 
-class Typist:
+class Typist(Ordered):
     """The typist as the measurement sees it; a context manager.
 
     Args:
@@ -140,39 +141,33 @@ class Typist:
     """
 
     def __init__(self, port: int, *, guest: bool = True) -> None:
+        super().__init__("bench.reload.typist", bufsize=0)
         self._port, self._guest = port, guest
-
-    def __enter__(self) -> Typist:
-        command = [sys.executable, "-m", "bench.reload.typist"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self._data = b""
-        self._order("connect", port=self._port, guest=self._guest)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.give("connect", port=self._port, guest=self._guest)
         assert "result" in self._next(WAIT_S)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.kill()
-        self._process.wait()
-
     def once(self, line: str) -> None:
         """Type one line, and wait for its answer."""
-        self._order("once", line=line, number=0)
+        self.give("once", line=line, number=0)
         assert "result" in self._next(WAIT_S)
 
     def begin(self, line: str, keys: int = 1) -> str:
         """Type this line again and again; NUMBER in it is counted, KEY varies. Returns the first value seen."""
-        self._order("type", line=line, keys=keys)
+        self.give("type", line=line, keys=keys)
         return str(self._next(WAIT_S)["seen"])
 
     def begin_listening(self) -> None:
         """Only note what comes."""
-        self._order("listen")
+        self.give("listen")
 
     def stop(self) -> dict[str, Any]:
         """Stop; ``{times_s, drops}``: when each answer came, and how often the connection ended."""
-        self._order("stop")
+        self.give("stop")
         while "result" not in (said := self._next(WAIT_S)):
             pass
         result: dict[str, Any] = said["result"]
@@ -186,10 +181,6 @@ class Typist:
             if said.get("seen") == value:
                 return float(said["at_s"])
         return None
-
-    def _order(self, what: str, **arguments: Any) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([what, arguments]).encode() + b"\n")
 
     def _next(self, timeout_s: float, *, may_wait: bool = False) -> dict[str, Any]:
         assert self._process.stdout is not None
