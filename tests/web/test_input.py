@@ -62,9 +62,13 @@ def test_a_password_is_nowhere(tab: Callable[..., Browser], name: str) -> None:
 
 
 def test_a_password_on_the_line_is_not_shown(tab: Callable[..., Browser], name: str) -> None:
-    """Some type it behind their name; the page shows dots."""
-    ada = tab().opens().logs_in(name)
-    expect(ada.page.locator(".typed").first).to_have_text(f"create {name} ••••••")
+    """Some type it behind their name, and not every word before that is right; the page shows dots."""
+    ada = tab().opens()
+    ada.types("set wrap 40", f"conect {name} {PASSWORD}", f"new {name} short")
+    ada.sees("No character was made.")
+    ada.logs_in(name)
+    shown = ["set wrap 40", f"conect {name} ••••••", f"new {name} ••••••", f"create {name} ••••••"]
+    expect(ada.page.locator(".typed")).to_have_text(shown)
     ada.presses("ArrowUp")
     assert ada.value == ""
 

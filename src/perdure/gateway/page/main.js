@@ -20,7 +20,7 @@ import { follow, size } from "./window.js";
 const $ = (id) => document.getElementById(id);
 const historyStore = new Store("sessionStorage", "perdure.history");
 const A_NAME = /^(?!\s*(?:y|yes|n|no)\s*$)\s*\S+\s*$/i;
-const PASSWORD_ON_THE_LINE = /^(\s*(?:connect|create)\s+\S+\s+)\S.*$/i;
+const PASSWORD_ON_THE_LINE = /^(\s*(?!set(?:tings)?\s)\S+\s+\S+\s+)\S.*$/i; // behind a mistyped word, too
 
 const announcer = new Announcer($("announcer"));
 const scrollback = new Scrollback($("scrollback"), $("newest"), (line) => sendFrom(line));
