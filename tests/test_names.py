@@ -113,7 +113,7 @@ def test_names_that_nobody_could_read_or_tell_apart_are_refused(name: str) -> No
     "name",
     [
         *("connect", "WHO", "Quit", "he1p", "qu\u0131t", "Set", "guest", "Guest7", "GUEST10", "guestl", "yes"),
-        *("\u043d\u0435lp", "mssp-request", "new", "Exit", "log0ut", "bye", "Settings"),
+        *("\u043d\u0435lp", "mssp-request", "new", "Exit", "log0ut", "bye", "Settings", "Login", "register"),
     ],
 )
 def test_no_name_is_a_word_for_the_server_or_looks_like_one(name: str) -> None:

@@ -40,7 +40,8 @@ RULE = (
 )
 
 COMMANDS = (
-    *("connect", "create", "new", "who", "quit", "exit", "logout", "bye", "help", "set", "settings"),
+    *("connect", "login", "create", "new", "register", "who", "quit", "exit", "logout", "bye"),
+    *("help", "set", "settings"),
     *("yes", "no", "mssp-request"),
 )
 """What a player types to the server itself; such a name could not log in by itself."""

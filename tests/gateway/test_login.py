@@ -108,10 +108,14 @@ def test_who_wants_to_leave_may_say_it_in_other_words(line: str) -> None:
     assert requests(begun().line(line)) == [Quit()]
 
 
-def test_new_and_settings_are_what_other_servers_call_create_and_set() -> None:
+def test_other_servers_words_for_what_is_done_here_are_understood() -> None:
     """They take the same words behind them."""
-    assert requests(begun().line("new Bob")) == [Find("Bob")]
-    assert "create NAME PASSWORD" in said(begun().line("new"))
+    for word in ("new", "register"):
+        assert requests(begun().line(f"{word} Bob")) == [Find("Bob")]
+        assert "create NAME PASSWORD" in said(begun().line(word))
+    (verify,) = begun().line("login Bob secret")
+    assert isinstance(verify, Verify)
+    assert verify.name == "Bob"
     assert begun().line("settings wrap 40")[0] == Set("set wrap 40")
 
 

@@ -393,8 +393,10 @@ class Dialogue:
     }
     _COMMANDS: ClassVar[dict[str, Callable[[Dialogue, str], list[Action]]]] = {
         "connect": _connect,
+        "login": _connect,
         "create": _create,
         "new": _create,
+        "register": _create,
         "guest": _guest,
         "who": _who,
         "mssp-request": _status,
