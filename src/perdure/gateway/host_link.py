@@ -19,7 +19,7 @@ class LinkOwner(Protocol):
         """The host said this. May raise ProtocolError, which ends the link."""
 
     def unsent(self, link: HostLink) -> None:
-        """There is something to `flush` this turn."""
+        """There is something to `flush` this turn; said once a turn."""
 
     def link_over(self, link: HostLink, reason: str) -> None:
         """The link is closed; `reason` is "" if the host simply went away."""
@@ -43,9 +43,11 @@ class HostLink:
 
     def send(self, message: Message) -> None:
         """Say this at the end of the turn."""
-        if self._open:
-            self._messages.append(message)
+        if not self._open:
+            return
+        if not self._messages:
             self._owner.unsent(self)
+        self._messages.append(message)
 
     def flush(self) -> None:
         """Send all that was said this turn."""

@@ -26,12 +26,14 @@ class Turn:
     def client(self, client: Client) -> None:
         """There is something for this client."""
         self._clients.add(client)
-        self._schedule()
+        if self._end is None:
+            self._schedule()
 
     def link(self, link: HostLink) -> None:
         """There is something for this link."""
         self._links.add(link)
-        self._schedule()
+        if self._end is None:
+            self._schedule()
 
     def forget(self, gone: Client | HostLink) -> None:
         """It is closed."""
@@ -41,11 +43,13 @@ class Turn:
             self._links.discard(gone)
 
     def end(self) -> None:
-        """Send everything now."""
-        self._end = None
+        """Send everything now. What the clients' texts have to say to the links goes with it, in no turn of its own."""
         clients, self._clients = self._clients, set()
         for client in clients:
             self._flush_client(client)
+        self._end = None
+        if self._clients:
+            self._schedule()
         links, self._links = self._links, set()
         for link in links:
             link.flush()
@@ -56,8 +60,7 @@ class Turn:
             self._end.cancel()
 
     def _schedule(self) -> None:
-        if self._end is None:
-            self._end = self._loop.call_soon(self.end)
+        self._end = self._loop.call_soon(self.end)
 
 
 def fill(client: Client, session: Session) -> None:
