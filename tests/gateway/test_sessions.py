@@ -7,7 +7,7 @@ import pytest
 from perdure.gateway.client import Client
 from perdure.gateway.login import Dialogue
 from perdure.gateway.sessions import HISTORY_BYTES_MAX, MOVES, NOTICES_MAX, Happening, Session, Stage
-from perdure.gateway.wire import KEPT_BYTES, Held, size
+from perdure.gateway.wire import KEPT_BYTES, Held
 from perdure.room.record import Text
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -59,7 +59,7 @@ def test_what_was_taken_and_not_sent_comes_back_in_order() -> None:
         it.hold(1, m, Text(str(m)))
     it.put_back([it.take(), it.take()])
     assert list(it.held) == [Held(m, 1, m, Text(str(m))) for m in (1, 2, 3)]
-    assert it.held_bytes == sum(size(held.text) for held in it.held)
+    assert it.held_bytes == sum(held.size_bytes for held in it.held)
 
 
 def test_notices_for_an_absent_player_are_bounded_and_numbered_texts_are_never_dropped() -> None:
@@ -91,7 +91,7 @@ def test_a_notice_that_was_taken_and_not_sent_counts_again() -> None:
     it.put_back([it.take() for _ in range(NOTICES_MAX)], "the rest of a text")
     it.hold(0, 0, Text("one more"))
     assert [held.text.text for held in it.held] == ["the rest of a text", *["notice"] * NOTICES_MAX]
-    assert it.held_bytes == sum(size(held.text) for held in it.held)
+    assert it.held_bytes == sum(held.size_bytes for held in it.held)
 
 
 def shown(it: Session, count: int, characters: int) -> None:

@@ -13,7 +13,7 @@ import socket
 from collections import deque
 from typing import Literal, Protocol
 
-from perdure.gateway.wire import Acked, ClientEvent, Held, Note, Wire, size
+from perdure.gateway.wire import Acked, ClientEvent, Held, Note, Wire
 
 READ_BYTES = 16 * 1024
 """Read per turn, so that one busy client does not hold the others up."""
@@ -121,7 +121,7 @@ class Client:
         self.wire.show(held)
         self._collect()
         self._marks.append((begin, self._queued, held))
-        self.unshown_bytes += size(held.text)
+        self.unshown_bytes += held.size_bytes
 
     def note(self, note: Note) -> None:
         """Tell the client's program something, beside the texts; `flush` sends it."""
@@ -229,7 +229,7 @@ class Client:
 
     def _shown(self) -> None:
         held = self._marks.popleft()[2]
-        self.unshown_bytes -= size(held.text)
+        self.unshown_bytes -= held.size_bytes
         self._owner.shown(self, held)
 
     def _keep_alive(self) -> None:

@@ -11,10 +11,12 @@ import asyncio
 from collections import deque
 from typing import Literal
 
+import msgspec
+
 from perdure.gateway.client import Client
 from perdure.gateway.login import Dialogue
 from perdure.gateway.look import Look, Settings, Told, look_of
-from perdure.gateway.wire import Held, size
+from perdure.gateway.wire import Held
 from perdure.room.record import Text, Who
 
 Stage = Literal["greeting", "login", "playing", "link-dead", "leaving", "over"]
@@ -138,16 +140,18 @@ class Session:
 
     def hold(self, j: int, m: int, text: Text) -> None:
         """Keep something to show. A GMCP value that stands already is not told again, but counts as shown."""
-        if m == 0 and text.text and self._notices >= NOTICES_MAX:
+        if m:
+            if j != self._j:
+                self._seated(j)
+            text = self._news(text)
+        elif text.text and self._notices >= NOTICES_MAX:
             return
-        if m and j != self._j:
-            self._seated(j)
-        self._append(j, m, self._news(text) if m else text)
+        self._append(j, m, text)
 
     def take(self) -> Held:
         """The oldest thing to show."""
         held = self.held.popleft()
-        self.held_bytes -= size(held.text)
+        self.held_bytes -= held.size_bytes
         self._notices -= _is_notice(held)
         return held
 
@@ -159,7 +163,7 @@ class Session:
         """
         again = [held for held in unsent if not held.again]
         self.held.extendleft(reversed(again))
-        self.held_bytes += sum(size(held.text) for held in again)
+        self.held_bytes += sum(held.size_bytes for held in again)
         if rest:
             self.put_first(Text(rest))
         self._notices += sum(map(_is_notice, again))
@@ -168,10 +172,10 @@ class Session:
         """The client has it. A page that is loaded anew may want it again."""
         if not self.resumable or not held.text.text or held.again:
             return
-        self._history.append(held._replace(again=True))
-        self._history_bytes += size(held.text)
+        self._history.append(msgspec.structs.replace(held, again=True))
+        self._history_bytes += held.size_bytes
         while self._history_bytes > HISTORY_BYTES_MAX:
-            self._history_bytes -= size(self._history.popleft().text)
+            self._history_bytes -= self._history.popleft().size_bytes
 
     def received(self, serial: int) -> list[Held]:
         """The client has everything up to this serial: it need not be shown. Returns what that was."""
@@ -191,8 +195,9 @@ class Session:
 
     def put_first(self, text: Text) -> None:
         """Show this before all that is held. It has a number once `follow` has given all of them new ones."""
-        self.held.appendleft(Held(0, 0, 0, text))
-        self.held_bytes += size(text)
+        held = Held(0, 0, 0, text)
+        self.held.appendleft(held)
+        self.held_bytes += held.size_bytes
         self._notices += 1
 
     def follow(self, other: Session) -> None:
@@ -201,7 +206,7 @@ class Session:
         self._serial = max(self._serial, other._serial)
         for at, held in enumerate(self.held):
             self._serial += 1
-            self.held[at] = held._replace(serial=self._serial)
+            self.held[at] = msgspec.structs.replace(held, serial=self._serial)
 
     def stand(self) -> list[Text]:
         """The prompt and the GMCP values as they stand, for a client that has heard nothing of them."""
@@ -219,7 +224,7 @@ class Session:
         held = Held(self._serial, j, m, text)
         self._notices += _is_notice(held)
         self.held.append(held)
-        self.held_bytes += size(text)
+        self.held_bytes += held.size_bytes
 
     def _seated(self, j: int) -> None:
         """Another seat begins to say something: what the room before it left standing holds no more."""

@@ -6,7 +6,7 @@ the client come out of `data_to_send`. Telnet and the web are two kinds; the gat
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -182,14 +182,19 @@ class Stopping(msgspec.Struct, frozen=True):
 Note = Took | Token | Resumed | Refused | Misnumbered | Bye | Stopping
 
 
-class Held(NamedTuple):
-    """Something for a session's client.
+KEPT_BYTES = 128
+"""What keeping a text costs beside its characters."""
+
+
+class Held(msgspec.Struct):
+    """Something for a session's client. It never changes.
 
     Attributes:
         serial: Its place among all that the session's clients were ever given, from 1.
         j, m: Which output of which seat it is; m = 0 is outside the seat's numbering.
         text: What.
         again: Whether the client may have had it before: a page that was loaded anew gets its last lines again.
+        size_bytes: About how much it takes to keep; follows from the text.
     """
 
     serial: int
@@ -197,15 +202,15 @@ class Held(NamedTuple):
     m: int
     text: Text
     again: bool = False
+    size_bytes: int = 0
 
-
-KEPT_BYTES = 128
-"""What keeping a text costs beside its characters."""
-
-
-def size(text: Text) -> int:
-    """About how many bytes it takes to keep."""
-    return KEPT_BYTES + len(text.text) + len(text.prompt or "") + (len(text.gmcp[1]) if text.gmcp else 0)
+    def __post_init__(self) -> None:
+        text = self.text
+        self.size_bytes = KEPT_BYTES + len(text.text)
+        if text.prompt is not None:
+            self.size_bytes += len(text.prompt)
+        elif text.gmcp is not None:
+            self.size_bytes += len(text.gmcp[1])
 
 
 class Wire(Protocol):
