@@ -73,7 +73,7 @@ class Client:
         self._state: Literal["open", "closing", "shut", "closed"] = "open"
         self._reading = self._writing = False
         self._buffer = bytearray()
-        self._queued = self._sent = 0
+        self._sent = 0
         self._marks: deque[tuple[int, int, Held]] = deque()  # where in the stream it begins and ends
         self.unshown_bytes = 0
         self._linger: asyncio.TimerHandle | None = None
@@ -117,15 +117,20 @@ class Client:
 
     def queue(self, held: Held) -> None:
         """Put something into the buffer; `flush` sends it."""
-        begin = self._queued
+        begin = self._sent + len(self._buffer)
         self.wire.show(held)
-        self._collect()
-        self._marks.append((begin, self._queued, held))
+        self._buffer += self.wire.data_to_send()
+        self._marks.append((begin, self._sent + len(self._buffer), held))
         self.unshown_bytes += held.size_bytes
 
     def note(self, note: Note) -> None:
         """Tell the client's program something, beside the texts; `flush` sends it."""
         self.wire.note(note)
+
+    def replies(self) -> bool:
+        """Take over what the wire answered by itself; whether there is something to `flush`."""
+        self._buffer += self.wire.data_to_send()
+        return bool(self._buffer)
 
     def end_burst(self) -> None:
         """For now nothing more is queued: a prompt is due."""
@@ -144,7 +149,6 @@ class Client:
                 keep = max(0, (end if framed and begin < self._sent else begin) - self._sent)
                 break
         del self._buffer[keep:]
-        self._queued = self._sent + keep
         unshown = [held for _, _, held in self._marks]
         self._marks.clear()
         self.unshown_bytes = 0
@@ -154,20 +158,23 @@ class Client:
         """Send what the socket takes; wait for it to take the rest."""
         if self._state in ("shut", "closed"):
             return
-        self._collect()
+        buffer = self._buffer
+        buffer += self.wire.data_to_send()
         try:
-            while self._buffer and (count := self._sock.send(self._buffer)):
+            while buffer and (count := self._sock.send(buffer)):
                 self._sent += count
-                del self._buffer[:count]
+                del buffer[:count]
         except (BlockingIOError, InterruptedError):
             pass
         except _DISCONNECT:
             self._lost()
             return
-        self._watch_writable(bool(self._buffer))
-        while not self.wire.acknowledges and self._marks and self._marks[0][1] <= self._sent:
+        waits = bool(buffer)
+        if waits != self._writing:
+            self._watch_writable(waits)
+        while self._marks and not self.wire.acknowledges and self._marks[0][1] <= self._sent:
             self._shown()
-        if self._state == "closing" and not self._buffer:
+        if self._state == "closing" and not buffer:
             self._shut()
 
     def close(self) -> None:
@@ -195,12 +202,6 @@ class Client:
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
         self._owner.closed(self)
-
-    def _collect(self) -> None:
-        """Take over what the wire has to send."""
-        if data := self.wire.data_to_send():
-            self._buffer += data
-            self._queued += len(data)
 
     def _readable(self) -> None:
         try:

@@ -318,7 +318,8 @@ class Gateway:
         """The client sent something."""
         self.busy_s = time.perf_counter()
         self._intake.pump(client)
-        self._turn.client(client)  # its wire may have replied
+        if client.replies():
+            self._turn.client(client)
 
     def take(self, client: Client, event: ClientEvent) -> None:
         """The client's next event; what one player's line breaks costs that connection, and no other."""
