@@ -187,11 +187,11 @@ class TelnetWire:
     # --- what comes in ---
 
     def _typed(self, line: bytes, events: list[ClientEvent]) -> None:
-        text, page = self._screen.typed(self._decoded(line, events))
-        if text is not None:
-            events.append(Line(text))
+        typed = self._screen.typed(self._decoded(line, events))
+        if typed.line is not None:
+            events.append(Line(typed.line))
         else:  # the pager took it, and nobody else answers
-            self._send(page)
+            self._send(typed.shown)
             self.end_burst()
 
     def _decoded(self, line: bytes, events: list[ClientEvent]) -> str:

@@ -15,7 +15,7 @@ Known flaw: a text that goes on with an unfinished line wraps as if it began at 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -52,7 +52,7 @@ class ScreenState(msgspec.Struct):
     pages: str = ""
 
 
-class Typed(NamedTuple):
+class Typed(msgspec.Struct, frozen=True):
     """What becomes of a line that was typed.
 
     Attributes:
@@ -144,7 +144,7 @@ class Screen:
         now = self._now
         if self.playing and not self.look.prompts:
             return ""
-        prompt = render(now.prompt.rstrip("\r\n"), self.look)
+        prompt = now.prompt and render(now.prompt.rstrip("\r\n"), self.look)
         if self.playing and self.look.screenreader and prompt == now.drawn:
             return ""
         now.drawn = prompt
