@@ -436,10 +436,11 @@ class Gateway:
 
     def _played(self, session: Session, line: str) -> None:
         """A line while playing: the game's, but for the few that are the gateway's."""
-        if line.strip().lower() == "quit":
+        word = line.strip().lower()
+        if word == "quit":
             self._quit(session)
             return
-        if self._players.set(session, line):
+        if word.startswith("set") and self._players.set(session, line):
             return
         self._end.submit(session.id, Input(line))
         if self._watch is not None:

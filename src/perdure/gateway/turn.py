@@ -71,7 +71,8 @@ def fill(client: Client, session: Session) -> None:
     while session.held and client.buffered < BUFFER_BYTES_MAX:
         held = session.take()
         client.queue(held)
-        client.burst = client.burst or bool(held.text.text) or held.text.prompt is not None
+        if held.text.text or held.text.prompt is not None:
+            client.burst = True
     if client.burst and not session.held:
         client.end_burst()
         client.burst = False
