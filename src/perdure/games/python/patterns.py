@@ -15,8 +15,10 @@ from typing import Literal, NamedTuple
 Kind = Literal["str", "int", "float", "Player"]
 
 _TOKEN = re.compile(r"\S+")
-_INT = re.compile(r"[+-]?[0-9]{1,18}")
-_FLOAT = re.compile(r"[+-]?[0-9]{0,18}(\.[0-9]{0,18})?")
+DIGITS_MAX = 18
+"""Of a number, or of either part of it: so many fit into 64 bits, which is what rows and messages can hold."""
+_INT = re.compile(rf"[+-]?[0-9]{{1,{DIGITS_MAX}}}")
+_FLOAT = re.compile(rf"[+-]?[0-9]{{0,{DIGITS_MAX}}}(\.[0-9]{{0,{DIGITS_MAX}}})?")
 _NAMES: Mapping[str, str] = {"int": "a whole number", "float": "a number"}
 
 
@@ -108,7 +110,7 @@ class Pattern:
         if (loose := typed.fit(self.parts, 0, _anything)) is not None:
             for param in self.params:
                 if param.name in loose and _number(param.kind, str(loose[param.name])) is None:
-                    raise Unfit(f'{param.shown} is {_NAMES[param.kind]}, and "{loose[param.name]}" is not.')
+                    raise Unfit(_misfit(param, str(loose[param.name])))
         raise Unfit("")
 
 
@@ -120,6 +122,13 @@ def _number(kind: Kind, text: str) -> str | int | float | None:
         fits = _FLOAT.fullmatch(text) and any(c.isdigit() for c in text)
         return float(text) if fits and math.isfinite(float(text)) else None
     return text
+
+
+def _misfit(param: Param, text: str) -> str:
+    """Why this is no number, for the player who typed it."""
+    if text.isascii() and text.strip("+-").replace(".", "", 1).isdigit() and len(text) > DIGITS_MAX:
+        return f"{param.shown} has at most {DIGITS_MAX} digits."
+    return f'{param.shown} is {_NAMES[param.kind]}, and "{text[:DIGITS_MAX]}" is not.'
 
 
 def _anything(kind: Kind, text: str) -> str:  # noqa: ARG001  (the signature of _number)
