@@ -61,9 +61,19 @@ def test_help_in_a_narrow_window_has_no_columns(perdure: Perdure, columns: int, 
     assert line in ada.lines
 
 
-@pytest.mark.parametrize("word", ["quit", "set"])
+def test_a_question_mark_is_help(perdure: Perdure) -> None:
+    """As it is before the login."""
+    ada = perdure.room(Bar).join("Ada")
+    ada.types("help")
+    listed = len(ada.lines)
+    ada.types("?", "? order")
+    assert ada.lines[listed : 2 * listed] == ada.lines[:listed]
+    assert ada.lines[2 * listed] == "order DRINK"
+
+
+@pytest.mark.parametrize("word", ["quit", "set", "help"])
 def test_the_servers_words_have_help(perdure: Perdure, word: str) -> None:
-    """What the list names exists."""
+    """What the list names exists, and so does what shows it."""
     ada = perdure.room(Bar).join("Ada")
     ada.types(f"help {word}", "help nothing")
     assert ada.lines[0] == word

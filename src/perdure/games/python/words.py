@@ -12,6 +12,8 @@ from perdure.spelling import meant
 
 SERVERS = {"quit": "Leave the game.", "set": "Show or change how text is sent to you."}
 """What the gateway takes for itself; players look for it in the game's help."""
+ABOUT = {**SERVERS, "help": "See what you can type, or what one word does: help quit"}
+"""Words that have help and are no command of a game."""
 
 COLUMNS_MIN = 60
 """In a narrower window the columns of help would break in the middle: it is told as to those who listen."""
@@ -38,7 +40,7 @@ class Words:
     def unknown(self, player: Player, words: list[Token]) -> str:
         """The answer to a line that is no command: help, or the nearest word that is one."""
         typed = words[0].text.casefold()
-        if typed == "help":
+        if typed in ("help", "?"):
             return self._help(player, tuple(word.text.casefold() for word in words[1:]))
         known = [" ".join(key) for key, command in self._commands.items() if _may(player, command)]
         near = meant(typed, ["help", *known])
@@ -51,8 +53,8 @@ class Words:
         command = self._commands.get(words)
         if command is not None and _may(player, command):
             usage, *lines = _about(command)
-        elif len(words) == 1 and words[0] in SERVERS:
-            usage, *lines = words[0], SERVERS[words[0]]
+        elif len(words) == 1 and words[0] in ABOUT:
+            usage, *lines = words[0], ABOUT[words[0]]
         else:
             return f"There is no command '{' '.join(words)}'. Type 'help' for what you can do."
         indent = "" if player.screenreader else "  "
