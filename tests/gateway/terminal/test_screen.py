@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from perdure.gateway.look import Look
-from perdure.gateway.terminal.screen import MORE_PROMPT, PAGES_BYTES_MAX, ROWS_MIN, Screen, ScreenState, Typed, cut
+from perdure.gateway.terminal.screen import (
+    GOING_ON,
+    MORE_PROMPT,
+    PAGES_BYTES_MAX,
+    ROWS_MIN,
+    Screen,
+    ScreenState,
+    Typed,
+    cut,
+)
 from perdure.room.record import Text
 
 ROWS = 6
@@ -206,10 +215,22 @@ def test_what_comes_while_paging_is_shown_before_the_pagers_prompt() -> None:
     assert screen.show(Text("A wolf!\n")) == "\r\nA wolf!\r\n"
     assert screen.show(Text(numbered(9, 16))) == ""
     assert screen.end_burst() == (MORE_PROMPT, True)
-    assert screen.typed("") == Typed(None, sent(numbered(6, 10)))
+    assert screen.typed("") == Typed(None, GOING_ON + sent(numbered(6, 9)))  # it stands below the wolf
     assert screen.end_burst() == (MORE_PROMPT, True)
-    assert screen.typed("") == Typed(None, sent(numbered(11, 16)))
+    assert screen.typed("") == Typed(None, sent(numbered(10, 14)))
+    assert screen.end_burst() == (MORE_PROMPT, True)
+    assert screen.typed("") == Typed(None, sent(numbered(15, 16)))
     assert screen.end_burst() == ("> ", True)
+
+
+def test_who_stops_the_pages_is_not_told_that_they_go_on() -> None:
+    """Neither in that text nor in the next one."""
+    screen = playing(Look(rows=ROWS), prompt="> ")
+    screen.show(Text(numbered(1, 30)))
+    screen.show(Text("A wolf!\n"))
+    assert screen.typed("flee") == Typed("flee", "")
+    screen.show(Text(numbered(1, 9)))
+    assert screen.typed("") == Typed(None, sent(numbered(6, 9)))
 
 
 def test_a_page_ends_its_colours_and_the_next_begins_them_again() -> None:
@@ -333,7 +354,9 @@ class Terminal(RuleBasedStateMachine):
     @invariant()
     def prompts_and_texts_are_on_lines_of_their_own(self) -> None:
         lines = self.seen.split("\r\n")
-        assert all(line.startswith("text ") or line in ("> ", "2> ", MORE_PROMPT, "") for line in lines)
+        assert all(
+            line.startswith("text ") or line in ("> ", "2> ", MORE_PROMPT, GOING_ON.strip(), "") for line in lines
+        )
         assert "" not in lines[:-1]
 
     @invariant()

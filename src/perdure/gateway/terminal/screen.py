@@ -6,8 +6,9 @@ CR LF line ends and leaves no colour on; `render.encode` makes bytes of it.
 - A prompt is drawn once per burst, if since it was last drawn something was shown, or a line was typed, or it
   changed. What comes while the cursor stands behind a prompt begins on a new line.
 - A text of more lines than the window stops at each page: Enter goes on, q stops, and any other line is meant for
-  the game and ends the paging. Texts that come meanwhile are shown, unless they are themselves longer than the
-  window: then they wait behind. What can't be kept waiting is shown at once; only the player drops lines.
+  the game and ends the paging. Texts that come meanwhile are shown, and the next page says that it goes on above
+  them; but those that are themselves longer than the window wait behind. What can't be kept waiting is shown at
+  once; only the player drops lines.
 - Who listens is not told a prompt again that they have heard.
 
 Known flaw: a text that goes on with an unfinished line wraps as if it began at the window's edge.
@@ -25,6 +26,7 @@ from perdure.gateway.terminal.sgr import SGR, Style
 from perdure.room.record import Text
 
 MORE_PROMPT = "[more: Enter, or q to stop] "
+GOING_ON = "[the text above goes on]\r\n"
 PAGES_BYTES_MAX = 256 * 1024
 """What waits for its page, in UTF-8. Whoever asked for more than this gets it without pages."""
 ROWS_MIN = 5
@@ -42,6 +44,7 @@ class ScreenState(msgspec.Struct):
             it, and is given the time of one burst to make another.
         due: Whether something happened since the last end of a burst that a prompt has to stand behind.
         pages: What waits for its page, rendered; "" = no text is being paged.
+        parted: Whether something else was shown since the last page.
     """
 
     prompt: str = ""
@@ -50,6 +53,7 @@ class ScreenState(msgspec.Struct):
     stale: bool = False
     due: bool = False
     pages: str = ""
+    parted: bool = False
 
 
 class Typed(msgspec.Struct, frozen=True):
@@ -102,7 +106,12 @@ class Screen:
         if text.prompt is not None and text.prompt != now.prompt:
             now.prompt, now.stale, now.due = text.prompt, False, True
         shown = render(text.text, self.look) if text.text else ""
-        return self._put(shown) if shown else ""
+        if not shown:
+            return ""
+        paging = bool(now.pages)
+        put = self._put(shown)
+        now.parted = now.parted or (paging and bool(put))
+        return put
 
     def end_burst(self) -> tuple[str, bool]:
         """The prompt to send, "" for none; and whether a client that waits for whole lines must be told to show it.
@@ -129,7 +138,8 @@ class Screen:
         now.cursor, now.due = "start", True
         if not now.pages:
             return Typed(line, "")
-        pages, now.pages = now.pages, ""
+        pages, now.pages = GOING_ON * now.parted + now.pages, ""
+        now.parted = False
         answer = line.strip().lower()
         if not answer:
             return Typed(None, self._put(pages))
@@ -137,7 +147,7 @@ class Screen:
 
     def rest(self) -> str:
         """Take what waits for its page: the client will not see it here any more."""
-        pages, self._now.pages = self._now.pages, ""
+        pages, self._now.pages, self._now.parted = self._now.pages, "", False
         return pages
 
     def _due_prompt(self) -> str:
