@@ -57,6 +57,7 @@ def test_a_password_is_nowhere(tab: Callable[..., Browser], name: str) -> None:
         ada.page.content(),
     ]
     assert not [text for text in everything if PASSWORD in text]
+    assert ada.lines.count("") == 1  # the greeting's: lines that are not shown leave no empty ones
     ada.presses("ArrowUp", "ArrowUp", "ArrowUp")
     assert ada.value == "look"
 
@@ -84,6 +85,8 @@ def test_escape_leaves_the_question_for_a_password(tab: Callable[..., Browser], 
     ada.presses("Escape")
     expect(ada.page.locator("#input")).to_have_attribute("type", "text")
     assert ada.value == ""
+    expect(ada.page.locator("#prompt")).to_contain_text("Name")
+    assert ada.lines.count("") == 1
 
 
 def test_tab_completes_what_was_seen(ada: Browser, name: str) -> None:
