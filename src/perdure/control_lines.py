@@ -41,6 +41,8 @@ EXIT_PARTIAL = 5
 EXIT_NO_SERVER = 6
 EXIT_CONFIG = 7
 EXIT_TAKEN = 8
+EXIT_INTERRUPTED = 130
+"""Ctrl-C in a command, as shells say it."""
 
 NO_SERVER = "control:connect"
 """`op` of the Unavailable that says: no server, or no process of it, is there to answer."""

@@ -21,11 +21,9 @@ from perdure.movement.copyover_report import (
     Program,
     Programs,
     Sessions,
-    encode,
 )
-from perdure.movement.report import PauseMs
+from perdure.movement.report import PauseMs, encode
 from perdure.movement.room_move_report import RoomMoveReport
-from perdure.movement.room_move_report import encode as encode_move
 from tests.cli.conftest import Done, command, perdure
 from tests.supervisor.conftest import DEADLINE_S
 
@@ -358,7 +356,7 @@ def test_an_empty_history_says_what_to_try(fake: Any) -> None:
 def test_a_room_is_moved_by_name(fake: Any) -> None:
     """What came of it, and exit 3 where the room stays."""
     moved = RoomMoveReport("world", "host-1", "host-2", "moved", serving="host-2", pause_ms=3.14)
-    server = fake(room_move=encode_move(moved))
+    server = fake(room_move=encode(moved))
     done = server.run("room", "move", "world", "host-2")
     assert (done.code, done.out) == (0, "Room world moved from host-1 to host-2 (it stood still for 3.1 ms).\n")
     assert server.requests == [("room.move", {"room": "world", "host": "host-2"})]
@@ -367,8 +365,8 @@ def test_a_room_is_moved_by_name(fake: Any) -> None:
 def test_a_room_that_stays_ends_with_3(fake: Any) -> None:
     """Nothing was changed."""
     kept = RoomMoveReport("world", "host-1", "host-2", "kept", "verify", "it died", "host-1")
-    done = fake(room_move=encode_move(kept)).run("room", "move", "world", "host-2", "--json")
-    assert (done.code, done.json) == (3, encode_move(kept))
+    done = fake(room_move=encode(kept)).run("room", "move", "world", "host-2", "--json")
+    assert (done.code, done.json) == (3, encode(kept))
 
 
 def test_hosts_are_started_and_stopped_by_name(fake: Any) -> None:

@@ -5,7 +5,6 @@ import pytest
 
 from perdure.errors import ContractError, MovementAborted
 from perdure.movement.copyover_report import (
-    KEPT_MAX,
     Builds,
     CopyoverCanary,
     CopyoverReport,
@@ -17,7 +16,6 @@ from perdure.movement.copyover_report import (
     Sessions,
     Veto,
     decode,
-    encode,
     event,
     exit_code,
     lines,
@@ -37,7 +35,7 @@ from perdure.movement.copyover_rules import (
     pauses,
 )
 from perdure.movement.plan import COPYOVER, split_at_commit
-from perdure.movement.report import PauseMs, ReloadReport, Rooms
+from perdure.movement.report import KEPT_MAX, PauseMs, ReloadReport, Rooms, encode
 from perdure.movement.room_move_report import RoomMoveReport, line
 from perdure.movement.room_move_report import event as move_event
 from perdure.movement.room_move_report import exit_code as move_exit_code

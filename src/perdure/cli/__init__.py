@@ -8,12 +8,9 @@ import sys
 import click
 
 from perdure.cli import copyover, operate, reload, start, tools
-from perdure.control_lines import EXIT_INTERNAL, exit_code
+from perdure.control_lines import EXIT_INTERNAL, EXIT_INTERRUPTED, exit_code
 from perdure.errors import PerdureError
 from perdure.supervisor.plain import plain
-
-EXIT_INTERRUPTED = 130
-"""Ctrl-C in a command, as shells say it."""
 
 EPILOG = """Exit codes: 0 done, 1 internal error, 2 usage, 3 aborted and the old side serves, 4 refused, 5 partly done,
 6 no server running, 7 configuration or game does not load, 8 something is taken (port, state folder), 130 Ctrl-C."""

@@ -12,10 +12,11 @@ import click
 
 from perdure.cli.client import Client
 from perdure.cli.show import copyover_state, print_json, print_table
-from perdure.control_lines import EXIT_OK
+from perdure.control_lines import EXIT_INTERRUPTED, EXIT_OK
 from perdure.errors import ContractError, Unavailable
 from perdure.movement.copyover_order import Action, CopyoverOrder, asked, check, params_of
-from perdure.movement.copyover_report import CopyoverReport, decode, encode, exit_code, lines, named
+from perdure.movement.copyover_report import CopyoverReport, decode, exit_code, lines, named
+from perdure.movement.report import encode
 from perdure.supervisor.events import sentence
 from perdure.supervisor.history import FILE_NAME as HISTORY
 from perdure.supervisor.history import read_history
@@ -23,8 +24,6 @@ from perdure.supervisor.plain import plain
 
 COPYOVER_TIMEOUT_S = 3600.0
 """Longest silence of a server in a copyover, its build command included; countdown and watch come on top."""
-EXIT_INTERRUPTED = 130
-"""Ctrl-C while the copyover goes on, as shells say it."""
 REPORTS = ("copyover", "copyover-failed")
 """Events that have the whole report, which the answer has as well."""
 PROGRESS = "copyover-"

@@ -11,14 +11,20 @@ from typing import Any, Literal
 
 import msgspec
 
-from perdure.movement.report import Measured, Migration, PauseMs, ReloadReport, Step
+from perdure.movement.report import (
+    EXIT_DONE,
+    EXIT_NOTHING_CHANGED,
+    EXIT_PARTLY,
+    Measured,
+    Migration,
+    PauseMs,
+    ReloadReport,
+    Step,
+    shortened,
+)
 from perdure.movement.report import exit_code as reload_exit_code
 from perdure.movement.report import lines as reload_lines
 from perdure.movement.wording import be, counted, listed, opened, sentence
-
-EXIT_DONE, EXIT_NOTHING_CHANGED, EXIT_PARTLY = 0, 3, 5
-KEPT_MAX = 20
-"""Entries of one list that the event log keeps; the answer to who asked, and the history, have all of them."""
 
 Outcome = Literal["committed", "aborted", "partial", "tested", "interrupted"]
 """interrupted: the supervisor died in it; which host has which room is in the owner rows, and in `perdure rooms`."""
@@ -215,12 +221,6 @@ def exit_code(report: CopyoverReport) -> int:
     return EXIT_NOTHING_CHANGED if report.outcome == "aborted" else EXIT_PARTLY
 
 
-def encode(report: CopyoverReport) -> dict[str, Any]:
-    """The report as JSON says it."""
-    encoded: dict[str, Any] = msgspec.to_builtins(report)
-    return encoded
-
-
 def decode(answer: object) -> CopyoverReport:
     """The report in an answer or in the history; fields that are not known here are passed over."""
     return msgspec.convert(answer, CopyoverReport)
@@ -229,16 +229,12 @@ def decode(answer: object) -> CopyoverReport:
 def event(report: CopyoverReport) -> dict[str, Any]:
     """The event at the end: `copyover`, or `copyover-failed` when it is not as it was asked for.
 
-    `text` is the whole report for people, on one line; `report` has at most `KEPT_MAX` entries of each list.
+    `text` is the whole report for people, on one line.
     """
-    kept = encode(report)
-    del kept["reloads"]  # each has an event of its own
-    for part in (kept, kept["rooms"], kept["canary"] or {}):
-        part.update({key: value[:KEPT_MAX] for key, value in part.items() if isinstance(value, list)})
-    if report.canary is not None:
-        kept["canary"]["back"] = None  # it has an event of its own
+    short = shortened(report)
+    del short["reloads"]  # each has an event of its own
     kind = "copyover-failed" if exit_code(report) else "copyover"
-    return {"kind": kind, "text": " ".join(lines(report)), "report": kept}
+    return {"kind": kind, "text": " ".join(lines(report)), "report": short}
 
 
 # -- for people -----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from perdure.movement.wording import be, counted, listed, place, sentence, take
 
 EXIT_DONE, EXIT_NOTHING_CHANGED, EXIT_PARTLY = 0, 3, 5
 KEPT_MAX = 20
-"""Entries of one list that the event log keeps; the answer to who asked has all of them."""
+"""Entries of one list that the event log keeps; the answer to who asked, and a history, have all of them."""
 
 Trigger = Literal["watch", "command", "game", "start", "canary", "copyover"]
 Update = Literal["now", "idle", "match"]
@@ -230,9 +230,19 @@ def exit_code(report: ReloadReport) -> int:
     return EXIT_NOTHING_CHANGED if nowhere else EXIT_PARTLY
 
 
-def encode(report: ReloadReport) -> dict[str, Any]:
-    """The report as JSON says it."""
+def encode(report: msgspec.Struct) -> dict[str, Any]:
+    """A report of any movement as JSON says it."""
     encoded: dict[str, Any] = msgspec.to_builtins(report)
+    return encoded
+
+
+def shortened(report: msgspec.Struct) -> dict[str, Any]:
+    """What an event has of a report: at most `KEPT_MAX` entries of each list."""
+    encoded = encode(report)
+    for part in (encoded, encoded["rooms"], encoded["canary"] or {}):
+        part.update({key: value[:KEPT_MAX] for key, value in part.items() if isinstance(value, list)})
+    if encoded["canary"]:
+        encoded["canary"]["back"] = None  # it has an event of its own
     return encoded
 
 
@@ -247,15 +257,10 @@ def decode(answer: object) -> ReloadReport:
 def event(report: ReloadReport) -> dict[str, Any]:
     """The one event that a reload leaves: `reloaded`, or `reload-failed` when nothing of it is live.
 
-    `text` is the whole report for people, on one line; `report` has at most `KEPT_MAX` entries of each list.
+    `text` is the whole report for people, on one line.
     """
     kind = "reload-failed" if exit_code(report) == EXIT_NOTHING_CHANGED else "reloaded"
-    kept = encode(report)
-    for part in (kept, kept["rooms"], kept["canary"] or {}):
-        part.update({key: value[:KEPT_MAX] for key, value in part.items() if isinstance(value, list)})
-    if report.canary is not None:
-        kept["canary"]["back"] = None  # it has an event of its own
-    return {"kind": kind, "game": report.game, "text": " ".join(lines(report)), "report": kept}
+    return {"kind": kind, "game": report.game, "text": " ".join(lines(report)), "report": shortened(report)}
 
 
 def canary_event(game: str, moved: int, of: int, watch_s: float) -> dict[str, Any]:

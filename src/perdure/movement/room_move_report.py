@@ -6,10 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from perdure.movement.report import Step
+from perdure.movement.report import EXIT_DONE, EXIT_NOTHING_CHANGED, Step, encode
 from perdure.movement.wording import sentence
-
-EXIT_DONE, EXIT_NOTHING_CHANGED = 0, 3
 
 
 class RoomMoveReport(msgspec.Struct, rename={"from_": "from"}):
@@ -44,12 +42,6 @@ class RoomMoveReport(msgspec.Struct, rename={"from_": "from"}):
 def exit_code(report: RoomMoveReport) -> int:
     """0: moved. 3: it is where it was."""
     return EXIT_DONE if report.outcome == "moved" else EXIT_NOTHING_CHANGED
-
-
-def encode(report: RoomMoveReport) -> dict[str, Any]:
-    """The report as JSON says it."""
-    encoded: dict[str, Any] = msgspec.to_builtins(report)
-    return encoded
 
 
 def decode(answer: object) -> RoomMoveReport:

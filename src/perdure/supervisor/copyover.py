@@ -28,10 +28,10 @@ from perdure.movement.copyover_order import (
     in_game,
     order_of,
 )
-from perdure.movement.copyover_report import Builds, CopyoverReport, Trigger, encode, event, lines, told
+from perdure.movement.copyover_report import Builds, CopyoverReport, Trigger, event, lines, told
 from perdure.movement.copyover_rules import State, Stored, check_vetoes, closing, find_stored, program_of
+from perdure.movement.report import encode
 from perdure.movement.room_move_report import RoomMoveReport
-from perdure.movement.room_move_report import encode as encode_move
 from perdure.movement.wording import counted
 from perdure.supervisor.announcer import Announcer
 from perdure.supervisor.history import History
@@ -346,7 +346,7 @@ class Copyovers:
         self._room_moves += 1
         task = asyncio.create_task(move_room(self._means, f"room-{self._room_moves}", room, host))
         task.add_done_callback(self._room_moved)
-        return encode_move(await asyncio.shield(task))
+        return encode(await asyncio.shield(task))
 
     def _room_moved(self, _: asyncio.Task[RoomMoveReport]) -> None:
         self._room_moving = ""
