@@ -37,8 +37,3 @@ def verify_password(password_hash: str, password: str) -> bool:
         return len(password) <= PASSWORD_CHARS_MAX and _hasher.verify(password_hash, password)
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
-
-
-def needs_rehash(password_hash: str) -> bool:
-    """Whether the hash was made with other parameters; after the next good login it is made anew."""
-    return _hasher.check_needs_rehash(password_hash)
