@@ -166,6 +166,14 @@ def test_a_wrong_command_line_is_exit_2() -> None:
     assert "No such command 'statsu'" in done.err
 
 
+@pytest.mark.parametrize("group", ["", "account", "room", "host", "snapshot"])
+def test_a_list_of_commands_is_whole_in_a_usual_window(group: str) -> None:
+    """What click cannot fit into 80 columns it cuts in the middle of a sentence."""
+    listed = perdure(*group.split(), "--help", COLUMNS="80").out.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
+
+
 def test_a_bug_is_one_sentence_for_people(tmp_path: Path) -> None:
     """No traceback, unless somebody asks for it."""
     (tmp_path / "sitecustomize.py").write_text("import perdure.faults\nperdure.faults.POINTS = None\n")

@@ -40,7 +40,7 @@ class _Copyover(click.Command):
 def copyover(
     context: click.Context, /, words: tuple[str, ...], state: Path | None, as_json: bool, **options: Any
 ) -> None:
-    """Replace the host program under the running players, or look at how that goes.
+    """Replace the host program under the running players. Or look at how that goes.
 
     \b
     now       at once; this is meant without a word, too

@@ -139,7 +139,7 @@ def _print_rooms(found: list[dict[str, Any]]) -> None:
 
 @click.group()
 def room() -> None:
-    """Look at one room, pause it, move it, or decide what becomes of it."""
+    """Look at a room, pause or move it, decide what becomes of it."""
 
 
 def _on_room(state: Path | None, as_json: bool, method: str, name: str, done: str, **params: Any) -> None:
@@ -247,7 +247,7 @@ def host() -> None:
 @host.command(name="start")
 @server_options
 def start_host(state: Path | None, as_json: bool) -> None:
-    """Start one more host, as `[host] command` says now; it has no rooms until some are moved to it."""
+    """Start one more host, as `[host] command` says now. It has no rooms until some are moved to it."""
     with Client(state_folder(state)) as client:
         found = client.request("host.start", timeout_s=HOST_TIMEOUT_S)
     name = plain(found.get("name", ""))

@@ -315,7 +315,7 @@ def faults(as_json: bool) -> None:
 @click.command()
 @server_options
 def version(state: Path | None, as_json: bool) -> None:
-    """The version of this program, and version and build of the server if one runs."""
+    """The version and build of this program, and of a running server."""
     import perdure
     from perdure.build import program_source
     from perdure.supervisor.build import newest
