@@ -166,6 +166,18 @@ def test_a_wrong_command_line_is_exit_2() -> None:
     assert "No such command 'statsu'" in done.err
 
 
+def test_who_names_the_project_to_a_command_for_its_server_reads_where_to_stand(tmp_path: Path) -> None:
+    """`perdure run FOLDER` takes one; with another word behind the command there is nothing to say."""
+    (tmp_path / "tavern").mkdir()
+    (tmp_path / "tavern" / "perdure.toml").touch()
+    for words in ("status tavern", "room show main tavern"):
+        done = perdure(*words.split(), cwd=tmp_path)
+        assert done.code == 2
+        assert done.err.endswith("go into tavern, or --state tavern/.perdure\n")
+    for words in ("status elsewhere", "faults tavern"):
+        assert perdure(*words.split(), cwd=tmp_path).err.splitlines()[-1].startswith("Error: ")
+
+
 @pytest.mark.parametrize("group", ["", "account", "room", "host", "snapshot"])
 def test_a_list_of_commands_is_whole_in_a_usual_window(group: str) -> None:
     """What click cannot fit into 80 columns it cuts in the middle of a sentence."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from pathlib import Path
 
 import click
 
 from perdure.cli import copyover, operate, reload, start, tools
+from perdure.config import FILE_NAME, STATE_FOLDER
 from perdure.control_lines import EXIT_INTERNAL, EXIT_INTERRUPTED, exit_code
 from perdure.errors import PerdureError
 from perdure.supervisor.plain import plain
@@ -46,6 +49,7 @@ def main() -> None:
         code = perdure.main(prog_name="perdure", standalone_mode=False)
     except click.ClickException as error:
         error.show()
+        click.echo(_where(error), nl=False, err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
@@ -65,6 +69,18 @@ def main() -> None:
             EXIT_INTERNAL,
         )
     sys.exit(code)
+
+
+def _where(error: click.ClickException) -> str:
+    """What helps who names the project, as for `perdure run`, to a command that asks a server; "" for all others."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    named = re.search(r"extra argument \((.+)\)", error.message)
+    if context is None or named is None or all(option.name != "state" for option in context.command.params):
+        return ""
+    project = Path(named[1])
+    if not (project / FILE_NAME).is_file():
+        return ""
+    return f"The server is looked for around the current folder: go into {project}, or --state {project / STATE_FOLDER}\n"
 
 
 def _failed(message: str, code: int) -> int:
