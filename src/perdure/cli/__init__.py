@@ -80,7 +80,8 @@ def _where(error: click.ClickException) -> str:
     project = Path(named[1])
     if not (project / FILE_NAME).is_file():
         return ""
-    return f"The server is looked for around the current folder: go into {project}, or --state {project / STATE_FOLDER}\n"
+    state = project / STATE_FOLDER
+    return f"The server is looked for around the current folder: go into {project}, or --state {state}\n"
 
 
 def _failed(message: str, code: int) -> int:
