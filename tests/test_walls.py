@@ -188,6 +188,17 @@ def test_every_part_of_the_package_has_a_row_in_the_table() -> None:
     assert parts <= set(WALLS), f"no row in WALLS for {sorted(parts - set(WALLS))}: add it, with the reason"
 
 
+def test_the_architecture_names_every_part_of_the_package() -> None:
+    """Its layout has what is there, and nothing that is not."""
+    page = (REPOSITORY / "docs" / "architecture.md").read_text()
+    layout = page.partition("\nsrc/perdure/\n")[2].partition("\nexamples/")[0]
+    named = re.findall(r"^  (\w+)(?:/|\.py)|, (\w+)\.py", layout, re.MULTILINE)
+    parts = {module_name(path).partition(".")[0] for path in sources()} - {"__init__"}
+    assert sorted(first or further for first, further in named) == sorted(parts)
+    inner = re.findall(r"^    (\w+)/", layout, re.MULTILINE)
+    assert all((SOURCE / "gateway" / name).is_dir() for name in inner)
+
+
 def test_imports_follow_the_direction_of_the_architecture() -> None:
     """Each edge between parts of the package stands in the table; the offending ones are printed."""
     ours = [edge for edge in all_imports() if edge.target.partition(".")[0] == "perdure"]

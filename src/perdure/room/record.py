@@ -1,8 +1,8 @@
 """What happens to a room, as values: causes, outputs, and the record of one callback.
 
-A record is the journal's line about one callback. It holds everything that `Room.apply` needs to
-bring the value before the callback to the value after it, so recovery runs no game code. The live
-path uses the same `apply`: there is one place where a callback's consequences are booked.
+A record is the journal's line about one callback. It holds everything that `Room.replay` needs to
+bring the value before the callback to the value after it, so recovery runs no game code. `Room.run`
+books its record in the same way: there is one place where a callback's consequences are booked.
 """
 
 from __future__ import annotations
