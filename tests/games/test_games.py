@@ -20,6 +20,7 @@ from perdure import (
     on,
 )
 from perdure.errors import GameError
+from perdure.games.python.binding import ASKED
 from perdure.testing import Perdure, RoomInTest
 
 
@@ -365,6 +366,13 @@ def test_a_command_that_keeps_failing_is_disabled(perdure):
 class Cellar(Game):
     visits: Table[Count]
 
+    @command("wine")
+    def wine(self, player: Player) -> None:
+        player.ask("Red or white?", self.pour)
+
+    def pour(self, player: Player, answer: str) -> None:
+        player.tell(f"A glass of {answer}.")
+
     def rejoin(self, player: Player) -> None:
         self.visits.setdefault(player.id, Count()).n += 1
         player.tell(f"You are in the cellar, on a screen of {player.columns}.")
@@ -380,6 +388,17 @@ def test_who_logs_in_again_is_shown_where_they_are(perdure):
     room.crash()
     assert (ada.lines, bob.lines) == (["You are in the cellar, on a screen of 50."], [])
     assert room["cellar"].visits["ada"].n == 1
+
+
+def test_who_logs_in_again_knows_that_a_question_is_open(perdure):
+    """Else a command would be taken for its answer, unseen (FM-7)."""
+    ada = perdure.room(Cellar).join("Ada")
+    ada.types("wine")
+    ada.rejoins()
+    assert ada.lines[1:] == ["You are in the cellar, on a screen of 80.", ASKED]
+    ada.types("red")
+    ada.rejoins()
+    assert ada.lines[3:] == ["A glass of red.", "You are in the cellar, on a screen of 80."]
 
 
 class Unspeakable(Exception):

@@ -65,6 +65,9 @@ LINE_MAX = 200
 
 DISABLED = "That is disabled: it kept failing. It comes back when its code is mended."
 
+ASKED = "You were asked something before. Your next line is the answer."
+"""For who sees an empty window: the question itself is nowhere kept."""
+
 _mail_decoder = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
 
 
@@ -209,7 +212,7 @@ class Binding:
             case SeatEvent(session=session, body=Input(line=line)):
                 self._input(self._player(session), line)
             case SeatEvent(session=session, body=Resize(anew=True)):
-                self._run_hooks(self._collected.parts, "rejoin", self._player(session))
+                self._rejoin(self._player(session))
             case SeatEvent(session=session, body=Leave()) | Gone(session=session):
                 self.depart(self._player(session))
             case Wake():
@@ -266,6 +269,11 @@ class Binding:
                 return
             self._arrived.append(part)
             self._run_hooks([part], "join", player)
+
+    def _rejoin(self, player: Player) -> None:
+        self._run_hooks(self._collected.parts, "rejoin", player)
+        if player._session in self._questions:
+            player.tell(ASKED)
 
     def _mail(self, source: str, body: bytes) -> None:
         name, data = _mail_decoder.decode(body)
