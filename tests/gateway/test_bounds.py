@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from perdure.gateway.limits import Limits
+from perdure.gateway.wire import LINE_BYTES_MAX
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import EventSent, Out
 from perdure.room.record import Input, Leave, Resize, Text
@@ -184,6 +185,23 @@ def test_a_text_that_breaks_a_connection_breaks_no_other(world: World, monkeypat
     again.sees("Welcome back, Dan.")
     tells_all(3)
     again.sees("Heard 3.")
+
+
+def test_a_turn_takes_no_more_from_a_client_than_its_longest_line(world: World) -> None:
+    """Whoever floods the gateway with the smallest messages costs the others a millisecond each time (FM-82)."""
+    player = world.player()
+    (client,) = world.gateway.clients
+    taken: list[int] = []
+    receive = client.wire.receive
+
+    def counted(data: bytes) -> Any:
+        taken.append(len(data))
+        return receive(data)
+
+    client.wire.receive = counted  # type: ignore[method-assign]
+    player.sends(b"\xff\xf1" * 50_000)
+    world.wait_until(lambda: sum(taken) == 100_000, "all of it is read")
+    assert max(taken) <= LINE_BYTES_MAX
 
 
 def test_a_vanished_client_is_noticed_while_something_is_on_its_way_too(world: World) -> None:

@@ -15,8 +15,9 @@ from typing import Literal, Protocol
 
 from perdure.gateway.wire import Acked, ClientEvent, Held, Note, Wire
 
-READ_BYTES = 16 * 1024
-"""Read per turn, so that one busy client does not hold the others up."""
+READ_BYTES = 4 * 1024
+"""Read per turn, so that one busy client does not hold the others up: 4 KiB of the smallest messages take a
+millisecond."""
 BUFFER_BYTES_MAX = 64 * 1024
 DRAIN_S = 30.0
 """How long a client may take to read its last words, or a page its files."""
