@@ -67,6 +67,7 @@ WALLS: dict[str, set[str]] = {
     "panel": COMMON | {"control", "control_lines", "config"},
     # (`perdure new` lays out the files of a game, and runs none; a movement's report is told in its own words)
     "cli": COMMON | SHARED | {"snapshot", "movement", "store", "supervisor", "games.python.scaffold", "dev"},
+    "__main__": {"cli"},
     # all three processes in one, for authors
     "dev": COMMON | SHARED | {"gateway", "host", "store", "supervisor", "logs"},
     "testing": COMMON | SHARED | {"snapshot", "room", "link", "movement", "live", "games", "store"},

@@ -1,5 +1,6 @@
 """Commands that need no server: accounts, snapshots, fault points, version, usage."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from perdure.snapshot import Body, Header, Meta, seal, sections
 from perdure.store.files import StateDir
 from perdure.store.passwords import verify_password
 from tests.cli.conftest import Done, perdure
+from tests.supervisor.conftest import DEADLINE_S
 
 
 @pytest.fixture
@@ -157,6 +159,13 @@ def test_version_has_a_build(tmp_path: Path) -> None:
     assert len(first["build"]["source"]) == 12
     assert perdure("version", cwd=tmp_path).out.startswith("Perdure 0.1.0, build 0 (")
     assert perdure("--version", cwd=tmp_path) == perdure("version", cwd=tmp_path)
+
+
+def test_the_command_is_a_module_too(tmp_path: Path) -> None:
+    """For who has the environment's Python at hand, and not its folder of commands."""
+    run = [sys.executable, "-m", "perdure", "version"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    assert done.stdout == perdure("version", cwd=tmp_path).out
 
 
 def test_a_wrong_command_line_is_exit_2() -> None:
