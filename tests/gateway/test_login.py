@@ -334,6 +334,17 @@ def test_who_lists_and_quit_ends() -> None:
     assert dialogue.line("anything") == []
 
 
+@pytest.mark.parametrize("request_line", ["POST / HTTP/1.1", "GET /x?y=guest HTTP/1.0", "OPTIONS * HTTP/1.1"])
+def test_a_browser_that_is_sent_here_by_another_site_does_nothing(request_line: str) -> None:
+    """The body of its request would be lines: whoever visits a site would play here without a word of it (FM-79)."""
+    dialogue = begun()
+    actions = dialogue.line(request_line)
+    assert actions[-1] == Quit()
+    assert "speaks telnet" in said(actions)
+    for line in ("Host: 127.0.0.1:4000", "", "guest", "create Eve longpassword"):
+        assert dialogue.line(line) == []
+
+
 def test_who_lists_no_more_names_than_a_stranger_may_cost() -> None:
     """The answer is kept for each who asks, and grows with the players (FM-17)."""
     dialogue = begun()

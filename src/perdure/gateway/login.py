@@ -15,6 +15,7 @@ Passwords travel as `Secret`, which has no readable form in logs, reprs and exce
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
@@ -54,9 +55,13 @@ REPEAT_PROMPT = "The same again: "
 OFFER_PROMPT = "Make a new one of this name? (yes or no) "
 
 NOT_MADE = "No character was made.\n"
+NO_HTTP = "This port speaks telnet, and that was a browser. The game's page has a port of its own.\n"
 BUSY = "Many are logging in just now, and you were not. Try again in a moment.\n"
 BROKEN = "The accounts cannot be reached just now, so nothing happened. Try again in a moment.\n"
 ASKED_ALREADY = "The player is asked for something else just now. Nothing was changed: answer that, or connect again."
+
+_http = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+")
+"""Any site can let its visitors' browsers send lines to ports of their own machine, behind a line like this."""
 
 
 # --- what the dialogue wants ---
@@ -302,6 +307,9 @@ class Dialogue:
             return command(self, rest.strip())
         if not text:
             return [Say("", NAME_PROMPT)]
+        if _http.fullmatch(text):
+            self.stage = "done"
+            return [Say(NO_HTTP), Quit()]
         if rest:
             return self._again(f"{_did_you_mean(verb)}\n{self._help()}")
         return self._look_up(text, "log-in")
