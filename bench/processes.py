@@ -22,6 +22,7 @@ from perdure.errors import Unavailable
 from perdure.link.messages import FrameReader, GatewayHello, HostHello, Message, RoomUp, encode_frame
 from perdure.slot import Slot
 from perdure.store.files import StateDir
+from perdure.supervisor.control_socket import LINK_SOCKET
 
 START_S = 120.0
 STOP_S = 60.0
@@ -197,14 +198,14 @@ def lone_host(project: Path, rooms: int) -> Iterator[LoneHost]:
     """A host that has announced all its rooms to the gateway "gateway" of epoch 1, which is the caller."""
     state = StateDir.open(project / "state")
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(state.link_socket))
+    listener.bind(str(state.path / LINK_SOCKET))
     listener.listen(1)
     listener.settimeout(START_S)
     ours, theirs = socket.socketpair()
     slot_fd = Slot.create()
     boot = {
         "project": str(project), "state": str(state.path), "name": "host-1", "control_fd": theirs.fileno(),
-        "link_path": str(state.link_socket), "slot_fd": slot_fd, "incarnation": f"host-{secrets.token_hex(4)}",
+        "link_path": str(state.path / LINK_SOCKET), "slot_fd": slot_fd, "incarnation": f"host-{secrets.token_hex(4)}",
         "log_level": "error",
     }  # fmt: skip
     process = subprocess.Popen(

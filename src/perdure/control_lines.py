@@ -29,6 +29,10 @@ from perdure.errors import (
     WorldError,
 )
 
+CONTROL_SOCKET = "control.sock"
+"""In the state folder."""
+UNIX_PATH_BYTES_MAX = 107
+"""What fits into sockaddr_un.sun_path with its terminating zero (unix(7)); longer ones need the folder's descriptor."""
 LINE_BYTES_MAX = 16 * 1024 * 1024
 """A longer line is a protocol error: the status of ten thousand rooms is 4 MiB."""
 

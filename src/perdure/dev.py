@@ -26,6 +26,7 @@ import perdure
 from perdure import logs
 from perdure.config import Config, parse_address
 from perdure.control import Handler
+from perdure.control_lines import CONTROL_SOCKET
 from perdure.errors import ContractError
 from perdure.faults import Faults
 from perdure.gateway.control import methods as gateway_methods
@@ -40,7 +41,7 @@ from perdure.store.files import StateDir
 from perdure.store.owners import SqliteOwners
 from perdure.store.passwords import hash_password, verify_password
 from perdure.supervisor.build import Build, number_of
-from perdure.supervisor.control_socket import CONTROL_SOCKET, LINK_SOCKET, ControlSocket
+from perdure.supervisor.control_socket import LINK_SOCKET, ControlSocket
 from perdure.supervisor.events import Event, EventLog, sentence, utc_now
 from perdure.supervisor.plain import plain
 from perdure.supervisor.sockets import Listeners, SocketFolder

@@ -10,11 +10,16 @@ from typing import Any
 
 import msgspec
 
-from perdure.control_lines import Line, LineReader, encode_line, no_server, remote_error
+from perdure.control_lines import (
+    CONTROL_SOCKET,
+    UNIX_PATH_BYTES_MAX,
+    Line,
+    LineReader,
+    encode_line,
+    no_server,
+    remote_error,
+)
 from perdure.errors import ProtocolError, Unavailable
-
-SOCKET = "control.sock"
-UNIX_PATH_BYTES_MAX = 107
 
 
 class Client:
@@ -31,7 +36,7 @@ class Client:
         self._events: list[dict[str, Any]] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._connect(state / SOCKET)
+            self._connect(state / CONTROL_SOCKET)
         except OSError as error:
             self._socket.close()
             raise _not_there(state, error) from None

@@ -72,9 +72,6 @@ class StateDir:
         self.blobs = path / "blobs"
         self.journal = path / "journal"
         self.logs = path / "logs"
-        self.events_file = path / "events.jsonl"
-        self.control_socket = path / "control.sock"
-        self.link_socket = path / "link.sock"
 
     @staticmethod
     def open(

@@ -12,7 +12,6 @@ from perdure.control import Channel, Handler
 from perdure.errors import ProtocolError
 from perdure.supervisor.events import Event, EventLog
 
-CONTROL_SOCKET = "control.sock"
 LINK_SOCKET = "link.sock"
 
 CLOSE_S = 1.0

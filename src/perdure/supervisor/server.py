@@ -14,12 +14,12 @@ from functools import partial
 
 import perdure
 from perdure.config import load, parse_address
-from perdure.control_lines import EXIT_INTERNAL, EXIT_OK, EXIT_TAKEN
+from perdure.control_lines import CONTROL_SOCKET, EXIT_INTERNAL, EXIT_OK, EXIT_TAKEN
 from perdure.errors import PerdureError
 from perdure.ports import FaultPoint
 from perdure.supervisor.building import Builder
 from perdure.supervisor.console import Console
-from perdure.supervisor.control_socket import CONTROL_SOCKET, LINK_SOCKET, ControlSocket
+from perdure.supervisor.control_socket import LINK_SOCKET, ControlSocket
 from perdure.supervisor.copyover import Copyovers
 from perdure.supervisor.events import Event, EventLog, sentence
 from perdure.supervisor.history import History

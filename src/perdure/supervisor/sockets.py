@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from perdure.config import Address
+from perdure.control_lines import UNIX_PATH_BYTES_MAX
 from perdure.errors import ConfigError, StorageError, Unavailable
 
 BACKLOG = 1024
 """Connects that queue while a gateway is away."""
-UNIX_PATH_BYTES_MAX = 107
-"""What fits into sockaddr_un.sun_path with its terminating zero (unix(7))."""
 
 
 Kind = Literal["telnet", "web"]
