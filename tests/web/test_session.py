@@ -152,6 +152,7 @@ def test_a_page_whose_session_is_played_elsewhere_stops(ada: Browser, name: str,
     assert "perdure.session" not in ada.stored("sessionStorage")
     ada.page.get_by_role("button", name="Play again").click()
     expect(ada.page.locator("#prompt")).to_contain_text("Name")
+    expect(ada.page.locator("#input")).to_be_focused()  # and not nothing, with the button gone
     other.state("open")
 
 

@@ -70,6 +70,7 @@ const state = new State(
   },
   (text) => announcer.say(text),
   () => connection.open(),
+  () => input.focus(),
 );
 
 const session = new Session(connection, new Store("sessionStorage", "perdure.session"), {

@@ -10,13 +10,15 @@ export class State {
   #lostAt = null;
   #reason = ""; // of the loss, if the server gave one
   #tick = 0;
+  #leave;
   #wasOpen = false;
   #said = "";
 
-  /** `say(text)` has it read out; `retry()` connects now. */
-  constructor(parts, say, retry) {
+  /** `say(text)` has it read out; `retry()` connects now; `leave()` is called when the button goes that had the focus. */
+  constructor(parts, say, retry, leave) {
     this.#parts = parts;
     this.#say = say;
+    this.#leave = leave;
     parts.button.addEventListener("click", () => retry());
   }
 
@@ -37,7 +39,9 @@ export class State {
     this.#wasOpen = true;
     this.#lostAt = null;
     this.#reason = this.#said = "";
+    const focused = document.activeElement === this.#parts.button;
     this.#parts.trouble.hidden = true;
+    if (focused) this.#leave();
   }
 
   #stopped({ reason }) {
