@@ -187,7 +187,6 @@ def runs_under(*before: str) -> Callable[[Halls], None]:
 ARRANGED, FUTURE = 'RuntimeError("arranged")', "from __future__ import annotations\n"
 DIE = "import os; os.kill(os.getpid(), 9)"
 HANG = "import time; time.sleep(3600)"
-LEAVE = "import os; os._exit(70)"
 RAISE = 'raise OSError(28, "no space")'
 NO_DESCRIPTORS = (
     "import os, resource as r; "

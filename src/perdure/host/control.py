@@ -97,7 +97,7 @@ def methods(process: HostProcess) -> Mapping[str, Handler]:
         running = host.running(_room(params))
         room = running.room
         return running.listing() | {
-            "tables": {name: len(cells.image()) for name, cells in room.cells.items()},
+            "tables": {name: sum(cells.versions.values()) for name, cells in room.cells.items()},
             "timers": len(room.timers),
             "requests": len(room.requests),
             "effects": {name: len(effects.pending) for name, effects in room.effects.items()},

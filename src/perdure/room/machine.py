@@ -436,7 +436,7 @@ class Room:
         self._due.clear()
         self.requests.clear()
         for cells in self.cells.values():
-            for key in list(cells.image()):
+            for key in cells.image():
                 cells.redo(key, None)
 
     def _set_timer(self, id: str, timer: Timer) -> None:

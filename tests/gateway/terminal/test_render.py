@@ -47,11 +47,6 @@ ALLOWED = re.compile(rf"(?:{SEEN}|{OPEN}{SEEN}*{CLOSE}|\r\n)*")
 """Everything that a terminal is ever sent: no \n in a link, and no link in a link."""
 
 
-def shown_by(text: str, look: Look) -> str:
-    """What is left to see."""
-    return re.sub(rf"{SGR.pattern}|{OPEN}|{CLOSE}", "", render(text, look))
-
-
 @given(HOSTILE, LOOKS)
 def test_whatever_goes_in_only_colours_and_our_own_links_control(text: str, look: Look) -> None:
     """No escape that a player or a game writes reaches a terminal; links are closed on their line (FM-83)."""
