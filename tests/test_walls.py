@@ -55,7 +55,7 @@ WALLS: dict[str, set[str]] = {
     "tomlfile": {"spelling"},
     "control": {"errors", "control_lines"},
     "control_lines": {"errors"},
-    "logs": {"errors"},
+    "logs": {"errors", "markup"},
     # (what players may be called, and which names look alike: the login and the accounts ask)
     "names": set(),
     "slot": {"errors"},

@@ -16,8 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 
-CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-"""Inside a character class: C0 but tab and newline, DEL, C1, line separators, bidi controls, surrogates."""
+from perdure.markup import CONTROLS
 
 LEVELS = ("debug", "info", "warning", "error")
 FILE_BYTES_MAX = 16 * 1024 * 1024

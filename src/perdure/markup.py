@@ -1,7 +1,8 @@
-"""Marks that structured text carries from a game to the gateway: noncharacters, which no text of anybody has.
+"""What means more than itself in a text: colours, what controls a terminal, and the marks of structured text.
 
-Unicode keeps U+FDD0 to U+FDEF for a program's own use. The gateway removes them from whatever players send, so
-a mark in a room's output was put there by the game.
+Marks travel from a game to the gateway. They are noncharacters, which no text of anybody has: Unicode keeps U+FDD0 to
+U+FDEF for a program's own use. The gateway removes them from whatever players send, so a mark in a room's output was
+put there by the game.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Literal, get_args
 Colour = Literal["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"]
 COLOURS: Mapping[str, int] = {name: 30 + number for number, name in enumerate(get_args(Colour))}
 """The colours that every terminal has -> SGR parameter (ECMA-48, 8.3.117)."""
+
+CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+"""Inside a character class: C0 but tab and newline, DEL, C1, line separators, bidi controls, surrogates."""
 
 LINK, LINK_TEXT, LINK_END = "\ufdd0", "\ufdd1", "\ufdd2"
 """A link is LINK, what is sent, LINK_TEXT, what is shown, LINK_END; all on one line, and none inside another."""

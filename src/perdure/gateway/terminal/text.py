@@ -12,14 +12,13 @@ import re
 import unicodedata
 
 from perdure.gateway.terminal.sgr import FOR_PLAYERS, SGR, Style, closed
-from perdure.logs import CONTROLS
-from perdure.markup import LINK, LINK_END, LINK_TEXT, LINKS, MARKS
+from perdure.markup import CONTROLS, LINK, LINK_END, LINK_TEXT, LINKS, MARKS
 
 SENT_CHARS_MAX = 512
 """Of what a link sends. It is repeated on each line that the link wraps to."""
 
 _MORE_CONTROLS = "\u180e\u206a-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0001"
-"""Beside the logs': formats that Unicode deprecates or keeps for inside programs, which show as nothing or as junk."""
+"""Beside those: formats that Unicode deprecates or keeps for inside programs, which show as nothing or as junk."""
 _UNSEEN = "\u200b\u2060-\u2064\U000e0000-\U000e007f"
 """What players have no use for: spaces without width, and tags, in which one text can hide another."""
 MARKS_ON_ONE_MAX = 8
