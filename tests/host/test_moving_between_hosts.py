@@ -326,6 +326,20 @@ async def test_a_host_that_is_alive_is_not_recovered_and_one_that_died_is_when_a
     assert await pair.runs("sure1") == [serving.name]
 
 
+async def test_orders_to_recover_that_come_at_once_leave_nothing_out(pair: Pair) -> None:
+    """(FM-93) One of them reads the dead host's journal: the other must not go by what has been read so far."""
+    dead = await pair.boot()
+    await pair.move("play1", to=dead)
+    ann = await pair.player("play1")
+    ann.type(*["big 100"] * 2000, "say the last")
+    await ann.sees("the last")
+    await dead.kill()
+    orders = [pair.hosts[0].ask("recover", dead=[dead.incarnation]) for _ in range(3)]
+    assert sorted(said["rooms"] for said in await asyncio.gather(*orders)) == [0, 0, 1]
+    assert (await ann.diary())[-1] == "the last"
+    await ann.leave()
+
+
 async def test_a_room_that_is_discarded_in_the_pause_of_its_move_begins_anew_once(pair: Pair) -> None:
     """(FM-94) The old host's own discard takes the owner row from under both: one branch, told once."""
     ann = await pair.player("play5")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.errors import Unavailable
+from perdure.errors import StorageError, Unavailable
 from perdure.host.recovery import DeadHosts
 from perdure.link.gateway import HISTORY_LOST
 from perdure.ports import Aside, Owner
@@ -326,6 +326,32 @@ def test_a_host_is_alive_as_long_as_nobody_can_have_its_lock(tmp_path: Path) -> 
         assert dead.living == {"host-3"}
         dead.close()
         late.close()
+
+
+def test_a_journal_that_was_not_read_to_its_end_is_nobodys(tmp_path: Path) -> None:
+    """(FM-93) While a thread reads it, its host counts as alive for everybody: half a history is none."""
+    SegmentJournal(tmp_path / "host-1", "host-1", BOOT).close()
+    dead = DeadHosts(tmp_path, "host-2", claim=False)
+    read = dead.read()
+    assert (dead.alive("host-1"), dead.look_again(), dead.adopt("host-1", [])) == (True, set(), False)
+    assert DeadHosts(tmp_path, "host-3").living == {"host-1"}
+    assert dead.book(read) == {"host-1"}
+    assert (dead.alive("host-1"), dead.living) == (False, set())
+    dead.close()
+
+
+def test_journals_that_cannot_all_be_read_are_left_to_others(tmp_path: Path) -> None:
+    """The lock of the readable one is let go of, too."""
+    SegmentJournal(tmp_path / "host-1", "host-1", BOOT).close()
+    SegmentJournal(tmp_path / "host-3", "host-3", BOOT).close()
+    segment = tmp_path / "host-3" / "000001.seg"
+    segment.mkdir()
+    with pytest.raises(StorageError):
+        DeadHosts(tmp_path, "host-2")
+    segment.rmdir()
+    dead = DeadHosts(tmp_path, "host-2")
+    assert dead.journals.keys() == {"host-1", "host-3"}
+    dead.close()
 
 
 def test_a_host_that_takes_nothing_yet_leaves_the_locks_to_others(tmp_path: Path) -> None:

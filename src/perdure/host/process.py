@@ -184,6 +184,7 @@ class HostProcess:
         )
         self.host.services[COPYOVER_SERVICE] = self._copyover_asked
         self.recovery: dict[str, Any] | None = None
+        self._recovering = asyncio.Lock()
         if serves:
             self.recovery = self.host.take_rooms()
             owners.upgrade()
@@ -293,13 +294,14 @@ class HostProcess:
         Raises:
             Unavailable: One of them still counts as alive; the rooms of the others are taken.
         """
-        owners = {owner.host for owner in self.owners.rooms().values()}
-        for incarnation in dead:
-            if incarnation not in owners:
-                self._dead.adopt(incarnation, self.owners.owned(incarnation))
         began_s = time.perf_counter()
-        await self._loop.run_in_executor(None, self._dead.look_again)  # reading takes long; here it is only booked
-        taken = self.host.take_dead()
+        async with self._recovering:
+            owners = {owner.host for owner in self.owners.rooms().values()}
+            for incarnation in dead:
+                if incarnation not in owners:
+                    self._dead.adopt(incarnation, self.owners.owned(incarnation))
+            self._dead.book(await self._loop.run_in_executor(None, self._dead.read))  # the reading takes long
+            taken = self.host.take_dead()
         ms = round((time.perf_counter() - began_s) * 1e3, 1)
         taken |= {"first_ms": ms, "all_ms": ms}
         if taken["rooms"]:

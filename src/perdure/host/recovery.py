@@ -10,6 +10,7 @@ cut; any other damage concerns one room, which is put aside by name while all ot
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -43,6 +44,18 @@ class Line(NamedTuple):
 
     entries: dict[tuple[int, int], Entry]
     last: int
+
+
+class Read(NamedTuple):
+    """What the journals of other hosts say; nothing is known of it before it is booked.
+
+    Attributes:
+        journals: Incarnation -> the journal of a dead host, whose lock we hold, and what it says of each room.
+        living: Those whose locks are held.
+    """
+
+    journals: dict[str, tuple[DeadJournal, dict[str, Line]]]
+    living: set[str]
 
 
 class Adopted(NamedTuple):
@@ -85,18 +98,41 @@ class DeadHosts:
         """Take the journals of hosts that have died since we last looked, and read them. Returns those hosts.
 
         Raises:
-            StorageError: One cannot be read; those before it are ours.
+            StorageError: One cannot be read; none is ours.
             ContractError: A Perdure wrote one whose format this one does not read.
         """
+        return self.book(self.read())
+
+    def read(self) -> Read:
+        """The journals of those hosts, whole: for any thread, as it takes long. What it returns must be booked.
+
+        Until then they count as alive, for us too: of a journal that is half read no room may be recovered.
+
+        Raises:
+            StorageError, ContractError: As of `look_again`; no lock is kept.
+        """
+        journals: dict[str, tuple[DeadJournal, dict[str, Line]]] = {}
+        living = set()
+        with ExitStack() as held:
+            for path in self._others():
+                journal = DeadJournal.claim(path)
+                if journal is not None:
+                    held.callback(journal.close)
+                    journals[path.name] = journal, _lines(journal)
+                elif path.exists():
+                    living.add(path.name)
+            held.pop_all()
+        return Read(journals, living)
+
+    def book(self, read: Read) -> set[str]:
+        """From now on those hosts are dead, and their journals ours. Returns the hosts."""
         self.let_go_of_living()
-        found, living = set(), set()
-        for path in self._others():
-            if self._read(path):
-                found.add(path.name)
-            elif path.exists():
-                living.add(path.name)
-        self.living = living
-        return found
+        self.living = read.living
+        for host, (journal, lines) in read.journals.items():
+            self.journals[host] = journal
+            for room, line in lines.items():
+                self._lines.setdefault(room, {})[host] = line
+        return set(read.journals)
 
     def alive(self, incarnation: str) -> bool:
         """Whether the host may still write. One that appeared since we last looked is alive."""
@@ -150,19 +186,6 @@ class DeadHosts:
         passed = {self._own, *self._held()}
         paths = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
         return [path for path in paths if path.name not in passed and not path.name.startswith(UNFINISHED)]
-
-    def _read(self, path: Path) -> bool:
-        journal = DeadJournal.claim(path)
-        if journal is None:
-            return False
-        self.journals[path.name] = journal
-        for position, data in enumerate(journal.records()):
-            record = decode_record(data)
-            lines = self._lines.setdefault(record.room, {})
-            entries = lines[path.name].entries if path.name in lines else {}
-            entries[record.epoch, record.c] = Entry(record, data)
-            lines[path.name] = Line(entries, position)
-        return True
 
     def entries(self, room: str, earlier: Iterable[str] = ()) -> dict[tuple[int, int], Entry]:
         """(epoch, c) -> record, from all dead hosts.
@@ -265,6 +288,17 @@ class Recovered(NamedTuple):
     refused: list[str]
     damage: str
     generation: str
+
+
+def _lines(journal: DeadJournal) -> dict[str, Line]:
+    """What a journal says of each room."""
+    lines: dict[str, Line] = {}
+    for position, data in enumerate(journal.records()):
+        record = decode_record(data)
+        entries = lines[record.room].entries if record.room in lines else {}
+        entries[record.epoch, record.c] = Entry(record, data)
+        lines[record.room] = Line(entries, position)
+    return lines
 
 
 def recover(
