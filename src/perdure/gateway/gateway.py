@@ -390,6 +390,9 @@ class Gateway:
             case Opened() if session is None:
                 self._opened(client, event)
             case Ended(reason=reason):
+                if session is None and reason:
+                    transport = client.wire.transport
+                    log.info("connection refused", address=client.address, transport=transport, reason=reason)
                 self._players.cut(client, f"Disconnected: {reason}.\n" if reason else "")
             case _ if session is None:
                 pass  # it is being closed: whatever else comes is too late

@@ -52,6 +52,8 @@ UNKNOWN_HOST = (
     'If it is, write in perdure.toml:\n\n[web]\norigins = ["{origin}"]'
 )
 FOREIGN = "This page may not play here: it comes from another site. The server's owner can add it to [web] origins."
+ORIGIN_CHARS_MAX = 100
+"""Of an Origin, so much is told."""
 NO_SUBPROTOCOL = f"Offer one of these subprotocols: {', '.join(SUBPROTOCOLS)}."
 
 # It would log what players type, passwords among it, if somebody turned debugging on (FM-96).
@@ -239,7 +241,8 @@ class WebWire:
         if request.path.partition("?")[0] != PLAY:
             return self._answer(self._site.answer(request))
         if not web_request.ours(request, host, self._origins, trusted=self.trusted):
-            return self._answer(refusal(403, FOREIGN))
+            origin = request.headers.get_all("Origin")[0][:ORIGIN_CHARS_MAX]
+            return self._answer(refusal(403, FOREIGN), f"{origin} is none of [web] origins")
         response = self._socket.accept(request)
         if response.status_code != 101:
             headers = {name: response.headers[name] for name in ("Allow", "Upgrade") if name in response.headers}
@@ -267,13 +270,13 @@ class WebWire:
         self._collect()
         return events
 
-    def _answer(self, answer: bytes) -> list[ClientEvent]:
-        """Answer in HTTP, and that was all."""
+    def _answer(self, answer: bytes, why: str = "") -> list[ClientEvent]:
+        """Answer in HTTP, and that was all; `why`: what else only the log would tell the server's owner."""
         self._stage = "over"
         self._head.clear()
         head, gap, body = answer.partition(b"\r\n\r\n")
         self._out += head + gap + (b"" if self._is_head else body)
-        return [Ended("")]
+        return [Ended(why)]
 
     # --- the WebSocket ---
 
