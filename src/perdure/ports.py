@@ -7,7 +7,7 @@ implementation raises `StorageError` (nothing of the operation is visible) unles
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import msgspec
 
@@ -181,6 +181,11 @@ class Journal(Protocol):
 PASSWORD_CHARS_MIN = 6
 PASSWORD_CHARS_MAX = 128
 """Bounds of a new password, in the login dialogue and on the command line."""
+
+
+Role = Literal["player", "builder", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""Each role may do what those before it may."""
 
 
 class AccountRow(msgspec.Struct, frozen=True):

@@ -11,10 +11,10 @@ import pytest
 
 from perdure.errors import ContractError, GameError
 from perdure.host.library import KEPT
-from perdure.host.reloads import ADMINS_ONLY
 from perdure.movement.order import ReloadOrder
 from perdure.movement.plan import RELOAD
 from perdure.movement.report import EXIT_DONE, EXIT_NOTHING_CHANGED, EXIT_PARTLY, exit_code
+from perdure.movement.wording import ADMINS_ONLY
 from tests.host.coding import GAME, ITEMS, SHOP, CodeLife, CodeWorld, lived
 from tests.host.hosting import ANN, BOB, Died, Faults, Gateway
 

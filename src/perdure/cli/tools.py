@@ -17,6 +17,7 @@ from perdure.cli.options import json_option, server_options, state_folder
 from perdure.cli.show import print_fields, print_json, print_table, size
 from perdure.control_lines import EXIT_REFUSED
 from perdure.errors import ConfigError, SnapshotRefused, Unavailable
+from perdure.ports import ROLES
 from perdure.supervisor.plain import plain
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from perdure.snapshot import Opened
     from perdure.store.accounts import SqlAccounts
 
-ROLES = click.Choice(["player", "builder", "admin"])
 BODY_BYTES_MAX = 4 * 1024**3
 """The largest body that `snapshot` unpacks: more than any room may have, less than any disk."""
 POLL_S = 0.2
@@ -76,7 +76,7 @@ def _print_account(row: AccountRow, as_json: bool, done: str) -> None:
 
 @account.command()
 @click.argument("name")
-@click.option("--role", type=ROLES, default="player", show_default=True)
+@click.option("--role", type=click.Choice(ROLES), default="player", show_default=True)
 @password_option
 @server_options
 def create(name: str, role: str, password_stdin: bool, state: Path | None, as_json: bool) -> None:
@@ -103,7 +103,7 @@ def list_accounts(state: Path | None, as_json: bool) -> None:
 
 @account.command()
 @click.argument("name")
-@click.argument("role", type=ROLES)
+@click.argument("role", type=click.Choice(ROLES))
 @server_options
 def role(name: str, role: str, state: Path | None, as_json: bool) -> None:
     """Give an account another role; it counts from its next login on."""

@@ -58,6 +58,7 @@ from perdure.movement.report import (
     lines,
     refusal_event,
 )
+from perdure.movement.wording import ADMINS_ONLY
 from perdure.ports import Clock, FaultPoint
 
 BODY_DEADLINE_S = 10.0
@@ -66,7 +67,6 @@ STUCK_S = 30.0
 """A build that cannot be cut, in one endless operation in C, is given up after this."""
 SLICE_S = 0.002
 """Rooms are swapped for this long before the loop may do something else."""
-ADMINS_ONLY = "Only admins may do that."
 
 T = TypeVar("T")
 

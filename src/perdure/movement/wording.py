@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from perdure.spelling import NAME_LIKE_MIN
 
+ADMINS_ONLY = "Only admins may do that."
 NAMED_MAX = 8
 """Names in one line for people; of further ones only the number is told."""
 CHOICES_MAX = 12

@@ -21,13 +21,11 @@ import sqlalchemy as sa
 
 from perdure import names
 from perdure.errors import ConfigError, ContractError, StorageError
-from perdure.ports import AccountRow
+from perdure.ports import ROLES, AccountRow
 from perdure.store.database import BUSY_TIMEOUT_S
 
 HEAD = "0002"
 """The newest migration; a test compares it with the folder."""
-
-ROLES = ("player", "builder", "admin")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _SETTINGS_CHARS_MAX = 2000

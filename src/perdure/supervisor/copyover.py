@@ -32,7 +32,7 @@ from perdure.movement.copyover_report import Builds, CopyoverReport, Trigger, ev
 from perdure.movement.copyover_rules import State, Stored, check_vetoes, closing, find_stored, program_of
 from perdure.movement.report import encode
 from perdure.movement.room_move_report import RoomMoveReport
-from perdure.movement.wording import counted
+from perdure.movement.wording import ADMINS_ONLY, counted
 from perdure.supervisor.announcer import Announcer
 from perdure.supervisor.history import History
 from perdure.supervisor.instance import State as InstanceState
@@ -41,7 +41,6 @@ from perdure.supervisor.locks import Locks
 from perdure.supervisor.room_moves import move_room
 from perdure.supervisor.succession import Means, Succession, told_of_bug, vetoes_of
 
-ADMINS_ONLY = "Only admins may do that."
 TOLD_MAX = 10
 """Reports that @copyover history tells."""
 

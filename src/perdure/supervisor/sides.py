@@ -15,12 +15,11 @@ from perdure.movement.copyover_rules import aborted
 from perdure.ports import Owner
 from perdure.supervisor.backoff import Backoff
 from perdure.supervisor.host_instance import HostInstance
-from perdure.supervisor.hosts import Hosts
+from perdure.supervisor.hosts import RECOVER_S, Hosts
 from perdure.supervisor.legs import Leg
 from perdure.supervisor.processes import Exit
 
 RUNNING_S = 120.0
-RECOVER_S = 120.0
 STATUS_S = 5.0
 DEATH_S = 10.0
 """A host whose channel is closed is seen to be dead, or killed, within this."""

@@ -46,11 +46,10 @@ from perdure.room.record import (
     decode_record,
 )
 from perdure.snapshot.body import read_body, sections
+from perdure.testing.simworld import NOON_US
 
 M = TypeVar("M", bound=Module)
 
-NOON_US = 1_800_000_000_000_000
-"""When every test begins."""
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _RUN = object()
 

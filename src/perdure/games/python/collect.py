@@ -25,8 +25,9 @@ from perdure.games.python.inspecting import (
     migrations_in,
     place_of,
 )
-from perdure.games.python.marks import ROLES, CommandMark, Event, EveryMark, MigrateMark, OnMark, marks_of
+from perdure.games.python.marks import CommandMark, Event, EveryMark, MigrateMark, OnMark, marks_of
 from perdure.games.python.patterns import Pattern, PatternError
+from perdure.ports import ROLES
 from perdure.room.tables import Migration, Row, Table, TableSpec
 
 WAKE_HZ_MAX = 60

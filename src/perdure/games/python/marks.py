@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeVar, dataclass_transform
+from typing import Any, NamedTuple, TypeVar, dataclass_transform
 
 import msgspec
 
 from perdure.errors import GameError
+from perdure.ports import Role
 from perdure.room.tables import Migration, Row
-
-ROLES = ("player", "builder", "admin")
-"""Each role may do what those before it may."""
-
-Role = Literal["player", "builder", "admin"]
 
 F = TypeVar("F", bound=Callable[..., object])
 M = TypeVar("M", bound=Migration)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from perdure.games.python.api import Player
 from perdure.games.python.collect import Command
-from perdure.games.python.marks import ROLES
 from perdure.games.python.patterns import Token, tokens
+from perdure.ports import ROLES
 from perdure.spelling import meant
 
 SERVERS = {"quit": "Leave the game.", "set": "Show or change how text is sent to you."}
