@@ -15,6 +15,7 @@ import pytest
 from tests.e2e.clients import Client, LineClient, find_mark, mark, players
 from tests.e2e.server import DEADLINE_S, GAMES, Server, kill, mud, project, serving, trouble, wait_until
 from tests.e2e.talk import talking
+from tests.namespaces import may_unshare
 
 TROUBLE = {"trouble": GAMES / "trouble"}
 GOODBYE = "The server is stopping. Your character is saved."
@@ -50,14 +51,6 @@ def talk_through_a_kill(server: Server) -> None:
 
 
 # --- where it is started ---
-
-
-def may_unshare() -> bool:
-    command = ["unshare", "--pid", "--fork", "--mount-proc", "true"]
-    return (
-        shutil.which("unshare") is not None
-        and subprocess.run(command, capture_output=True, check=False).returncode == 0
-    )
 
 
 @pytest.mark.skipif(not may_unshare(), reason="needs the right to make a PID namespace (root)")

@@ -17,7 +17,7 @@ from tests.e2e.server import DEADLINE_S, ROOT, Server, kill, mud, serving, wait_
 from tests.e2e.talk import talking
 from tests.e2e.test_copyover_faults import COPYING_OVER
 from tests.e2e.test_copyover_faults import CRASH_TABLE as COPYOVER_CRASH_TABLE
-from tests.e2e.test_reload_faults import RELOADING
+from tests.e2e.test_reload_faults import RELOADING, cases
 
 PLAYED = [
     "host:before-callback=kill@40",
@@ -102,11 +102,6 @@ SHORT = [
 
 def points(faults: Iterable[str]) -> set[str]:
     return {one.partition("=")[0] for fault in faults for one in fault.split(",")}
-
-
-def cases(short: list[str], long: Iterable[str] = ()) -> pytest.MarkDecorator:
-    """A test for each fault; for those of `long` only in `make soak`."""
-    return pytest.mark.parametrize("fault", [*short, *(pytest.param(fault, marks=pytest.mark.soak) for fault in long)])
 
 
 def test_every_point_of_the_program_is_met() -> None:

@@ -5,7 +5,7 @@ What is recorded is what a host starts with. So it shows when that host finds so
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +35,7 @@ RAISED = [fault(step, "raise") for step in (*REVERSIBLE, *BINDING)]
 RELOADING = [*KILLED, *RAISED]
 
 
-def cases(short: list[str], long: list[str]) -> pytest.MarkDecorator:
+def cases(short: list[str], long: Iterable[str] = ()) -> pytest.MarkDecorator:
     """A test for each fault; for those of `long` only in `make soak`."""
     return pytest.mark.parametrize("fault", [*short, *(pytest.param(fault, marks=pytest.mark.soak) for fault in long)])
 

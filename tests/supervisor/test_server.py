@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import shutil
 import signal
 import socket
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.namespaces import may_unshare
 from tests.supervisor.conftest import DEADLINE_S, HERE, Server, alive, child, finish, wait_until
 
 READY = child("ready")
@@ -317,14 +317,6 @@ def test_a_server_without_standard_streams_runs(server: Server) -> None:
     finally:
         popen.kill()
         popen.wait()
-
-
-def may_unshare() -> bool:
-    command = ["unshare", "--pid", "--fork", "--mount-proc", "true"]
-    return (
-        shutil.which("unshare") is not None
-        and subprocess.run(command, capture_output=True, check=False).returncode == 0
-    )
 
 
 @pytest.mark.skipif(not may_unshare(), reason="needs the right to make a PID namespace")
