@@ -49,7 +49,7 @@ HEAD_TOO_LONG = f"The head of that request is longer than {web_request.HEAD_BYTE
 NO_HOST = "The request names no host, or one that cannot be."
 UNKNOWN_HOST = (
     "Nothing is served under the name {host}, because the server does not know that it is its own. "
-    'If it is, write in perdure.toml:\n\n[web]\norigins = ["{origin}"]'
+    'If it is, write in perdure.toml, and start the server again:\n\n[web]\norigins = ["{origin}"]'
 )
 FOREIGN = "This page may not play here: it comes from another site. The server's owner can add it to [web] origins."
 ORIGIN_CHARS_MAX = 100
