@@ -59,11 +59,13 @@ class Server:
             '[games.game]\npath = "game"\n[rooms]\nworld = "game"\n'
         )
         self.popen: subprocess.Popen[str] | None = None
+        self._since = 0
 
     def start(self, gateway: list[str], *hosts: list[str], **options: Any) -> "Server":
         """Start it with these as gateway, host-1, host-2 and so on; further hosts are what perdure.toml says."""
         commands = {"gateway": gateway, **{f"host-{number}": host for number, host in enumerate(hosts, 1)}}
         order = json.dumps({"project": str(self.project), "state": str(self.state), "commands": commands})
+        self._since = max((event["seq"] for event in read_events(self.state)), default=0)
         self.popen = subprocess.Popen(
             [*self.prefix, sys.executable, str(HERE / "supervise.py"), order],
             stdout=subprocess.PIPE,
@@ -110,8 +112,12 @@ class Server:
         )
 
     def wait_ready(self) -> None:
-        self.wait_events("ready", "gateway")
-        self.wait_events("ready", "host-1")
+        """Until gateway and host of this start are ready."""
+
+        def readied() -> bool:
+            return {"gateway", "host-1"} <= {one["name"] for one in self.events("ready") if one["seq"] > self._since}
+
+        wait_until(readied, "a ready gateway and host-1")
 
     def pid(self, name: str) -> int:
         return int(self.processes()[name]["pid"])
