@@ -2,15 +2,12 @@
 
 import contextlib
 import re
-import socket
-import struct
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from perdure.gateway import client, desk
+from perdure.gateway import desk
 from perdure.gateway.client import BUFFER_BYTES_MAX
 from perdure.gateway.limits import Limits
 from perdure.gateway.telnet import codes as telnet
@@ -512,24 +509,6 @@ def test_link_death_ends_after_its_time(tmp_path: Path) -> None:
         host.acks(leave)
         host.expect(SeatGone)
         assert world.stages() == []
-
-
-def test_a_player_who_is_reset_behind_their_last_words_is_missed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """libuv tells of both at once, and of neither again; what was said counts (FM-15)."""
-    monkeypatch.setattr(client, "KEEPALIVE_S", 0.05)
-    with running(tmp_path) as world:
-        host = world.host()
-        player, _ = world.enters(host)
-        go_on = threading.Event()
-        world.loop.call_soon_threadsafe(go_on.wait)
-        player.types("look")
-        player.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        player.drops()
-        go_on.set()
-        assert host.expect(EventSent, n=1).body == Input("look")
-        world.wait_until(lambda: world.stages() == ["link-dead"], "the player is missed")
 
 
 def test_a_dropped_guest_leaves_at_once(world: World, host: Host) -> None:

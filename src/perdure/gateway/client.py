@@ -24,7 +24,7 @@ DRAIN_S = 30.0
 LINGER_S = 2.0
 """How long a client that was told goodbye may take to close its side; then the socket is closed anyway."""
 KEEPALIVE_S = 30.0
-"""Routers forget connections that are silent for longer than some minutes. After so long who was reset is missed."""
+"""Routers forget connections that are silent for longer than some minutes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 120_000}
 """A player whose network vanished is noticed after two minutes, also while something is on its way to them."""
 
@@ -211,6 +211,8 @@ class Client:
             return
         except _DISCONNECT:
             data = b""
+        # libuv calls once for a socket that was reset, then watches it no more: the error behind `data` is read here.
+        reset = data and self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if not data:
             self._lost()
         elif self._state == "open":
@@ -220,6 +222,8 @@ class Client:
                 else:
                     self.pending.append(event)
             self._owner.received(self)
+        if reset:
+            self._lost()
 
     def _acked(self, serial: int) -> None:
         while self._marks and self._marks[0][2].serial <= serial:
@@ -231,15 +235,10 @@ class Client:
         self._owner.shown(self, held)
 
     def _keep_alive(self) -> None:
-        if self._state != "open":
-            return
-        # libuv calls once for a socket that was reset, then watches it no more: an error behind data was not read then.
-        if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._lost()
-            return
-        self._keepalive = self._loop.call_later(KEEPALIVE_S, self._keep_alive)
-        self.wire.keepalive()
-        self._owner.writable(self)
+        if self._state == "open":
+            self._keepalive = self._loop.call_later(KEEPALIVE_S, self._keep_alive)
+            self.wire.keepalive()
+            self._owner.writable(self)
 
     def _watch_writable(self, on: bool) -> None:
         if on == self._writing:
