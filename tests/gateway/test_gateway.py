@@ -174,6 +174,23 @@ def test_who_is_answered_before_logging_in(world: World, host: Host) -> None:
     assert "One is playing: Ada." in other.sees("playing: Ada.")
 
 
+def test_who_lists_those_who_play_by_name(world: World, host: Host) -> None:
+    """Whoever came, comes back or goes in between (FM-13)."""
+    players = {name: world.enters(host, name)[0] for name in ("Zoe", "Ada", "Mia", "Bob")}
+    again = world.player()
+    again.types("connect mia secret1")
+    again.sees("Welcome back")
+    asks = world.player()
+    asks.types("who")
+    asks.sees("4 are playing: Ada, Bob, Mia, Zoe.")
+    for name in ("Bob", "Zoe"):
+        players[name].types("quit")
+        host.acks(host.expect(EventSent, n=1, body=Leave("quit")))
+        players[name].is_closed()
+    asks.types("who")
+    asks.sees("2 are playing: Ada, Mia.")
+
+
 def test_a_disabled_account_is_refused(world: World) -> None:
     """The right password does not help."""
     world.account("Ada")

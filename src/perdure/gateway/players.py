@@ -8,6 +8,7 @@ in; here is what it means for whom.
 from __future__ import annotations
 
 import asyncio
+import bisect
 from collections import Counter
 from collections.abc import Callable
 
@@ -81,13 +82,14 @@ class Players:
         self.playing: dict[str, Session] = {}
         self.changed = asyncio.Event()
         self._deferred: dict[str, tuple[Session, AccountRow]] = {}
+        self._names: list[str] = []  # of those who play, in order
         self._addresses: Counter[str] = Counter()  # of those who play, by where they came from
         offered = {"Client.GUI": config.gmcp.gui, "Client.Map": config.gmcp.map}
         self._offers = [Text("", gmcp=(p, msgspec.json.encode(offer))) for p, offer in offered.items() if offer]
 
     def names(self) -> list[str]:
-        """Who is playing, by name."""
-        return sorted(session.who.name for session in self.playing.values() if session.who)
+        """Who is playing, by name; strangers may ask for it as often as they may type."""
+        return list(self._names)
 
     # --- beginning, and going on ---
 
@@ -155,6 +157,7 @@ class Players:
         session.who = who
         self._prefer(session, settings.merged(kept, session.settings), kept=kept)
         self.playing[who.id] = session
+        bisect.insort(self._names, who.name)
         session.address = session.client.address
         self._addresses[session.address] += 1
         self.hold(session, Text("", prompt=""))
@@ -165,7 +168,7 @@ class Players:
         log.info("entered", session=session.id, account=who.id, name=who.name, address=session.client.address)
 
     def _guest_name(self) -> str:
-        taken = set(self.names())
+        taken = set(self._names)
         return next(name for n in range(1, len(taken) + 2) if (name := f"Guest{n}") not in taken)
 
     def _defer(self, session: Session, account: AccountRow) -> None:
@@ -383,6 +386,7 @@ class Players:
         if session.who is None or self.playing.get(session.who.id) is not session:
             return
         del self.playing[session.who.id]
+        del self._names[bisect.bisect_left(self._names, session.who.name)]
         self._addresses[session.address] -= 1
         if not self._addresses[session.address]:
             del self._addresses[session.address]
