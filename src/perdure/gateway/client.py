@@ -133,10 +133,6 @@ class Client:
         self._buffer += self.wire.data_to_send()
         return bool(self._buffer)
 
-    def end_burst(self) -> None:
-        """For now nothing more is queued: a prompt is due."""
-        self.wire.end_burst()
-
     def unsent(self) -> list[Held]:
         """Take back what has not wholly reached the client, oldest first.
 

@@ -387,6 +387,8 @@ class Gateway:
 
     def _take(self, client: Client, session: Session | None, event: ClientEvent) -> None:
         match event:
+            case Line(text=text, n=n) if session is not None:  # nearly all that there is
+                self._numbered(client, session, text, n)
             case Opened() if session is None:
                 self._opened(client, event)
             case Ended(reason=reason):
@@ -396,8 +398,6 @@ class Gateway:
                 self._players.cut(client, f"Disconnected: {reason}.\n" if reason else "")
             case _ if session is None:
                 pass  # it is being closed: whatever else comes is too late
-            case Line(text=text, n=n):
-                self._numbered(client, session, text, n)
             case LineTooLong(n=0):
                 self._players.say(session, TOO_LONG)
             case LineTooLong(n=n):

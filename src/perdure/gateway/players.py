@@ -409,9 +409,10 @@ class Players:
         """Output m of seat j. Who takes text too slowly leaves."""
         session.hold(j, m, text)
         client = session.client
+        kept = session.held_bytes
         if client is not None:
             self._turn.client(client)
-        kept = session.held_bytes + (client.unshown_bytes if client is not None else 0)
+            kept += client.unshown_bytes
         if kept > HELD_BYTES_MAX and session.stage in ("playing", "link-dead"):
             self.leave(session, "slow")
             session.hold(0, 0, Text(TOO_SLOW))

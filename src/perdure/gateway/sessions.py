@@ -152,7 +152,7 @@ class Session:
         """The oldest thing to show."""
         held = self.held.popleft()
         self.held_bytes -= held.size_bytes
-        self._notices -= _is_notice(held)
+        self._notices -= held.notice
         return held
 
     def put_back(self, unsent: list[Held], rest: str = "") -> None:
@@ -166,7 +166,7 @@ class Session:
         self.held_bytes += sum(held.size_bytes for held in again)
         if rest:
             self.put_first(Text(rest))
-        self._notices += sum(map(_is_notice, again))
+        self._notices += sum(held.notice for held in again)
 
     def shown(self, held: Held) -> None:
         """The client has it. A page that is loaded anew may want it again."""
@@ -222,7 +222,7 @@ class Session:
     def _append(self, j: int, m: int, text: Text) -> None:
         self._serial += 1
         held = Held(self._serial, j, m, text)
-        self._notices += _is_notice(held)
+        self._notices += held.notice
         self.held.append(held)
         self.held_bytes += held.size_bytes
 
@@ -248,7 +248,3 @@ class Session:
         if package in self._packages or len(self._packages) < PACKAGES_MAX:
             self._packages[package] = value
         return text
-
-
-def _is_notice(held: Held) -> bool:
-    return held.m == 0 and bool(held.text.text)

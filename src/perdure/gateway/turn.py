@@ -74,5 +74,5 @@ def fill(client: Client, session: Session) -> None:
         if held.text.text or held.text.prompt is not None:
             client.burst = True
     if client.burst and not session.held:
-        client.end_burst()
+        client.wire.end_burst()
         client.burst = False

@@ -195,6 +195,7 @@ class Held(msgspec.Struct):
         text: What.
         again: Whether the client may have had it before: a page that was loaded anew gets its last lines again.
         size_bytes: About how much it takes to keep; follows from the text.
+        notice: Whether it is a text outside the numbering; likewise.
     """
 
     serial: int
@@ -203,9 +204,11 @@ class Held(msgspec.Struct):
     text: Text
     again: bool = False
     size_bytes: int = 0
+    notice: bool = False
 
     def __post_init__(self) -> None:
         text = self.text
+        self.notice = self.m == 0 and text.text != ""
         self.size_bytes = KEPT_BYTES + len(text.text)
         if text.prompt is not None:
             self.size_bytes += len(text.prompt)

@@ -142,7 +142,7 @@ class GatewayEnd:
         if presence is None or presence.j != j or m <= presence.shown:
             return
         presence.shown = m
-        self._acknowledge(session, presence.room, j, m)
+        self._to_room(presence.room, OutAck(presence.room, session, j, m))
 
     # -- the hosts' side ---------------------------------------------------------------------------
 
