@@ -151,7 +151,8 @@ class TelnetWire:
     def end_burst(self) -> None:
         """Draw the prompt that is due; EOR or GA follows prompts and nothing else."""
         prompt, drawn = self._screen.end_burst()
-        self._send(prompt)
+        if prompt:
+            self._send(prompt)
         if drawn and self._screen.look.goahead:
             self._telnet.end_prompt()
 

@@ -152,9 +152,12 @@ class Screen:
 
     def _due_prompt(self) -> str:
         now = self._now
+        if not now.prompt:
+            now.drawn = ""
+            return ""
         if self.playing and not self.look.prompts:
             return ""
-        prompt = now.prompt and render(now.prompt.rstrip("\r\n"), self.look)
+        prompt = render(now.prompt.rstrip("\r\n"), self.look)
         if self.playing and self.look.screenreader and prompt == now.drawn:
             return ""
         now.drawn = prompt
