@@ -117,6 +117,25 @@ def test_a_reload_of_the_page_goes_on_with_the_session(ada: Browser) -> None:
     ada.sees('You say, "three"')
 
 
+SILENT_AT_LAST = """() => {
+  const later = window.setTimeout;
+  window.setTimeout = (does, ms, ...rest) => ms < 1000 ? 0 : later(does, ms, ...rest);  // the page goes before that
+  addEventListener("beforeunload", () => { WebSocket.prototype.send = () => {}; });  // behind the page's own
+}"""
+
+
+def test_a_browser_that_sends_nothing_once_the_page_goes_reads_nothing_twice(ada: Browser) -> None:
+    """Firefox is one: what was just shown is no news after a reload."""
+    ada.page.evaluate(SILENT_AT_LAST)
+    ada.types("say one")
+    ada.sees('You say, "one"')
+    ada.page.reload()
+    ada.sees('You say, "one"')
+    ada.state("open")
+    expect(ada.page.locator("#prompt")).to_have_text("20 hp> ")
+    assert not [line for line in ada.heard if "one" in line or "away" in line]
+
+
 def test_a_reload_shows_what_was_typed_where_it_was_typed(ada: Browser, net: Net) -> None:
     """Answers without their questions would be riddles; what still waits comes last."""
     ada.types("say one", "hp 5", "say two")

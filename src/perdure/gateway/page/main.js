@@ -287,6 +287,7 @@ $("skip").addEventListener("click", (event) => {
 });
 $("open-settings").addEventListener("click", () => settings.open());
 $("settings").addEventListener("close", () => input.focus());
+window.addEventListener("beforeunload", () => session.leave()); // Firefox sends nothing later
 window.addEventListener("pagehide", () => session.leave());
 follow($("scrollback"), (now) => session.resize(now));
 if (!session.goesOn) typed.clear();
