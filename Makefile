@@ -77,8 +77,12 @@ lint: $(VENV)/all.done
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy src tests $(wildcard bench)
 
+# Tests wait for processes more than they compute, so there is one worker more than there are processors. They go in
+# order of their folders: the long ones of e2e come early, or one would be left over at the end.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+
 test: lint
-	@$(BIN)/python -m pytest -q $(if $(ARGS),,-n auto --dist loadfile) $(ARGS)
+	@$(BIN)/python -m pytest -q $(if $(ARGS),,-n $(WORKERS) --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 bench: $(VENV)/all.done
 	@$(BIN)/python -m bench $(ARGS)

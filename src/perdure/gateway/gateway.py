@@ -490,6 +490,8 @@ class Gateway:
         client.flush()
         if session is None or session.client is not client:
             return
+        if session.held and client.buffered:
+            fill(client, session)  # the socket takes no more: up to the bound, what follows stands ready
         if self._intake.waits(client) or client.buffered >= BUFFER_BYTES_MAX:
             self._intake.pump(client)
         if session.held:
