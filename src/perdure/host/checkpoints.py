@@ -91,7 +91,7 @@ class Checkpoints:
             async with asyncio.TaskGroup() as tasks:
                 for running in rooms:
                     tasks.create_task(self._ground(running, places))
-        except* StorageError as failed:
+        except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
         finally:
             self._grounding -= 1
