@@ -77,8 +77,7 @@ lint: $(VENV)/all.done
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy src tests $(wildcard bench)
 
-# Tests wait for processes more than they compute, so there is one worker more than there are processors. They go in
-# order of their folders: the long ones of e2e come early, or one would be left over at the end.
+# Tests wait for processes more than they compute, so there is one worker more than there are processors.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 
 test: lint

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 hypothesis.settings.register_profile("perdure", deadline=None)
@@ -13,3 +14,8 @@ PURE = {"conftest.py", "games", "link", "live", "room", "sim", "snapshot", "test
 
 if sys.platform != "linux":
     collect_ignore = sorted(entry.name for entry in Path(__file__).parent.iterdir() if entry.name not in PURE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of tests that drive whole servers come first: a long one that is left over at the end would run alone."""
+    items.sort(key=lambda item: item.path.parent.name not in ("web", "e2e"))
