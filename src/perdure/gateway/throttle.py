@@ -60,7 +60,7 @@ class Throttle:
         if failures is None or failures.count < self.free or not self.limited(key):
             return 0.0
         delay_s = min(2.0 ** min(failures.count - self.free, 16), self._delay_s_max)  # 2**1024 would not be a float
-        return max(0.0, failures.last_s + delay_s - now_s)
+        return max(0.0, delay_s - (now_s - failures.last_s))
 
     def failed(self, key: str, now_s: float) -> None:
         """Book a failed try."""
