@@ -95,8 +95,8 @@ LONG = [
     lost("commit=exit@2"),
     lost("route=exit"),
     lost("route=hang"),
-    lost("route=kill@6"),
-    lost("route=hang@6"),
+    Case(new="copyover:route=kill@6", outcome="partial or committed", serves="new"),  # a commit may be of many rooms
+    Case(new="copyover:route=hang@6", outcome="partial or committed", serves="new"),
     lost("release=kill"),
     lost("release=exit@6"),
     lost("release=hang"),
