@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perdure.live.sources import capture
-from perdure.live.watching import _matters, changes
+from perdure.live.watching import _matters, _notified, changes
 
 DEADLINE_S = 60
 
@@ -117,6 +117,22 @@ def test_a_folder_made_anew_is_watched_as_the_old_one_was(game, poll):
                 await anext(news)
 
     watched(game, poll, test)
+
+
+def test_a_folder_that_follows_at_once_is_not_taken_for_the_old_one(game):
+    """File systems give the number of a deleted folder to the next one."""
+    stop = threading.Event()
+    news = _notified(game, stop)
+    next(news)
+    shutil.rmtree(game)
+    game.mkdir()
+    late = threading.Timer(DEADLINE_S, stop.set)
+    late.start()
+    next(news)
+    (game / "items.py").write_text("x = 2")
+    next(news)
+    late.cancel()
+    stop.set()
 
 
 def test_a_link_that_leads_elsewhere_is_news(game, poll):

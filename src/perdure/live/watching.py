@@ -71,29 +71,30 @@ async def changes(path: Path, poll: bool = False) -> AsyncGenerator[None, None]:
 
 def _notified(root: Path, stop: threading.Event) -> Iterator[None]:
     """Wait for news by inotify; where it has no room left for another watch, read instead."""
+    folder = root.parent if root.suffix == ".py" else root
     while not stop.is_set():
-        folder = root.parent if root.suffix == ".py" else root
-        watched = _identity(folder)
-        if watched is None:
-            stop.wait(LOOK_MS / 1000)
-            continue
-        try:
-            notify = RustNotify([str(folder)], False, False, 0, folder == root, True)
-        except FileNotFoundError:
-            continue
-        except OSError:
-            yield from _polled(root, stop)
-            return
-        with contextlib.closing(notify):
+        with contextlib.ExitStack() as held:
+            try:
+                # It is kept open, or its number might be given to the folder that comes after it.
+                watched = os.open(folder, os.O_RDONLY)
+                held.callback(os.close, watched)
+                notify = RustNotify([str(folder)], False, False, 0, folder == root, True)
+            except (FileNotFoundError, NotADirectoryError):
+                stop.wait(LOOK_MS / 1000)
+                continue
+            except OSError:
+                break
+            held.enter_context(contextlib.closing(notify))
             yield
             yield from _bursts(notify, root, folder, watched, stop)
+    else:
+        return
+    yield from _polled(root, stop)
 
 
-def _bursts(
-    notify: RustNotify, root: Path, folder: Path, watched: tuple[int, int], stop: threading.Event
-) -> Iterator[None]:
+def _bursts(notify: RustNotify, root: Path, folder: Path, watched: int, stop: threading.Event) -> Iterator[None]:
     """One item for each burst, until the folder is another one."""
-    while _identity(folder) == watched:
+    while _is_same(folder, watched):
         seen = notify.watch(BURST_MAX_MS, QUIET_MS, LOOK_MS, stop)
         if seen == "stop":
             return
@@ -110,12 +111,11 @@ def _matters(root: Path, kind: int, path: Path) -> bool:
     return path.suffix in (".py", ".toml") or (kind != _MODIFIED and folder == root)
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def _is_same(folder: Path, watched: int) -> bool:
     try:
-        status = os.stat(folder)
+        return os.path.samestat(os.stat(folder), os.fstat(watched))
     except OSError:
-        return None
-    return status.st_dev, status.st_ino
+        return False
 
 
 def _polled(root: Path, stop: threading.Event) -> Iterator[None]:
