@@ -192,7 +192,8 @@ class Server:
     def files_with(self, text: bytes) -> list[Path]:
         """The files of the state and the output that have the text."""
         found: list[Path] = []
-        for path in [*self.state.rglob("*"), self.output]:
+        walked = os.walk(self.state)  # which passes over folders that go away meanwhile, as journals do
+        for path in [*(Path(folder) / name for folder, _, names in walked for name in names), self.output]:
             with suppress(FileNotFoundError):  # the host that wrote it has just ended
                 if path.is_file() and text in path.read_bytes():
                     found.append(path)

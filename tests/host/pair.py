@@ -498,7 +498,8 @@ class Pair:
 
     def journals(self) -> Counter[str]:
         """Incarnation -> files in the folder of its journal."""
-        files = (self.state.path / "journal").rglob("*")
+        walked = os.walk(self.state.path / "journal")  # which passes over journals that are just deleted
+        files = [Path(folder, name) for folder, _, names in walked for name in names]
         return Counter(file.parent.name for file in files if file.is_file())
 
     def gate(self, name: str) -> Path:
