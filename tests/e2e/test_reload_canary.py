@@ -14,7 +14,6 @@ from tests.e2e.clients import Client, players
 from tests.e2e.edits import News
 from tests.e2e.server import COMMAND, GAMES, Done, Server, environ, project, serving, wait_until
 
-TRIES = 3
 ROOMS = tuple(f"hall-{number}" for number in range(8))
 CANARY = ["--canary", "25", "--watch"]
 WATCH_S = "1.5"
@@ -105,16 +104,9 @@ def went_back(eight: Beats, done: Done) -> dict[str, Any]:
 
 
 def test_a_canary_of_good_code_goes_on_to_all_rooms(eight: Beats) -> None:
-    """Both sides have beaten while they were watched, and no fault was seen.
-
-    A busy machine may hold up one side and not the other. A canary cannot tell that from slow code, and is right to go
-    back; so for that reason, and for no other, it is tried again.
-    """
+    """Both sides have beaten while they were watched, and no fault was seen."""
     eight.edit()
     done = eight.try_first()
-    for _ in range(TRIES):
-        if done.code and "slowest 1 %" in done.json["canary"]["reason"]:
-            done = eight.try_first()
     assert done.code == 0, done
     canary = done.json["canary"]
     assert (canary["went_on"], canary["back"], len(canary["rooms"])) == (True, None, 2)
@@ -128,8 +120,8 @@ def test_a_canary_of_slow_code_goes_back_by_itself(eight: Beats) -> None:
     before = eight.beats()
     eight.edit(("SLOW_S = 0.0", "SLOW_S = 0.08"))
     canary = went_back(eight, eight.try_first())
-    assert "slowest 1 %" in canary["reason"], canary
-    assert canary["moved"]["tick_p99_ms"] > 80.0
+    assert "the median callback takes" in canary["reason"], canary
+    assert canary["moved"]["tick_p50_ms"] > 80.0
     assert all(eight.beats()[mark] >= count for mark, count in before.items())
 
 

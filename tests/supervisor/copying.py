@@ -171,7 +171,7 @@ class FakeHost(HostInstance):
 
     async def on_measure(self, params: dict[str, Any]) -> Any:
         faults = self.world.faults_when_new if self.world.kind(self) == "new" and not params["clear"] else 0
-        return {"rooms": len(self.rooms), "callbacks": 1000, "faults": faults, "tick_p99_ms": 1.0}
+        return {"rooms": len(self.rooms), "callbacks": 1000, "faults": faults, "tick_p50_ms": 0.5, "tick_p99_ms": 1.0}
 
     async def on_lock(self, params: dict[str, Any]) -> Any:
         self.locked = params["features"]

@@ -512,10 +512,11 @@ def _settle(done: asyncio.Future[Any], result: Any, error: BaseException | None)
 
 
 def _measured(side: list[Running], before: dict[Running, tuple[int, int]]) -> Measured:
-    ticks = [tick for running in side for tick in running.ticks_ms]
+    ticks_ms = percentiles([tick for running in side for tick in running.ticks_ms])
     return Measured(
         len(side),
         sum(running.room.c - before[running][0] for running in side),
         sum(running.faults - before[running][1] for running in side),
-        percentiles(ticks)["p99"],
+        ticks_ms["p50"],
+        ticks_ms["p99"],
     )

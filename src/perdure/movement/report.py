@@ -133,6 +133,7 @@ class Measured(msgspec.Struct):
     rooms: int = 0
     callbacks: int = 0
     faults: int = 0
+    tick_p50_ms: float = 0.0
     tick_p99_ms: float = 0.0
 
 

@@ -154,6 +154,7 @@ class Trial:
             sum(side.rooms for side in sides),
             sum(side.callbacks for side in sides),
             sum(side.faults for side in sides),
+            max((side.tick_p50_ms for side in sides), default=0.0),
             max((side.tick_p99_ms for side in sides), default=0.0),
         )
 
