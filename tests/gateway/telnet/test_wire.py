@@ -145,6 +145,15 @@ def test_the_names_of_an_mtts_client_are_its_own_and_its_terminals() -> None:
     assert (wire.told.client, wire.told.terminal, wire.told.mtts) == ("MUDLET", "XTERM-256COLOR", 2349)
 
 
+def test_a_client_that_names_its_terminals_anew_has_told_none_until_then() -> None:
+    """A wire that moves in between knows no more and no less than one that stays (FM-5)."""
+    wire = begun()
+    list(wire.receive(command(WILL, TTYPE) + subnegotiation(TTYPE, b"\0VT100") + command(WONT, TTYPE)))
+    assert wire.told.terminal == "VT100"
+    assert list(wire.receive(command(WILL, TTYPE))) == [ToldMore()]
+    assert wire.told.terminal == moved(wire).told.terminal == ""
+
+
 def test_a_plain_telnet_client_names_only_its_terminal() -> None:
     """Linux telnet says the same name again (RFC 1091)."""
     wire = begun()

@@ -112,7 +112,9 @@ class Negotiation:
         """An option is on from here: ask what it is there for."""
         now = self._now
         if side == "him" and option == TTYPE:
-            now.names = []
+            if now.names:
+                now.names = []
+                events.append(Changed())
             self._ask_terminal_type()
         elif side == "him" and option == NEW_ENVIRON:
             now.environ_asked = True
