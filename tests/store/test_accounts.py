@@ -3,12 +3,13 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -201,29 +202,64 @@ def test_two_processes_may_open_a_new_file_at_once(path: Path) -> None:
 # --- migrations --------------------------------------------------------------------------------------------
 
 
-def test_the_migrations_end_where_the_code_begins(path: Path) -> None:
-    """`HEAD` is the folder's head, and a migrated file has exactly the tables of the code."""
+def _migrated(path: Path) -> None:
+    """Make the file by the migrations alone, from the first one on."""
     config = Config()
     config.set_main_option("script_location", str(module._MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == module.HEAD
-    SqlAccounts(path).close()
     engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), module.metadata) == []
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
     engine.dispose()
 
 
-def test_a_file_that_is_up_to_date_is_opened_without_alembic(path: Path) -> None:
-    """Most starts are spared its import."""
+def _created(path: Path) -> None:
+    """Make the file as a new one."""
+    SqlAccounts(path).close()
+
+
+@pytest.mark.parametrize("make", [_migrated, _created])
+def test_the_migrations_end_where_the_code_begins(path: Path, make: Callable[[Path], None]) -> None:
+    """`HEAD` is the folder's head, and both a migrated file and a new one have exactly the tables of the code."""
+    make(path)
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, module.metadata) == []
+        assert context.get_current_revision() == module.HEAD
+    engine.dispose()
+
+
+def test_a_new_file_is_like_a_migrated_one(tmp_path: Path) -> None:
+    """Columns in their order, keys, indexes, and numbers that are never given twice."""
+    shapes = []
+    for make in (_migrated, _created):
+        path = tmp_path / make.__name__
+        make(path)
+        engine = sa.create_engine(f"sqlite:///{path}")
+        found = sa.inspect(engine)
+        columns = [{**column, "type": str(column["type"])} for column in found.get_columns("accounts")]
+        keys = found.get_pk_constraint("accounts"), found.get_unique_constraints("accounts")
+        shapes.append((sorted(found.get_table_names()), columns, keys, found.get_indexes("accounts")))
+        with engine.connect() as connection:
+            made = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'accounts'"))
+            assert "AUTOINCREMENT" in str(made)
+        engine.dispose()
+    assert shapes[0] == shapes[1]
+
+
+def test_only_a_file_that_is_migrated_needs_alembic(path: Path, old: sa.Engine) -> None:
+    """All other starts are spared its import."""
     code = (
         "import sys\nfrom pathlib import Path\nfrom perdure.store.accounts import SqlAccounts\n"
         "SqlAccounts(Path(sys.argv[1])).close()\nprint('alembic' in sys.modules)"
     )
     outputs = [
-        subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True).stdout
-        for _ in range(2)
+        subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True).stdout
+        for file in (path, path, path.with_name("new"))
     ]
-    assert outputs == ["True\n", "False\n"]
+    assert outputs == ["True\n", "False\n", "False\n"]
 
 
 OLD = sa.Table(

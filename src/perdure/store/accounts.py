@@ -1,7 +1,7 @@
 """Accounts in a database: SQLAlchemy Core, so that SQLite now and Postgres later are one code.
 
-The schema is brought up to date when the file is opened, by the migrations beside this module. alembic is
-loaded for that only; a file that is up to date costs one query.
+A new file gets today's schema at once; one of an older Perdure is brought up to date when it is opened, by the
+migrations beside this module. alembic is loaded for that only; a file that is up to date costs one query.
 
 Two accounts never have one name (`folded`), and no account gets a name that looks like another's (`skeleton`). A
 row without a skeleton is from before there were any, or from an older Perdure that still runs; it gets one as soon as
@@ -46,7 +46,8 @@ accounts = sa.Table(
     sa.Index("accounts_skeleton", "skeleton", unique=True),
     sqlite_autoincrement=True,  # a number is never given twice
 )
-_versions = sa.table("alembic_version", sa.column("version_num", sa.String))
+_versions = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
+"""What alembic keeps: the last migration of the file."""
 
 
 def check_name(name: str) -> str:
@@ -183,12 +184,13 @@ class SqlAccounts:
 
     def _upgrade(self, connection: sa.Connection) -> None:
         """Bring the schema to `HEAD`, in the transaction that is open: all of it or nothing."""
-        found = None
-        if sa.inspect(connection).has_table(_versions.name):
-            found = connection.scalar(sa.select(_versions.c.version_num))
+        if not sa.inspect(connection).has_table(_versions.name):
+            _create(connection)
+            return
+        found = connection.scalar(sa.select(_versions.c.version_num))
         if found == HEAD:
             return
-        # Loaded only where there is something to do: most starts are spared its 100 ms.
+        # Loaded only where there is something to do: most starts are spared its 200 ms.
         from alembic import command
         from alembic.config import Config
         from alembic.script import ScriptDirectory
@@ -207,6 +209,13 @@ class SqlAccounts:
 
 
 _SELECT = sa.select(accounts.c.number, accounts.c.name, accounts.c.role, accounts.c.disabled, accounts.c.settings)
+
+
+def _create(connection: sa.Connection) -> None:
+    """Make what a new file has: today's tables, and the version that the migrations end with."""
+    metadata.create_all(connection, checkfirst=False)
+    _versions.create(connection)
+    connection.execute(_versions.insert().values(version_num=HEAD))
 
 
 def _row(connection: sa.Connection, folded: str) -> AccountRow | None:
