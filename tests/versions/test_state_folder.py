@@ -151,7 +151,7 @@ def test_a_state_folder_of_one_program_is_recovered_by_the_other(pair: tuple[Sid
     state.close()
 
     found = reader.module("store.files").StateDir.open(tmp_path / "state")
-    (dead,) = reader.module("store.journal").claim_dead(found.journal)
+    dead = reader.module("store.journal").DeadJournal.claim(found.journal / "host-1")
     assert (dead.host, dead.boot_id, dead.clean, dead.damage) == ("host-1", "boot", True, [])
     stored = reader.module("store.blobs").FileBlobs(found.blobs)
     (key,) = stored.list("hall")
@@ -186,7 +186,7 @@ def test_what_a_successor_leaves_that_dies_before_its_commit_is_the_old_programs
     assert seen.read("hall").host == "host-1"
     journal.close()
     seen.close()
-    (dead,) = old.module("store.journal").claim_dead(state.journal)
+    dead = old.module("store.journal").DeadJournal.claim(state.journal / "host-2")
     assert (dead.host, dead.records(), dead.damage) == ("host-2", [], [])
     dead.delete()
     assert old.module("store.owners").SqliteOwners(state.owners_file).read("hall").host == "host-1"

@@ -23,7 +23,7 @@ from perdure.host.asks import Asks
 from perdure.host.checkpoints import Checkpoints
 from perdure.host.ledger import Ledger
 from perdure.host.mail import Letter, Mail
-from perdure.host.recovery import Damaged
+from perdure.host.recovery import Damaged, Read
 from perdure.host.running import Identity, Next, Programs, Running, Swapped
 from perdure.host.taking import Ready, Stores, Taker
 from perdure.link.messages import EventSent, Message, OutAck, SeatGone
@@ -138,9 +138,9 @@ class Host:
             "rolled_back": sum(each.rolled_back for each in taken),
         }
 
-    def take_dead(self) -> dict[str, Any]:
-        """Beside the rooms that run here: as `take_rooms`, of hosts that have died by now, and let them run."""
-        self.stores.dead.look_again()
+    def take_dead(self, read: Read) -> dict[str, Any]:
+        """Book what was read, then take as `take_rooms`, beside the rooms that run here, and let them run."""
+        self.stores.dead.book(read)
         before = set(self.rooms)
         report = self.take_rooms()
         for id in self.rooms.keys() - before:

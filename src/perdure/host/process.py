@@ -300,8 +300,8 @@ class HostProcess:
             for incarnation in dead:
                 if incarnation not in owners:
                     self._dead.adopt(incarnation, self.owners.owned(incarnation))
-            self._dead.book(await self._loop.run_in_executor(None, self._dead.read))  # the reading takes long
-            taken = self.host.take_dead()
+            read = await self._loop.run_in_executor(None, self._dead.read)  # it takes long
+            taken = self.host.take_dead(read)
         ms = round((time.perf_counter() - began_s) * 1e3, 1)
         taken |= {"first_ms": ms, "all_ms": ms}
         if taken["rooms"]:

@@ -183,7 +183,7 @@ class DeadHosts:
 
     def _others(self) -> list[Path]:
         """The journals of others that we do not hold."""
-        passed = {self._own, *self._held()}
+        passed = {self._own, *self.journals, *self._adopted}  # each in one step: the loop changes them meanwhile
         paths = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
         return [path for path in paths if path.name not in passed and not path.name.startswith(UNFINISHED)]
 

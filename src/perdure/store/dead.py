@@ -170,24 +170,6 @@ class DeadJournal(HeldJournal):
         pending.clear()
 
 
-def claim_dead(folder: Path) -> list[DeadJournal]:
-    """Every journal below `folder` whose writer is gone, sorted by incarnation id; the living are left out.
-
-    Raises:
-        StorageError: One of them cannot be read. None is held then; `DeadJournal.claim` takes them singly.
-    """
-    claimed: list[DeadJournal] = []
-    try:
-        for entry in sorted(folder.iterdir()):
-            dead = None if entry.name.startswith(UNFINISHED) else DeadJournal.claim(entry)
-            claimed += [dead] if dead else []
-    except BaseException:
-        for dead in claimed:
-            dead.close()
-        raise
-    return claimed
-
-
 def _must_reach(number: int, following: list[SegmentHead | None], marker: CleanStop | None) -> int | None:
     """The offset up to which a segment is known to have had records, if anything says so."""
     if following and following[0] is not None and following[0].number == number + 1:
