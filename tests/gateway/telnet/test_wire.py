@@ -658,8 +658,9 @@ def comparable(events: list[ClientEvent]) -> list[object]:
     return [(event.name, event.password.reveal()) if isinstance(event, Credentials) else event for event in events]
 
 
-def outputs(wire: TelnetWire) -> None:
-    """Something of each kind for the client."""
+def outputs(wire: TelnetWire, *, hidden: bool = False) -> None:
+    """Something of each kind for the client; `hidden`: it is asked for a password from here."""
+    wire.hide_input(hidden)
     wire.show(Held(1, 1, 1, Text("Rain falls, ü ÿ 猫.\n" * 9)))
     wire.show(Held(2, 1, 2, Text("", gmcp=("Char.Vitals", b"{}"))))
     wire.show(Held(3, 1, 3, Text("", prompt="> ")))
@@ -670,20 +671,20 @@ def outputs(wire: TelnetWire) -> None:
 @settings(deadline=None)
 @given(STREAMS, st.lists(st.integers(min_value=0, max_value=3000), max_size=6), st.booleans())
 def test_moving_at_any_byte_changes_no_event_and_no_byte(stream: bytes, cuts: list[int], chosen: bool) -> None:
-    """What is told, shown and asked goes on as if nothing had been (FM-5): encoding, pages, prompt, packages."""
+    """What is told, shown and asked goes on as if nothing had been (FM-5): encoding, pages, prompt, packages, echo."""
     alone, carried = begun(), begun()
     if chosen:
         alone.settings = carried.settings = Settings(encoding="latin-1", colours=256, wrap=40)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     expected: list[ClientEvent] = []
     events: list[ClientEvent] = []
-    for start, end in itertools.pairwise(edges):
+    for (start, end), hidden in zip(itertools.pairwise(edges), itertools.cycle((True, False)), strict=False):
         expected += alone.receive(stream[start:end])
-        outputs(alone)
+        outputs(alone, hidden=hidden)
         carried = moved(carried)
         events += carried.receive(stream[start:end])
         carried = moved(carried)
-        outputs(carried)
+        outputs(carried, hidden=hidden)
     assert comparable(events) == comparable(expected)
     assert carried.told == alone.told
     assert carried.state() == alone.state()
