@@ -142,7 +142,7 @@ class Screen:
         now.parted = False
         answer = line.strip().lower()
         if not answer:
-            return Typed(None, self._put(pages))
+            return Typed(None, self._put(pages, turned=True))
         return Typed(None if answer == "q" else line, "")
 
     def rest(self) -> str:
@@ -163,24 +163,27 @@ class Screen:
         now.drawn = prompt
         return prompt
 
-    def _put(self, shown: str) -> str:
-        """Rendered text to send now; what does not fit the window waits."""
+    def _put(self, shown: str, *, turned: bool = False) -> str:
+        """Rendered text to send now; what does not fit the window waits. `turned`: it has waited for its page."""
         now = self._now
         if self.playing and self.look.rows >= ROWS_MIN:
-            shown = self._page(shown)
+            shown = self._page(shown, turned=turned)
         if not shown:
             return ""
         before = "\r\n" if now.cursor == "prompt" else ""
         now.cursor, now.due = "start" if _ends_line(shown) else "inside", True
         return before + shown
 
-    def _page(self, shown: str) -> str:
-        """The part of `shown` that is shown now. A line more than a page is no reason to stop."""
+    def _page(self, shown: str, *, turned: bool) -> str:
+        """The part of `shown` that is shown now. A line more than a page is no reason to stop.
+
+        A page may be turned thousands of times in a row: nothing here but a copy depends on how much waits.
+        """
         now, lines = self._now, self.look.rows - 1
-        if shown.count("\r\n", 0, -2) <= lines:
+        if not _has_more(shown, lines):
             return shown
         page, rest = ("", shown) if now.pages else cut(shown, lines)
-        if len(now.pages.encode()) + len(rest.encode()) > PAGES_BYTES_MAX:
+        if not turned and len(now.pages.encode()) + len(rest.encode()) > PAGES_BYTES_MAX:
             return shown
         now.pages += rest
         return page
@@ -195,6 +198,16 @@ def cut(shown: str, lines: int) -> tuple[str, str]:
     for sequence in SGR.finditer(shown, 0, end):
         style.turn(sequence[1])
     return f"{shown[: end - 2]}{style.end}\r\n", style.begin + shown[end:]
+
+
+def _has_more(shown: str, lines: int) -> bool:
+    """Whether rendered text has more than one line beyond so many."""
+    end = 0
+    for _ in range(lines + 1):
+        end = shown.find("\r\n", end, -2) + 2
+        if end < 2:
+            return False
+    return True
 
 
 def _ends_line(shown: str) -> bool:
