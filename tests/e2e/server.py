@@ -83,7 +83,7 @@ class Server:
     """One `perdure run`, over all its starts.
 
     Args:
-        folder: Short enough for sockets; gets the state, unless `state` names another.
+        folder: Gets the state, unless `state` names another.
         project: What is run.
         prefix: A command in front, such as ``unshare``.
     """

@@ -107,6 +107,20 @@ def test_it_serves_detached(server: Server) -> None:
     assert server.stop() == 0
 
 
+def test_it_serves_from_a_folder_deep_down(tmp_path: Path) -> None:
+    """Where no path of a socket fits into 107 bytes: players, a kill and a copyover are as elsewhere."""
+    server = Server(tmp_path, state=tmp_path / ("deep-" * 20) / ("down-" * 20) / "state")
+    try:
+        server.start()
+        talk_through_a_kill(server)
+        with again(server) as ada:
+            assert server.ask("copyover")["outcome"] == "committed"
+            ada.command("coins", "You have 10 coins.")
+        assert server.stop() == 0
+    finally:
+        server.cleanup()
+
+
 def test_ctrl_c_saves_and_says_goodbye(server: Server) -> None:
     """In a terminal: where to play is printed, and the last words are of what was saved."""
     screen = pexpect.spawn(sys.executable, server.command()[1:], encoding="utf-8", timeout=DEADLINE_S, env=os.environ)

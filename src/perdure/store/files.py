@@ -41,9 +41,6 @@ from perdure.versions import STATE
 STATE_FORMAT = STATE.highest
 """Meaning of the folder's layout and files. Counted up when an older Perdure could not read it any more."""
 
-SOCKET_PATH_BYTES_MAX = 107
-"""Linux, unix(7): 108 with the zero at the end."""
-
 FOLDERS = ("blobs", "journal", "logs")
 _BEFORE_VERSION = {"lock", "key.json", "lost+found"}
 _PEEK_BYTES = 80
@@ -94,7 +91,6 @@ class StateDir:
             StorageError: The disk failed; a later start completes what this one began.
         """
         path = Path(path).absolute()
-        _check_length(path)
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_owner(path)
@@ -166,15 +162,6 @@ def close_lock(fd: int | None) -> None:
 
 def _failed(path: Path, error: OSError) -> Exception:
     return storage_error("state:open", f"Opening the state folder {path}", "No server was started.", error)
-
-
-def _check_length(path: Path) -> None:
-    length = len(os.fsencode(path / "control.sock"))
-    if length > SOCKET_PATH_BYTES_MAX:
-        raise ConfigError(
-            f"The path of the state folder {path} is {length - SOCKET_PATH_BYTES_MAX} bytes too long for the "
-            "sockets in it. Nothing was changed. Name a shorter one with --state."
-        )
 
 
 def _check_owner(path: Path) -> None:
