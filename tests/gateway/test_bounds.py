@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from perdure.gateway.client import READ_BYTES
 from perdure.gateway.limits import Limits
 from perdure.gateway.wire import LINE_BYTES_MAX
 from perdure.link.gateway import TAIL_EVENTS_MAX
-from perdure.link.messages import EventSent, Out
+from perdure.link.messages import EventSent, Out, OutAck
 from perdure.room.record import Input, Leave, Resize, Text
 from tests.gateway.web.client import WebSocket
 from tests.gateway.web.world import Web
@@ -93,6 +94,100 @@ def test_a_login_of_the_clients_own_counts_as_a_line(tmp_path: Path, lines: int,
         player.sends(DO_GMCP + gmcp(login) + b"look\r\n")
         host.expect(EventSent, n=0)
         assert waiting(world) == 1 + taken
+
+
+# --- what is no line ---
+
+
+@pytest.mark.parametrize(
+    "aside",
+    [
+        b"\xff\xf1",
+        b"\x08",
+        b"a\x08",
+        b"\xff\xff",
+        gmcp(b"x"),
+        b"\xff\xfa\x01\xff\xf0",
+        b"".join(size(columns, 25) for columns in range(80, 90)),
+    ],
+    ids=["nop", "erase", "type-erase", "ff", "gmcp", "unasked", "sizes"],
+)
+def test_who_sends_much_that_is_no_line_is_not_read_on(tmp_path: Path, aside: bytes) -> None:
+    """It takes time, too: a millisecond for a read, in each turn, and for each connection of an address (FM-82)."""
+    with running(tmp_path, limits=at_once(3)) as world:
+        player = world.player()
+        (client,) = world.gateway.clients
+        taken: list[int] = []
+        receive = client.wire.receive
+
+        def counted(data: bytes) -> Any:
+            taken.append(len(data))
+            return receive(data)
+
+        client.wire.receive = counted  # type: ignore[method-assign]
+        player.sends(WILL_NAWS + DO_GMCP)
+        world.wait_until(lambda: sum(taken) == 6, "the start is read")
+        player.sends(aside * (60_000 // len(aside)))
+        world.wait_until(lambda: not client._reading, "it is not read any more")
+        assert sum(taken) <= 300 * len(aside) + 2 * READ_BYTES
+        assert client.open
+
+
+def test_nothing_of_what_is_not_read_at_once_is_lost(tmp_path: Path) -> None:
+    """It is read, and the line behind it taken, as soon as the address may send more (FM-82)."""
+    with running(tmp_path, limits=Limits(loopback=True, lines_per_s=200, lines_burst=1)) as world:
+        host = world.host()
+        player, _ = world.enters(host)
+        player.sends(WILL_NAWS + b"".join(size(columns, 25) for columns in range(100, 999)) + b"look\r\n")
+        while (event := host.expect(EventSent)).body != Input("look"):
+            assert isinstance(event.body, Resize)
+            host.acks(event)
+        assert world.asks("sessions")[0]["columns"] == 998
+
+
+def test_a_window_that_is_dragged_and_a_start_of_many_options_hold_nobody_up(tmp_path: Path) -> None:
+    """Ten seconds of it at once, by the limits as they are (FM-82)."""
+    with running(tmp_path, limits=Limits(loopback=True)) as world:
+        host = world.host()
+        player, _ = world.enters(host)
+        player.sends(WILL_NAWS + b"".join(b"\xff\xfc" + bytes([option]) for option in range(40, 60)))
+        player.sends(b"".join(size(100 + step % 50, 25) for step in range(600)) + b"look\r\n")
+        while (event := host.expect(EventSent)).body != Input("look"):
+            host.acks(event)
+        (client,) = world.gateway.clients
+        assert client._reading
+
+
+@pytest.mark.parametrize("kind", ["ping", "resize", "ack"])
+def test_a_page_that_sends_much_that_is_no_line_is_not_read_on(tmp_path: Path, kind: str) -> None:
+    """Each frame counts, whatever it says (FM-82)."""
+    with running(tmp_path, limits=at_once(2)) as world:
+        web = Web(world)
+        page, _ = web.plays()
+        page.settles()
+        client = next(iter(world.gateway.clients))
+        for n in range(250):
+            if kind == "ping":
+                page.socket.pings()
+            elif kind == "resize":
+                page.sends("resize", columns=80 + n % 9, rows=25)
+            else:
+                page.sends("ack", serial=1)
+        world.wait_until(lambda: not client._reading, "it is not read any more")
+        assert client.open
+        web.finish()
+
+
+def test_what_acknowledges_a_text_does_not_count(tmp_path: Path) -> None:
+    """There are as many as there are texts; who is told much is not held up for having heard it (FM-82)."""
+    with running(tmp_path, limits=at_once(2)) as world:
+        web = Web(world)
+        page, joined = web.plays()
+        for m in range(1, 400):
+            web.host.tells(joined, m, f"Text {m}.\n")
+            page.sees(f"Text {m}.\n")
+            web.host.expect(OutAck, m=m)
+        web.finish()
 
 
 # --- what a room hears ---

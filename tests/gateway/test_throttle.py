@@ -1,6 +1,7 @@
 """Throttling of failed logins, and of lines."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,6 +134,26 @@ def test_the_addresses_that_were_silent_longest_are_forgotten() -> None:
         it.wait_s("busy", 0.0)
     assert it.wait_s("busy", 0.0) > 0
     assert len(it.state) == throttle.KEYS_MAX
+
+
+# --- asides ---
+
+
+def test_asides_are_booked_when_they_were_taken_and_have_to_be_waited_for_then() -> None:
+    """A hundred for each line; whoever waits as long as they are told to is within their burst again (FM-82)."""
+    it = Rates(Limits(lines_per_s=2, lines_burst=3), per_line=100)
+    assert it.spent("192.0.2.7", 300, 0.0) == 0
+    assert it.spent("192.0.2.7", 50, 0.0) == pytest.approx(0.25)
+    assert it.spent("192.0.2.7", 100, 0.25) == pytest.approx(0.5)
+    assert it.spent("192.0.2.8", 1, 0.25) == 0
+    assert it.spent("192.0.2.7", 1, 1e6) == 0
+
+
+def test_an_honest_client_never_waits_for_its_asides() -> None:
+    """Sixty sizes a second while a window is dragged for a minute, behind the thirty options of a start (FM-82)."""
+    it = Rates(Limits(), per_line=100)
+    assert it.spent("192.0.2.7", 60, 0.0) == 0
+    assert [it.spent("192.0.2.7", 2, frame / 60) for frame in range(3600)] == [0] * 3600
 
 
 @given(

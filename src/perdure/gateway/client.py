@@ -62,6 +62,8 @@ class Client:
         pending: Events not yet taken by the owner.
         burst: Whether something was queued after the last end of a burst; the owner's to set.
         unshown_bytes: About how much of what was queued has not reached the client.
+        asides: How much came that was no line, for the owner to book and set to 0. What acknowledges a text is none:
+            there are no more of them than there were texts.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Client:
         self.address, self.wire = address, wire
         self.pending: deque[ClientEvent] = deque()
         self.burst = False
+        self.asides = 0
         self._sock, self._loop, self._owner = sock, loop, owner
         self._state: Literal["open", "closing", "shut", "closed"] = "open"
         self._reading = self._writing = False
@@ -217,11 +220,14 @@ class Client:
                     self._acked(event.serial)
                 else:
                     self.pending.append(event)
+            self.asides += self.wire.asides()
             self._owner.received(self)
         if reset:
             self._lost()
 
     def _acked(self, serial: int) -> None:
+        if self._marks and self._marks[0][2].serial <= serial:
+            self.asides -= 1
         while self._marks and self._marks[0][2].serial <= serial:
             self._shown()
 

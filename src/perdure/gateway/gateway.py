@@ -39,7 +39,6 @@ from perdure.gateway.sessions import Session
 from perdure.gateway.status import variables
 from perdure.gateway.telnet.wire import TelnetWire
 from perdure.gateway.terminal.text import clean_line
-from perdure.gateway.throttle import Rates
 from perdure.gateway.turn import Turn, fill
 from perdure.gateway.watch import Watch
 from perdure.gateway.web.site import Site
@@ -135,7 +134,7 @@ class Gateway:
         doors: list[tuple[Kind, socket.socket]] = [("telnet", sock) for sock in listeners]
         doors += [("web", sock) for sock in web]
         self._door = Door(loop, doors, self._limits, self._admit)
-        self._intake = Intake(loop, Rates(self._limits), self)
+        self._intake = Intake(loop, self._limits, self)
         self._site, self._tokens = Site.read(), Tokens(secrets.token_bytes)
         self._end = GatewayEnd(
             name,
@@ -317,7 +316,7 @@ class Gateway:
     def received(self, client: Client) -> None:
         """The client sent something."""
         self.busy_s = time.perf_counter()
-        self._intake.pump(client)
+        self._intake.received(client)
         if client.replies():
             self._turn.client(client)
 

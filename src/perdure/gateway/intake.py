@@ -4,6 +4,9 @@ A client whose tail is full, whose login is being checked or who types too fast 
 of it: one read of typed-ahead lines; TCP holds it back, and nothing is lost. One that acknowledges is read on, for
 its acknowledgements must be seen, and may have `IN_FLIGHT_MAX` lines on their way. With more of them, one that types
 too fast is held back like everybody; one whose tail is full is let go, for only what it sends could make room there.
+
+What is no line is taken at once, and counted afterwards: whoever sent too much of it is not read until its address
+may send more. A read is 4 KiB, which bounds what that may be in arrears.
 """
 
 from __future__ import annotations
@@ -12,8 +15,17 @@ import asyncio
 from typing import Protocol
 
 from perdure.gateway.client import BUFFER_BYTES_MAX, Client
+from perdure.gateway.limits import Limits
 from perdure.gateway.throttle import Rates
-from perdure.gateway.wire import ClientEvent, Credentials, Line, LineTooLong, PackagesWanted, SettingsWanted
+from perdure.gateway.wire import (
+    ASIDES_PER_LINE,
+    ClientEvent,
+    Credentials,
+    Line,
+    LineTooLong,
+    PackagesWanted,
+    SettingsWanted,
+)
 
 TYPED = (Line, LineTooLong, Credentials)
 """Events that wait for those before them to be done."""
@@ -43,13 +55,21 @@ class Intake:
     """The input of all clients.
 
     Args:
-        rates: Lines that an address may type.
+        limits: What an address may send.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, rates: Rates, owner: IntakeOwner) -> None:
-        self._loop, self._rates, self._owner = loop, rates, owner
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, owner: IntakeOwner) -> None:
+        self._loop, self._owner = loop, owner
+        self._lines, self._asides = Rates(limits), Rates(limits, ASIDES_PER_LINE)
         self._waiting: set[Client] = set()
         self._slowed: set[Client] = set()
+        self._unread: set[Client] = set()
+
+    def received(self, client: Client) -> None:
+        """The client sent something."""
+        self.pump(client)
+        if client.asides and client.open:  # counted for the address that a page's request has just named
+            self._count_asides(client)
 
     def pump(self, client: Client) -> None:
         """Take what the client sent, as far as it may go on; then read on, or not."""
@@ -63,7 +83,7 @@ class Intake:
         waits, stuck = bool(client.pending), client.buffered >= BUFFER_BYTES_MAX
         too_many = len(client.pending) > IN_FLIGHT_MAX
         read_on = client.wire.acknowledges and not too_many
-        client.read(not stuck and (read_on or not waits))
+        client.read(not stuck and (read_on or not waits) and client not in self._unread)
         if waits or stuck:
             self._waiting.add(client)
         else:
@@ -91,14 +111,23 @@ class Intake:
 
     def _in_rate(self, client: Client) -> bool:
         """Whether the client's address may type one more line now; if not, it is taken as soon as it may."""
-        wait_s = self._rates.wait_s(client.address, self._loop.time())
+        wait_s = self._lines.wait_s(client.address, self._loop.time())
         if wait_s > 0:
             self._slowed.add(client)
-            self._loop.call_later(wait_s, self._again, client)
+            self._loop.call_later(wait_s, self._again, client, self._slowed)
         return wait_s <= 0
 
-    def _again(self, client: Client) -> None:
-        self._slowed.discard(client)
+    def _count_asides(self, client: Client) -> None:
+        """Count what was no line; whoever sent too much of it is read again as soon as their address may."""
+        count, client.asides = client.asides, 0
+        wait_s = self._asides.spent(client.address, count, self._loop.time())
+        if wait_s > 0:
+            self._unread.add(client)
+            self._loop.call_later(wait_s, self._again, client, self._unread)
+            client.read(False)
+
+    def _again(self, client: Client, waited: set[Client]) -> None:
+        waited.discard(client)
         if client.open:
             self.pump(client)
             self._owner.written(client)

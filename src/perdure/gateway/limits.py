@@ -21,7 +21,7 @@ class Limits(msgspec.Struct, frozen=True):
         per_address_max: Connections of one IPv4 address or one IPv6 /64.
         logins_free: Logins of an address that may fail before the next one has to wait.
         characters_free: New accounts of an address after which the next one of the day has to wait.
-        lines_per_s, lines_burst: Lines of an address, in the long run and at once.
+        lines_per_s, lines_burst: Lines of an address, in the long run and at once; of asides, a hundred for each line.
         loopback: Whether this machine's own addresses, from where proxies and tests connect, are limited too.
         proxies: Addresses and networks that are believed about others' addresses.
     """

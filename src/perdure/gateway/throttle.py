@@ -1,11 +1,12 @@
-"""What may be done how often: failed logins make the next try wait, and so do very many lines.
+"""What may be done how often: failed logins make the next try wait, and so does very much that is sent.
 
 A login that succeeds never waits. Failures are counted per key (an address, an account's name). The first few are
 free, then each makes the key wait twice as long, up to a minute: an attacker gets a thousand guesses a day, and the
 owner of an attacked account waits at most that minute. A success forgets the key, and so does a quiet quarter of an
 hour. New accounts are counted in the same way, but for a day and up to an hour: they stay.
 
-Lines are counted per address. None is ever dropped: a line that comes too early is taken later.
+Lines are counted per address, and so, in a book of their own, are asides: whatever else a client's program sends.
+Nothing is ever dropped: a line that comes too early is taken later, and whoever sent too many asides is read later.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from perdure.gateway.limits import Limits
 DELAY_S_MAX = 60.0
 FORGET_S = 900.0
 KEYS_MAX = 10_000
-"""The key that failed, or sent a line, longest ago gives way."""
+"""The key that failed, or sent something, longest ago gives way."""
 SLACK = 1e-3
-"""Of a line's time: sums of floats are never exact, and a wait of nothing would be waited for."""
+"""Of the time for one: sums of floats are never exact, and a wait of nothing would be waited for."""
 
 
 class Failures(msgspec.Struct):
@@ -76,28 +77,43 @@ class Throttle:
 
 
 class Rates:
-    """Lines by address: a burst after a silence, and a steady rate in the long run.
+    """Lines, or asides, by address: a burst after a silence, and a steady rate in the long run.
+
+    Args:
+        per_line: How many stand for a line.
 
     Attributes:
         state: Of each address that sent something lately, when its burst will be free again as a whole.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, per_line: int = 1) -> None:
         self._limits = limits
-        self._line_s = 1.0 / limits.lines_per_s
-        self._burst_s = limits.lines_burst * self._line_s
+        self._each_s = 1.0 / (limits.lines_per_s * per_line)
+        self._burst_s = limits.lines_burst / limits.lines_per_s
         self.state: dict[str, float] = {}
 
     def wait_s(self, address: str, now_s: float) -> float:
-        """How long until one more line of this address may be taken; 0: it may now, and is booked."""
+        """How long until one more of this address may be taken; 0: it may now, and is booked."""
         if not self._limits.limited(address):
             return 0.0
-        free_s = max(self.state.get(address, now_s), now_s) + self._line_s
-        early_s = free_s - now_s - self._burst_s
-        if early_s > self._line_s * SLACK:
-            return early_s
-        self.state.pop(address, None)  # popped, so that the dict's order is that of the last lines
-        self.state[address] = free_s
+        early_s = self._early_s(address, 1, now_s)
+        if early_s <= 0:
+            self._book(address, 1, now_s)
+        return early_s
+
+    def spent(self, address: str, count: int, now_s: float) -> float:
+        """Book so many that were taken already; how long until the address is within its burst again."""
+        if not self._limits.limited(address):
+            return 0.0
+        self._book(address, count, now_s)
+        return self._early_s(address, 0, now_s)
+
+    def _early_s(self, address: str, count: int, now_s: float) -> float:
+        early_s = max(self.state.get(address, now_s) - now_s, 0.0) + count * self._each_s - self._burst_s
+        return early_s if early_s > self._each_s * SLACK else 0.0
+
+    def _book(self, address: str, count: int, now_s: float) -> None:
+        before_s = self.state.pop(address, now_s)  # popped, so that the dict's order is that of the last ones
+        self.state[address] = max(before_s, now_s) + count * self._each_s
         while len(self.state) > KEYS_MAX:
             del self.state[next(iter(self.state))]
-        return 0.0

@@ -18,6 +18,8 @@ LINE_BYTES_MAX = 4096
 """Of a line that a client types; a longer one is dropped whole."""
 SIZE_MAX = 1000
 """Columns and rows are clamped to it: no game is made to draw 65,535 columns."""
+ASIDES_PER_LINE = 100
+"""An address may send so many asides for each line that it may type: they take some 1 to 20 µs each."""
 
 # --- what a client does ---
 
@@ -279,6 +281,10 @@ class Wire(Protocol):
 
     def close(self) -> None:
         """Say goodbye in the protocol's own way, after everything that was shown."""
+        ...
+
+    def asides(self) -> int:
+        """Take how much came that was no line: commands, frames, parts of lines. Turning a page is a line's worth."""
         ...
 
     def data_to_send(self) -> bytes:

@@ -51,6 +51,7 @@ from perdure.gateway.telnet.state import Typed
 from perdure.gateway.telnet.wire import TelnetWire, TelnetWireState
 from perdure.gateway.terminal.screen import MORE_PROMPT
 from perdure.gateway.wire import (
+    ASIDES_PER_LINE,
     Bye,
     ClientEvent,
     Credentials,
@@ -441,6 +442,19 @@ def test_a_page_that_enter_brings_ends_with_its_own_prompt() -> None:
     assert wire.receive(b"\r\n") == []
     assert wire.data_to_send().endswith(b"17\r\n" + more)
     assert wire.receive(b"look\r\n") == [Line("look")]
+
+
+def test_only_what_is_no_line_counts_as_an_aside_and_a_page_as_a_lines_worth_of_them() -> None:
+    """A line that the pager takes is seen by nobody else who could count it (FM-82)."""
+    wire = begun()
+    wire.receive(b"look\r\n" + b"north\n" + b"east\r\0")
+    assert wire.asides() == 0
+    wire.receive(command(WILL, NAWS) + subnegotiation(NAWS, b"\0\x50\0\x0a") + b"sou")
+    assert wire.asides() == 3
+    wire.receive(b"th\r\n")
+    shown(wire, "".join(f"{n}\n" for n in range(25)))
+    wire.receive(b"\r\n")
+    assert (wire.asides(), wire.asides()) == (ASIDES_PER_LINE, 0)
 
 
 # --- packages ---

@@ -78,6 +78,11 @@ class WebSocket:
                 self._protocol.send_binary(message)
         self._flush()
 
+    def pings(self) -> None:
+        """Send a ping."""
+        self._protocol.send_ping(b"")
+        self._flush()
+
     def receives(self) -> str | bytes | None:
         """Wait for a message; None: the connection is over."""
         while True:

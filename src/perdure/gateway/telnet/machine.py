@@ -56,9 +56,15 @@ _whole_line = re.compile(rb"([^\x00\x08\n\r\x7f\xff]{0,%d}+)\r?\n" % LINE_BYTES_
 
 
 class Telnet:
-    """One client's telnet, from our side. `begin` makes the first offers."""
+    """One client's telnet, from our side. `begin` makes the first offers.
+
+    Attributes:
+        asides: What came that was no line: commands with their options and subnegotiations, erased characters,
+            parts of lines. For the wire to take; nothing here depends on it.
+    """
 
     def __init__(self) -> None:
+        self.asides = 0
         self._go_on(TelnetState())
 
     @classmethod
@@ -172,6 +178,7 @@ class Telnet:
         if end > start:
             self._typed(data[start:end])
         if not found:
+            self.asides += 1
             return end
         byte = data[end]
         if byte == IAC:
@@ -181,9 +188,11 @@ class Telnet:
         elif byte in (10, 13):
             self._end_line(events)
             now.after_cr = byte == 13
-        elif byte != 0:
-            now.after_cr = False
-            self._erase()
+        else:
+            self.asides += 1
+            if byte != 0:
+                now.after_cr = False
+                self._erase()
         return end + 1
 
     def _typed(self, data: bytes) -> None:
@@ -220,6 +229,7 @@ class Telnet:
         elif now.mode == "sub-iac" and byte == IAC:
             now.subnegotiation += b"\xff"
             now.mode = "sub"
+            self.asides += 1
         elif now.mode == "sub-iac" and byte == SE:
             now.mode = "data"
             self._options.subnegotiated(now.subnegotiation, events)
@@ -232,6 +242,7 @@ class Telnet:
     def _plain_command(self, byte: int, events: list[TelnetEvent]) -> None:
         now = self._now
         now.mode = "data"
+        self.asides += 1
         if byte in (WILL, WONT, DO, DONT):
             now.mode, now.command = "option", byte
         elif byte == SB:
@@ -259,6 +270,7 @@ class Telnet:
             return len(data)
         now.subnegotiation += data[start:stop]
         if end < 0:
+            self.asides += 1
             return stop
         now.mode = "sub-iac"
         return end + 1

@@ -24,7 +24,7 @@ from perdure.gateway.telnet.options import told_of
 from perdure.gateway.telnet.state import AreYouThere, Changed, Gmcp, StatusAsked, TelnetEvent, TelnetState, Typed
 from perdure.gateway.terminal.render import encode
 from perdure.gateway.terminal.screen import Screen, ScreenState
-from perdure.gateway.wire import Bye, ClientEvent, EncodingFellBack, Held, Line, Note, Opened, ToldMore
+from perdure.gateway.wire import ASIDES_PER_LINE, Bye, ClientEvent, EncodingFellBack, Held, Line, Note, Opened, ToldMore
 from perdure.room.record import Text
 
 Status = Callable[[], Mapping[str, str | list[str]]]
@@ -181,6 +181,12 @@ class TelnetWire:
     def close(self) -> None:
         """Telnet has no goodbye of its own."""
 
+    def asides(self) -> int:
+        """Take how much came that was no line."""
+        telnet = self._telnet
+        count, telnet.asides = telnet.asides, 0
+        return count
+
     def data_to_send(self) -> bytes:
         """Take the bytes for the client."""
         return self._telnet.data_to_send()
@@ -192,6 +198,7 @@ class TelnetWire:
         if typed.line is not None:
             events.append(Line(typed.line))
         else:  # the pager took it, and nobody else answers
+            self._telnet.asides += ASIDES_PER_LINE
             self._send(typed.shown)
             self.end_burst()
 

@@ -28,7 +28,7 @@ from perdure.gateway.web.mudstandards import MUDSTANDARDS, MudSpeech
 from perdure.gateway.web.perdure import SUBPROTOCOL, PerdureSpeech
 from perdure.gateway.web.site import Site, refusal
 from perdure.gateway.web.speech import Broken, Speech
-from perdure.gateway.wire import Bye, ClientEvent, Ended, Held, Note, Stopping
+from perdure.gateway.wire import Bye, ClientEvent, Ended, Held, Line, Note, Stopping
 
 PLAY = "/play"
 SUBPROTOCOLS = (SUBPROTOCOL, *MUDSTANDARDS)
@@ -104,6 +104,7 @@ class WebWire:
         self._fragments: list[bytes] = []
         self._is_text = False
         self._controls = 0
+        self._asides = 0
         self._bye = (GOING_AWAY, "The server closed this connection.")
         self._out = bytearray()
 
@@ -146,10 +147,13 @@ class WebWire:
     def receive(self, data: bytes) -> list[ClientEvent]:
         """What `data` means, in order; nothing after `Ended`."""
         if self._stage == "request":
-            return self._request(data)
-        if self._stage == "open":
-            return self._frames(data)
-        return []
+            events = self._request(data)
+        elif self._stage == "open":
+            events = self._frames(data)
+        else:
+            return []
+        self._asides += not events
+        return events
 
     def show(self, held: Held) -> None:
         """Show this."""
@@ -198,6 +202,11 @@ class WebWire:
             self._socket.send_close(code, _short(reason))
             self._collect()
         self._stage = "over"
+
+    def asides(self) -> int:
+        """Take how much came that was no line: frames, and reads in which nothing came to its end."""
+        count, self._asides = self._asides, 0
+        return count
 
     def data_to_send(self) -> bytes:
         """Take the bytes for the client."""
@@ -286,7 +295,9 @@ class WebWire:
         events: list[ClientEvent] = []
         for frame in self._socket.events_received():
             assert isinstance(frame, Frame)
-            events += self._frame(frame)
+            came = self._frame(frame)
+            self._asides += not (came and type(came[0]) is Line)
+            events += came
             if self._stage == "over":
                 return events
         if self._socket.parser_exc is not None:
