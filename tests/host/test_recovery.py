@@ -203,8 +203,12 @@ def test_a_history_that_ends_before_the_last_claim_is_damage(tmp_path: Path) -> 
         assert "records 1 to 3 are missing" in reason(life)
 
 
-def test_an_unreadable_newest_base_falls_back_to_the_one_before(tmp_path: Path) -> None:
-    """(FM-71, FM-91) The journal reaches back to the older base, so nothing is lost; the refusal is said."""
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_newest_base_that_does_not_count_falls_back_to_the_one_before(tmp_path: Path, replaced: bool) -> None:
+    """(FM-71, FM-91) The journal reaches back to the older base, so nothing is lost; the refusal is said.
+
+    A base that was put in the place of a newer one has a good seal, and says what it is (`replaced`, FM-72).
+    """
     world = World(tmp_path, base_every_records=2)
     life, gateway = began(world)
     gateway.type("one", "two")
@@ -213,12 +217,16 @@ def test_an_unreadable_newest_base_falls_back_to_the_one_before(tmp_path: Path) 
     gateway.type("three")
     diary = life.diary()
     life.crash()
-    newest = world.bases("hall")[-1]
-    flip(newest, newest.stat().st_size // 2)
+    older, newest = world.bases("hall")
+    if replaced:
+        newest.write_bytes(older.read_bytes())
+    else:
+        flip(newest, newest.stat().st_size // 2)
     with world.life() as life:
         assert life.diary() == diary
         assert life.report["records"] == 5
-        assert "base-refused" in life.kinds()
+        (refused,) = [event["reason"] for event in life.events if event["kind"] == "base-refused"]
+        assert ("it says that it is base 1/0" in refused) == replaced
         gateway.connect(life)
         assert gateway.notices == []
 

@@ -42,12 +42,12 @@ def test_a_first_start_creates_the_folder_with_a_key_that_only_its_owner_reads(p
     """0700 the folder, 0600 the key; there is no unsealed mode."""
     state = StateDir.open(path / "deep", version="0.1.0")
     assert (path / "deep").stat().st_mode & 0o777 == 0o700
-    assert state.key_file.stat().st_mode & 0o777 == 0o600
+    assert (state.path / "key.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((path / "deep" / "VERSION").read_text()) == {"format": 1, "perdure": "0.1.0"}
     assert state.blobs.is_dir()
     assert state.journal.is_dir()
     assert state.logs.is_dir()
-    assert KeyRing.from_json(state.key_file.read_bytes()).keys == state.keys.keys
+    assert KeyRing.from_json((state.path / "key.json").read_bytes()).keys == state.keys.keys
 
 
 def test_a_later_start_finds_the_same_key(path: Path) -> None:
@@ -139,21 +139,22 @@ def test_another_servers_key_is_refused(path: Path) -> None:
 def test_rotated_and_retired_keys_are_no_wrong_keys(path: Path) -> None:
     """Snapshots of a retired key are refused one by one; the server starts."""
     keys = made(path, blob=True)
-    rotated = keys.rotated(b"n" * 32)
-    for ring in (rotated, rotated.without(keys.signing)):
+    newer = KeyRing.generate(b"n" * 32)
+    rotated = KeyRing(newer.signing, keys.keys | newer.keys)
+    for ring in (rotated, KeyRing(newer.signing, newer.keys, frozenset({keys.signing}))):
         (path / "key.json").write_bytes(ring.to_json())
         state = StateDir.open(path)
-        assert state.keys.signing == rotated.signing
+        assert state.keys.signing == newer.signing
         state.close()
 
 
 def test_an_older_key_that_was_dropped_does_not_stop_the_server(path: Path) -> None:
     """Some snapshots verify: those that do not are refused one by one."""
-    keys = made(path, blob=True)
-    rotated = keys.rotated(b"n" * 32)
-    later = seal(Header(game="mud", room="world", epoch=2, c=9), [b"y"], rotated)
+    made(path, blob=True)
+    newer = KeyRing.generate(b"n" * 32)
+    later = seal(Header(game="mud", room="world", epoch=2, c=9), [b"y"], newer)
     FileBlobs(path / "blobs").put(base_key("world", 2, 9), later)
-    (path / "key.json").write_bytes(KeyRing(rotated.signing, {rotated.signing: b"n" * 32}).to_json())
+    (path / "key.json").write_bytes(newer.to_json())
     StateDir.open(path).close()
 
 

@@ -32,7 +32,7 @@ from perdure.live.graph import Graph, graph_of
 from perdure.live.importing import Importer
 from perdure.live.sources import Sources
 
-__all__ = ["ROOT", "Loading", "NotLoaded", "blamed", "load"]
+__all__ = ["ROOT", "Loading", "NotLoaded", "load"]
 
 NOTHING = "Nothing of the game was loaded."
 _UNIQUE = re.compile(ROOT + r"\.(\w+)_[0-9a-f]{8,}\b")

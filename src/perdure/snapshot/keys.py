@@ -48,16 +48,6 @@ class KeyRing:
         """A ring with one new key made of `entropy`: 32 bytes that nobody else knows."""
         return KeyRing(_fingerprint(entropy), {_fingerprint(entropy): bytes(entropy)})
 
-    def rotated(self, entropy: bytes) -> KeyRing:
-        """This ring with a new signing key; the older ones still verify."""
-        id = _fingerprint(entropy)
-        return KeyRing(id, {**self.keys, id: bytes(entropy)}, self.retired)
-
-    def without(self, id: str) -> KeyRing:
-        """This ring with key `id` retired: its bytes are forgotten, its seals are refused by name."""
-        rest = {other: key for other, key in self.keys.items() if other != id}
-        return KeyRing(self.signing, rest, self.retired | {id})
-
     def to_json(self) -> bytes:
         """The ring as its file holds it. Secret."""
         keys = {id: key.hex() for id, key in self.keys.items()}

@@ -29,7 +29,7 @@ try:
 except ImportError:  # Python 3.14 and later bring it along
     from compression import zstd  # type: ignore[import-not-found, no-redef, unused-ignore]
 
-__all__ = ["KeyRing", "Opened", "key_id_of", "open_sealed", "seal"]
+__all__ = ["Opened", "key_id_of", "open_sealed", "seal"]
 
 MAGIC = b"PERDURE\n"
 CONTAINER_FORMAT = 1
@@ -85,7 +85,6 @@ def open_sealed(
     body_bytes_max: int,
     room: str | None = None,
     game: str | None = None,
-    epoch_floor: int | None = None,
 ) -> Opened:
     """The verified snapshot in `data`.
 
@@ -94,8 +93,6 @@ def open_sealed(
         keys: Any key of the ring that is not retired may have sealed it.
         body_bytes_max: The largest body to unpack.
         room, game: What it must be of, where the caller knows.
-        epoch_floor: The oldest epoch to accept; known from outside the blob store, so that an old blob put
-            back cannot rewind a room (FM-72).
     Raises:
         SnapshotRefused: With one of its reasons. Nothing of the body was decoded.
     """
@@ -105,7 +102,7 @@ def open_sealed(
     if header_end > len(view):
         raise SnapshotRefused("body", "The snapshot's header is longer than the snapshot.")
     header = decode_header(view[start + 4 : header_end])
-    _check_identity(header, room, game, epoch_floor)
+    _check_identity(header, room, game)
     if header.body_bytes > body_bytes_max:
         raise SnapshotRefused(
             "bounds",
@@ -165,17 +162,11 @@ def _key(key_id: str, keys: KeyRing) -> bytes:
     return key
 
 
-def _check_identity(header: Header, room: str | None, game: str | None, epoch_floor: int | None) -> None:
+def _check_identity(header: Header, room: str | None, game: str | None) -> None:
     if room is not None and header.room != room:
         raise SnapshotRefused("room", f"The snapshot is of room {header.room!r}, not of {room!r}.")
     if game is not None and header.game != game:
         raise SnapshotRefused("game", f"The snapshot is of game {header.game!r}, not of {game!r}.")
-    if epoch_floor is not None and header.epoch < epoch_floor:
-        raise SnapshotRefused(
-            "epoch",
-            f"The snapshot of room {header.room!r} is of epoch {header.epoch}; the oldest that counts is "
-            f"{epoch_floor}. It was superseded.",
-        )
 
 
 def _mac(key: bytes, pieces: Iterable[bytes | memoryview]) -> bytes:

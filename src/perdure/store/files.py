@@ -63,7 +63,6 @@ class StateDir:
     def __init__(self, path: Path, keys: KeyRing, lock_fd: int | None) -> None:
         self.path, self.keys = path, keys
         self._lock_fd = lock_fd
-        self.key_file = path / "key.json"
         self.owners_file = path / "owners.db"
         self.accounts_file = path / "accounts.db"
         self.blobs = path / "blobs"

@@ -26,7 +26,7 @@ import msgspec
 from perdure.errors import ContractError, StorageError
 from perdure.faults import no_fault
 from perdure.ports import FaultPoint
-from perdure.store.dead import Damage, DeadJournal, HeldJournal
+from perdure.store.dead import DeadJournal, HeldJournal
 from perdure.store.durable import (
     UNFINISHED,
     remove_tree,
@@ -48,7 +48,7 @@ from perdure.store.segments import (
     frame,
 )
 
-__all__ = ["Damage", "DeadJournal", "HeldJournal", "SegmentJournal"]
+__all__ = ["DeadJournal", "HeldJournal", "SegmentJournal"]
 
 SEGMENT_BYTES = 16 << 20
 """About 50,000 records. Whatever is unneeded is given back in pieces of this size."""
