@@ -39,12 +39,11 @@ def test_files_and_tail_are_bounded(tmp_path: Path) -> None:
         os.close(writing)
         output.close()
         assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 400_000
-        assert output.lost_bytes == 0
 
     asyncio.run(main())
 
 
-def test_a_folder_that_takes_no_file_loses_output_and_counts_it(tmp_path: Path) -> None:
+def test_a_folder_that_takes_no_file_loses_output_and_nothing_else(tmp_path: Path) -> None:
     """Reading goes on: a child never waits for its log (FM-35)."""
 
     async def main() -> None:
@@ -52,7 +51,6 @@ def test_a_folder_that_takes_no_file_loses_output_and_counts_it(tmp_path: Path) 
         writing = output.open_pipe()
         os.write(writing, b"lost\n")
         assert output.tail() == "lost\n"
-        assert output.lost_bytes == 5
         (tmp_path / "missing").mkdir()
         os.write(writing, b"kept\n")
         os.close(writing)

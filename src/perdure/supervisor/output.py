@@ -18,22 +18,20 @@ _PIPE_BYTES = 1024 * 1024  # what a child may write while the supervisor is busy
 class Output:
     """The output of one instance, over all its incarnations.
 
-    A write that fails (a full disk) loses those bytes and counts them in `lost_bytes`; reading goes on,
-    because a child that waits for its log would be a child that hangs.
+    A write that fails (a full disk) loses those bytes; reading goes on, because a child that waits for its
+    log would be a child that hangs.
 
     Args:
         told: Called with what was read, for whoever reads along.
 
     Attributes:
         path: The file that is written now.
-        lost_bytes: Output that no file has.
     """
 
     def __init__(
         self, path: Path, *, bytes_max: int = FILE_BYTES_MAX, told: Callable[[bytes], None] | None = None
     ) -> None:
         self.path, self._bytes_max, self._told = path, bytes_max, told
-        self.lost_bytes = 0
         self._file: int | None = None
         self._size = 0
         self._tail = b""
@@ -86,17 +84,13 @@ class Output:
         os.close(reading)
 
     def _keep(self, data: bytes) -> None:
-        try:
+        with suppress(OSError):  # see above: nobody waits for the disk
             if self._file is None:
                 self._open()
             elif self._size > self._bytes_max:
                 self._turn_over()
             assert self._file is not None
-            written = os.write(self._file, data)
-        except OSError:
-            written = 0
-        self._size += written
-        self.lost_bytes += len(data) - written
+            self._size += os.write(self._file, data)
 
     def _open(self) -> None:
         self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
