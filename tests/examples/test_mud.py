@@ -59,6 +59,15 @@ def test_mistakes_of_players_are_answered_in_their_words(world, typed, answer):
     assert ada.sees(answer)
 
 
+def test_only_who_is_there_is_paid(world):
+    """The payer is told why nothing changes hands, and keeps the coins."""
+    ada, bob = world.join("Ada"), world.join("Bob")
+    bob.types("north")
+    ada.types("pay 3 to bob", "coins")
+    assert ada.sees("Bob is not with you.")
+    assert ada.sees("You have 10 coins.")
+
+
 def test_a_purchase_that_is_too_dear_changes_nothing(world):
     """A refusal undoes the whole command, the shelf included."""
     ada = world.join("Ada")

@@ -65,8 +65,10 @@ class Shop(Module):
 
     @command("pay COUNT to WHOM", help="Give coins to somebody here.")
     def give_coins(self, player: Player, count: int, whom: Player) -> None:
-        if count < 1 or whom not in self.room[Places].around(player):
+        if count < 1:
             self.refuse("Nothing changes hands.")
+        if whom not in self.room[Places].around(player):
+            self.refuse(f"{whom} is not with you.")
         self.pay(player, count)
         self.purses[whom.id].coins += count
         player.tell(f"You pay {whom} {count} coins.")
