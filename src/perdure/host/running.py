@@ -200,7 +200,7 @@ class Running:
         self.program.release()
 
     def unread(self, session: str, seat: Seat) -> int:
-        """Characters of text that the seat's player has not read, as far as this host knows."""
+        """Bytes of text that the seat's player has not read, as far as this host knows."""
         return seat.outbox_bytes - self.replayed.get(session, 0)
 
     def listing(self) -> dict[str, Any]:

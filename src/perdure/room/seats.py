@@ -32,7 +32,7 @@ class Seat:
         applied: Number of the last event applied (0: the join).
         next_m: Number of the next output.
         outbox: (m, output), not yet acknowledged, by rising m.
-        outbox_bytes: Characters of text, prompts and GMCP in it.
+        outbox_bytes: Of text, prompts and GMCP in it, as UTF-8.
         stage: See `Stage`.
         who: The player.
         columns, rows: Window size in characters.
@@ -119,10 +119,14 @@ def through(output: Output, applied: int) -> Output:
     return output
 
 
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def _weight(output: Output) -> int:
     match output:
         case Text(text=text, prompt=prompt, gmcp=gmcp):
-            return len(text) + len(prompt or "") + (len(gmcp[1]) if gmcp else 0)
+            return _bytes(text) + (_bytes(prompt) if prompt else 0) + (len(gmcp[1]) if gmcp else 0)
         case End():
             return 0
     return 1
