@@ -345,6 +345,37 @@ def test_a_browser_that_is_sent_here_by_another_site_does_nothing(request_line: 
         assert dialogue.line(line) == []
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["PROXY TCP4 192.0.2.7 192.0.2.1 50000 4000"],
+        ["PROXY TCP6 2001:db8::7 2001:db8::1 50000 4000"],
+        ["PROXY UNKNOWN"],
+        ["", "", "", "QUIT"],  # what the telnet machine leaves of CR LF CR LF NUL CR LF QUIT LF
+    ],
+)
+def test_a_proxy_that_nobody_named_is_told_what_is_missing(lines: list[str]) -> None:
+    """Its header comes as lines; of version 2 one is "QUIT", and a goodbye would not say what is wrong."""
+    dialogue = begun()
+    *first, last = lines
+    for line in first:
+        assert requests(dialogue.line(line)) == []
+    actions = dialogue.line(last)
+    assert actions[-1] == Quit()
+    assert "[server] proxies" in said(actions)
+    assert dialogue.line("guest") == []
+
+
+@pytest.mark.parametrize("before", [[""], ["", "", "who"], ["", "", "", ""]])
+def test_only_what_a_connection_begins_with_can_be_a_proxy_header(before: list[str]) -> None:
+    """Players leave by the same word."""
+    dialogue = begun()
+    for line in before:
+        if requests(dialogue.line(line)) == [ListWho()]:
+            dialogue.answer(Playing([]))
+    assert "Goodbye" in said(dialogue.line("QUIT"))
+
+
 def test_who_lists_no_more_names_than_a_stranger_may_cost() -> None:
     """The answer is kept for each who asks, and grows with the players (FM-17)."""
     dialogue = begun()

@@ -56,12 +56,17 @@ OFFER_PROMPT = "Make a new one of this name? (yes or no) "
 
 NOT_MADE = "No character was made.\n"
 NO_HTTP = "This port speaks telnet, and that was a browser. The game's page has a port of its own.\n"
+NO_PROXY = "This came through a proxy that is none of this server's. Its owner can name it in [server] proxies.\n"
 BUSY = "Many are logging in just now, and you were not. Try again in a moment.\n"
 BROKEN = "The accounts cannot be reached just now, so nothing happened. Try again in a moment.\n"
 ASKED_ALREADY = "The player is asked for something else just now. Nothing was changed: answer that, or connect again."
 
 _http = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+")
 """Any site can let its visitors' browsers send lines to ports of their own machine, behind a line like this."""
+_proxied = re.compile(r"PROXY (?:TCP4|TCP6|UNKNOWN)(?: .*)?")
+"""A header of the PROXY protocol, version 1, that was not taken off: its proxy is not trusted."""
+_PROXIED_EMPTY_LINES, _PROXIED_LINE = 3, "QUIT"
+"""What is left, as lines, of the signature with which version 2 begins: CR LF CR LF NUL CR LF ``QUIT`` LF."""
 
 
 # --- what the dialogue wants ---
@@ -225,6 +230,7 @@ class Dialogue:
         self._purpose: Purpose = "log-in"
         self._refused_before = False
         self._by_program = False
+        self._empty_lines: int | None = 0  # with which it began; None: something else has come
 
     @property
     def waiting(self) -> bool:
@@ -246,7 +252,11 @@ class Dialogue:
         assert not self.waiting, "a line while an answer is due"
         if self.stage == "done":
             return []
-        return self._LINES[self.stage](self, text.strip())
+        text = text.strip()
+        if self._is_proxy(text):
+            self.stage = "done"
+            return [Say(NO_PROXY), Quit()]
+        return self._LINES[self.stage](self, text)
 
     def credentials(self, name: str, password: Secret) -> list[Action]:
         """The client's program logs in by itself; what comes of it is told by `LoggedIn`, and to the player."""
@@ -299,6 +309,16 @@ class Dialogue:
                 return self._refuse(BROKEN)
 
     # --- lines, by stage ---
+
+    def _is_proxy(self, text: str) -> bool:
+        """Whether a connection's first lines are a PROXY header: `quit`, to say nothing, would hide what is wrong."""
+        before = self._empty_lines
+        if before is None:
+            return False
+        self._empty_lines = None if text else before + 1
+        return (before == 0 and _proxied.fullmatch(text) is not None) or (
+            before == _PROXIED_EMPTY_LINES and text == _PROXIED_LINE
+        )
 
     def _name_line(self, text: str) -> list[Action]:
         verb, _, rest = text.partition(" ")
