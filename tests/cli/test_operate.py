@@ -95,6 +95,28 @@ def test_each_command_asks_the_process_that_knows(server: Server) -> None:
         assert [method, params] in map(json.loads, asking.read_text().splitlines())
 
 
+def test_disabling_an_account_ends_what_it_plays_and_says_how_much(server: Server) -> None:
+    """The gateway is asked by the account's id; where nobody plays, or no server runs, nothing more was to do."""
+
+    def account(*arguments: str) -> Done:
+        return perdure("account", *arguments, "--state", server.state, stdin="secret-of-ada\n")
+
+    made = account("create", "Ada", "--password-stdin", "--json").json
+    assert account("disable", "ada", "--json").json == {**made, "disabled": True, "ended": 0}
+    record = server.state / "gateway-asked"
+    answers = [["answer", "sessions.end", json.dumps({"result": {"ended": ended}})] for ended in (1, 0)]
+    refused = ["answer", "sessions.end", json.dumps({"error": {"message": "no such method", "exit": 4}})]
+    server.start(child(["record", record], *answers, refused, "ready"), READY)
+    server.wait_ready()
+    assert account("disable", "Ada").out == "Ada may not log in any more.\n1 session of it ended.\n"
+    assert ["sessions.end", {"account": made["id"]}] in map(json.loads, record.read_text().splitlines())
+    assert account("disable", "Ada").out == "Ada may not log in any more.\nNobody played it.\n"
+    failed = account("disable", "Ada")
+    assert (failed.code, failed.out) == (4, "Ada may not log in any more.\n")
+    assert "no such method" in failed.err
+    assert account("disable", "Ada", "--enable").out == "Ada may log in again.\n"
+
+
 def test_status_reads_well(server: Server) -> None:
     """A person sees the processes; a program gets the documented fields."""
     server.start(READY, READY)

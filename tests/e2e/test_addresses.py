@@ -103,3 +103,20 @@ def test_an_operator_sees_who_is_there_and_how(server: Server) -> None:
         assert heading.split()[:2] == ["SESSION", "STAGE"]
         assert session.split()[1:2] == ["greeting"]
         assert session.split()[2:] == ["telnet", "127.0.0.1", "utf-8", "0", "0"]
+
+
+def test_an_account_that_is_disabled_leaves_the_game(server: Server) -> None:
+    """By the command an operator has: the player is told, the game sees them go, the command says how many (FM-14)."""
+    with closing(LineClient("Mallory", server.address)) as mallory:
+        mallory.log_in()
+        wait_until(lambda: [s["stage"] for s in server.ask("sessions")] == ["playing"], "Mallory plays")
+        assert server.cli("account", "disable", "mallory").out.splitlines() == [
+            "Mallory may not log in any more.",
+            "1 session of it ended.",
+        ]
+        mallory.wait_for("Your account was disabled")
+        mallory.wait_closed()
+    wait_until(lambda: connections(server) == 0, "nobody is left")
+    with closing(LineClient("Mallory", server.address)) as mallory:
+        mallory.log_in("connect")
+        mallory.wait_for("may not log in at present")

@@ -14,7 +14,7 @@ from perdure import logs
 from perdure.errors import StorageError
 from perdure.gateway.desk import Desk, Hasher, Keep
 from perdure.gateway.limits import Limits
-from perdure.gateway.login import Admitted, Answer, Broken, Create, Find, Found, Request, Taken, Verify, Wrong
+from perdure.gateway.login import Admitted, Answer, Broken, Create, Disabled, Find, Found, Request, Taken, Verify, Wrong
 from perdure.gateway.look import Settings
 from perdure.gateway.secret import Secret
 from perdure.gateway.settings import kept
@@ -276,3 +276,19 @@ def test_settings_that_cannot_be_kept_are_logged_and_the_desk_goes_on(tmp_path: 
     logged = (tmp_path / "logs" / "gateway.jsonl").read_text()
     assert "settings not kept" in logged
     assert "the disk is full" in logged
+
+
+def test_an_account_that_is_disabled_while_its_password_is_checked_is_refused() -> None:
+    """The check takes a while, and whoever disables an account ends only the logins that are done by then."""
+    accounts = MemoryAccounts()
+    accounts.create("Ada", QUICK.hash("secret1"), "player")
+
+    def disables(hash: str, password: str) -> bool:
+        accounts.set_disabled("Ada", True)
+        return QUICK.verify(hash, password)
+
+    async def run() -> list[Answer]:
+        with opened(accounts, Hasher(QUICK.hash, disables)) as desk:
+            return await answers(desk, Verify("Ada", Secret("secret1")))
+
+    assert asyncio.run(run()) == [Disabled()]

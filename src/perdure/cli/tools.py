@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from perdure.cli.client import Client
 from perdure.cli.options import json_option, server_options, state_folder
 from perdure.cli.show import print_fields, print_json, print_table, size
 from perdure.control_lines import EXIT_REFUSED
 from perdure.errors import ConfigError, SnapshotRefused, Unavailable
+from perdure.movement.wording import counted
 from perdure.ports import ROLES
 from perdure.supervisor.plain import plain
 
@@ -106,9 +108,9 @@ def list_accounts(state: Path | None, as_json: bool) -> None:
 @click.argument("role", type=click.Choice(ROLES))
 @server_options
 def role(name: str, role: str, state: Path | None, as_json: bool) -> None:
-    """Give an account another role; it counts from its next login on."""
+    """Give an account another role, from their next visit on."""
     row = _accounts(state).set_role(name, role)
-    _print_account(row, as_json, f"is {row.role} from the next login on.")
+    _print_account(row, as_json, f"is {row.role} from the next visit on.")
 
 
 @account.command()
@@ -116,9 +118,28 @@ def role(name: str, role: str, state: Path | None, as_json: bool) -> None:
 @click.option("--enable", is_flag=True, help="Let the account log in again.")
 @server_options
 def disable(name: str, enable: bool, state: Path | None, as_json: bool) -> None:
-    """Refuse an account's logins; who plays already, plays on."""
+    """Refuse an account's logins, and end what it plays."""
     row = _accounts(state).set_disabled(name, not enable)
-    _print_account(row, as_json, "may log in again." if enable else "may not log in any more.")
+    if enable:
+        _print_account(row, as_json, "may log in again.")
+        return
+    if not as_json:
+        click.echo(f"{plain(row.name)} may not log in any more.")  # that holds, whatever becomes of the rest
+    ended = _end_sessions(state_folder(state), row.id)
+    if as_json:
+        print_json({**msgspec.structs.asdict(row), "ended": ended})
+    else:
+        click.echo(f"{counted(ended, 'session')} of it ended." if ended else "Nobody played it.")
+
+
+def _end_sessions(folder: Path, account: str) -> int:
+    """End what an account plays; how many sessions that were, 0 without a server."""
+    try:
+        client = Client(folder)
+    except Unavailable:
+        return 0
+    with client:
+        return int(client.request("sessions.end", {"account": account})["ended"])
 
 
 @account.command()

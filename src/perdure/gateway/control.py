@@ -36,6 +36,12 @@ def methods(gateway: Gateway) -> Mapping[str, Handler]:
     async def sessions(_: dict[str, Any]) -> list[dict[str, Any]]:
         return [_report(gateway, session) for session in gateway.sessions.values()]
 
+    async def end(params: dict[str, Any]) -> dict[str, int]:
+        account = params.get("account")
+        if not isinstance(account, str) or not account:
+            raise ContractError("sessions.end needs the id of an account")
+        return {"ended": gateway.disabled(account)}
+
     async def notice(params: dict[str, Any]) -> dict[str, int]:
         room, text = params.get("room"), params.get("text")
         if not isinstance(room, str) or not isinstance(text, str):
@@ -71,6 +77,7 @@ def methods(gateway: Gateway) -> Mapping[str, Handler]:
     return {
         "status": status,
         "sessions": sessions,
+        "sessions.end": end,
         "notice": notice,
         "announce": announce,
         "movement.watch": watch,

@@ -232,7 +232,8 @@ class Desk:
             return Unknown()
         if not self._hasher.verify(self._accounts.password_hash(account.id), password.reveal()):
             return Wrong()
-        return Disabled() if account.disabled else Admitted(account)
+        account = self._accounts.find(name)  # it may have been disabled while the hash was computed
+        return Disabled() if account is None or account.disabled else Admitted(account)
 
     def _create(self, name: str, password: Secret) -> Answer:
         if self._accounts.find(name) is not None:

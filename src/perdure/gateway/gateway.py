@@ -256,6 +256,10 @@ class Gateway:
             raise ContractError("nothing is watched here: the gateway was started after the movement began")
         return watch.report(self.sessions)
 
+    def disabled(self, account: str) -> int:
+        """An account was disabled: end what its player does here. Returns how many sessions that were."""
+        return self._players.disabled(account)
+
     def say(self, session: Session, text: str) -> None:
         """Show a player a text outside the numbering of any seat."""
         self._players.say(session, text)

@@ -40,7 +40,8 @@ REPLAYED = "A used token came again, so this visit was ended: somebody else may 
 CHAR_LOGIN = Text("", gmcp=("Char.Login.Default", b'{"type":["password-credentials"]}'))
 """Clients that can log in by themselves answer with Char.Login.Credentials."""
 
-BYES = {"stop": "", "token": REPLAYED}
+DISABLED = "Your account was disabled, so this visit is over. The staff can tell why.\n"
+BYES = {"stop": "", "token": REPLAYED, "disabled": DISABLED.strip()}
 """Why a session left -> why its page should not connect again by itself; after a stop it may."""
 NOTHING_CHOSEN = Settings()
 
@@ -290,6 +291,22 @@ class Players:
         self._end.leave(session.id, reason)
         self.deadline(session, self._limits.goodbye_s, self._enough)
         log.info("leaves", session=session.id, reason=reason)
+
+    def disabled(self, account: str) -> int:
+        """The account was disabled: what plays it ends, and so do logins that were let in already; how many."""
+        found = [it for it in self.sessions.values() if account == (it.who.id if it.who is not None else it.entering)]
+        ended = 0
+        for session in found:
+            if session.stage in ("playing", "link-dead"):
+                self._lost(session)
+                self.say(session, DISABLED)
+                self.leave(session, "disabled")
+            elif session.stage == "login" and session.client is not None:
+                self.dismiss(session.client, DISABLED, bye=DISABLED)
+            else:
+                continue  # it is ending
+            ended += 1
+        return ended
 
     def _ends(self, session: Session) -> None:
         """Only last words come: at once, for nobody could turn their pages, and with nothing asked behind them."""

@@ -143,6 +143,7 @@ class Reception:
 
     def _enter(self, session: Session, client: Client, account: AccountRow | None) -> None:
         """Let them in, once it is known what their client is like."""
+        session.entering = account.id if account is not None else ""
         left_s = session.began_s + SETTLE_S - self._loop.time()
         if client.wire.settled or left_s <= 0:
             self._players.enter(session, account)

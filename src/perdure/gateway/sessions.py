@@ -61,7 +61,8 @@ class Session:
         stage: Changed by `happened` only.
         client: The connection, if there is one.
         dialogue: The login dialogue.
-        who: The player, once known.
+        entering: Id of the account that logged in, from when its password was right; "" for a guest.
+        who: The player, once they play.
         address: From where the player came in; their session counts there until it is over.
         settings: What the player chose.
         resumable: Whether a page has a token for it.
@@ -78,6 +79,7 @@ class Session:
         self.stage: Stage = "greeting"
         self.client: Client | None = client
         self.dialogue = dialogue
+        self.entering = ""
         self.who: Who | None = None
         self.address = ""
         self.settings = Settings()

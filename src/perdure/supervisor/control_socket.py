@@ -30,7 +30,7 @@ ROOM_METHODS = (
 """The host that has the room is asked."""
 PATIENCE_S = {"reload": 4500.0}
 """How long an answer may take, where that is longer than usual: a canary is watched for up to an hour."""
-GATEWAY_METHODS = ("sessions", "notice")
+GATEWAY_METHODS = ("sessions", "sessions.end", "notice")
 
 
 class ControlSocket:
