@@ -3,6 +3,8 @@
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from perdure.live.sources import capture
 from perdure.live.watching import _matters, _notified, changes
+from tests.namespaces import may_unshare
 
 DEADLINE_S = 60
 
@@ -133,6 +136,42 @@ def test_a_folder_that_follows_at_once_is_not_taken_for_the_old_one(game):
     next(news)
     late.cancel()
     stop.set()
+
+
+REMOUNT = """
+import asyncio, subprocess, sys, time
+from pathlib import Path
+from perdure.live.watching import changes
+
+folder, poll, unmount = Path(sys.argv[1]), sys.argv[2] == "poll", sys.argv[3:]
+
+def run(*command):
+    return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
+
+async def main():
+    run("mount", "-t", "tmpfs", "none", folder)
+    (folder / "items.py").write_text("x = 1")
+    news = changes(folder, poll)
+    await anext(news)
+    print("busy" if not poll and not run("umount", folder) else "free")
+    while not run(*unmount, folder):
+        time.sleep(0.01)  # it is just being read
+    run("mount", "-t", "tmpfs", "none", folder)
+    (folder / "items.py").write_text("x = 2")
+    await asyncio.wait_for(anext(news), 60)
+    print("heard")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not may_unshare(), reason="needs the right to mount (root)")
+def test_a_file_system_that_is_mounted_anew_is_watched(game, poll):
+    """The watched folder is held open, so inotify wants a lazy unmount; who polls holds nothing."""
+    unmount = ["umount"] if poll else ["umount", "--lazy"]
+    command = ["unshare", "--mount", sys.executable, "-c", REMOUNT, str(game), "poll" if poll else "", *unmount]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert done.stdout.split() == ["free" if poll else "busy", "heard"], done.stderr
 
 
 def test_a_link_that_leads_elsewhere_is_news(game, poll):

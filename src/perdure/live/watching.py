@@ -5,7 +5,9 @@ leave the size as it was are both seen. All looking is done in a thread; the eve
 
 News come from inotify, or from reading all files again and again where it does not reach (network folders,
 containers' mounts). A folder that is deleted and made anew, or a link that points elsewhere from now on, is
-noticed within half a second: the watched inode is compared with the path's.
+noticed within half a second: the watched inode is compared with the path's. The watched folder is held open
+meanwhile, or its numbers might be given to what comes after it; so its file system is in use, and only a lazy unmount
+takes it away. (News of an unmount do not come, and what is mounted next may have the same numbers.)
 """
 
 from __future__ import annotations
@@ -75,7 +77,6 @@ def _notified(root: Path, stop: threading.Event) -> Iterator[None]:
     while not stop.is_set():
         with contextlib.ExitStack() as held:
             try:
-                # It is kept open, or its number might be given to the folder that comes after it.
                 watched = os.open(folder, os.O_RDONLY)
                 held.callback(os.close, watched)
                 notify = RustNotify([str(folder)], False, False, 0, folder == root, True)
