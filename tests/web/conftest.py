@@ -16,10 +16,19 @@ from tests.gateway.web.client import WebClient
 from tests.web.net import Net
 from tests.web.page import PASSWORD, Browser, Friend
 
+UNWANTED = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup")
+"""Suggestions below the address bar: two pages of the browser's own in each window, which cost more than ours."""
+PLAYWRIGHTS = (
+    "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter",
+    "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "PreconnectToSearch", "TcpPortRandomizationWin",
+    "ThirdPartyStoragePartitioning",
+)  # fmt: skip
+"""What playwright switches off itself: the last such argument is the one that counts."""
 ARGUMENTS = [
     "--no-sandbox",  # tests may run as root
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", f"--disable-features={','.join((*UNWANTED, *PLAYWRIGHTS))}",
 ]  # fmt: skip
 _suffixes = map("".join, itertools.product(ascii_lowercase, repeat=2))
 
