@@ -35,7 +35,7 @@ from perdure.errors import (
     Unavailable,
 )
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @asynccontextmanager

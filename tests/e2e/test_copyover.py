@@ -179,7 +179,7 @@ def test_what_is_pending_is_answered_by_the_next_program(halls: Played) -> None:
     second.command("wait 1.5", "Waiting.")
     third.command("insist 1.5", "Asked.")
     with visiting(halls.server, "Asker") as asker:
-        asker.command("ask 30", "Asked.")
+        asker.command("ask 600", "Asked.")
         asker.command("wait 0.001", "Asker's time is over")
         halls.committed()
         asker.wait_for("answer: interrupted=True")

@@ -18,7 +18,7 @@ from perdure.gateway import door
 from perdure.gateway.door import Door, Kind, counted_address
 from perdure.gateway.limits import Limits
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 KINDS: tuple[Kind, Kind] = ("telnet", "web")
 
 

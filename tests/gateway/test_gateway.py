@@ -401,7 +401,7 @@ def test_who_sends_without_reading_is_not_read(world: World) -> None:
         return world.gateway._intake.waits(client)
 
     world.wait_until(refuses, "the client is held back")
-    player.sock.settimeout(20)
+    player.sock.settimeout(60)
     player.sees("[Yes]")
 
 

@@ -33,7 +33,7 @@ from perdure.slot import Slot
 from perdure.store.files import StateDir
 from perdure.store.owners import SqliteOwners
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 LOOK_S = 0.002
 AHEAD_S = 3600
 """The rooms' clock is so far ahead of the machine's: a host that read its own would be noticed."""

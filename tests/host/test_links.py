@@ -25,7 +25,7 @@ from perdure.link.messages import (
 )
 
 HELLO = GatewayHello(1, 1, "g", 1)
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Peer:

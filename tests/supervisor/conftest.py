@@ -18,7 +18,7 @@ from perdure.errors import Unavailable
 from perdure.supervisor.events import read_events
 
 HERE = Path(__file__).parent
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 T = TypeVar("T")
 
 
