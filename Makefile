@@ -80,11 +80,11 @@ lint: $(VENV)/all.done
 # Tests wait for processes more than they compute, so there is one worker more than there are processors.
 WORKERS ?= $(shell expr $$(nproc) + 1)
 
-# They start hundreds of processes. Where Python is told to keep no compiled files, as in many images of containers,
-# each would compile Perdure for itself; so it is compiled first, and what tests compile is kept.
+# They start hundreds of processes. Where Python is told to write no compiled files, as in many images of containers,
+# each would compile Perdure for itself; so it is compiled first.
 test: lint
 	@$(BIN)/python -m compileall -q src
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q $(if $(ARGS),,-n $(WORKERS) --dist loadfile --no-loadscope-reorder) $(ARGS)
+	@$(BIN)/python -m pytest -q $(if $(ARGS),,-n $(WORKERS) --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 bench: $(VENV)/all.done
 	@$(BIN)/python -m bench $(ARGS)
