@@ -13,7 +13,7 @@ from perdure.link.messages import EventSent, OutAck
 from perdure.room.record import End, Go, Input, Leave, Resize, Text
 from tests.gateway.web.client import WebClient
 from tests.gateway.web.world import Web
-from tests.gateway.world import running
+from tests.gateway.world import Player, running
 
 NAWS_80X25 = b"\xff\xfb\x1f\xff\xfa\x1f\x00\x50\x00\x19\xff\xf0"
 
@@ -60,6 +60,39 @@ def test_a_page_that_logs_in_gets_what_was_kept_from_another_client(web: Web) ->
     assert page.sees("Three.\n").endswith("Welcome back, Ada.\nOne.\nTwo.\nThree.\n")
     assert page.doubled == 0
     assert web.host.expect(OutAck, m=3).session == joined.session
+
+
+def prompts(web: Web) -> tuple[Player, EventSent, EventSent]:
+    """A terminal that logs in to a session with a prompt; its seat, and what the room is asked for it."""
+    _, joined = web.world.enters(web.host)
+    web.host.tells(joined, 1, Text("A bar.\n"))
+    web.host.tells(joined, 2, Text("", prompt="HP 7> "))
+    web.host.expect(OutAck, m=2)
+    again = web.world.player()
+    again.types("connect Ada secret1")
+    asked = web.host.expect(EventSent, body=Resize(80, 24, False, True))
+    again.sees("Welcome back, Ada.\r\n")
+    return again, joined, asked
+
+
+def test_a_terminal_that_logs_in_has_its_prompt_once_behind_what_the_room_shows(web: Web) -> None:
+    """Drawn at once as well, it would stand between the welcome and the room, and be asked twice (FM-6)."""
+    again, joined, asked = prompts(web)
+    web.world.asks("notice", room="world", text="Soup is ready.")
+    again.sees("Soup is ready.\r\n")
+    web.host.tells(joined, 3, "A bar again.\n")
+    web.host.acks(asked)
+    assert again.sees("HP 7> ") == "A bar again.\r\nHP 7> "
+    again.sees_bytes(b"HP 7> \xff\xf9")
+    assert again.raw.count(b"HP 7> ") == 1
+
+
+def test_whoever_types_before_the_room_has_answered_has_a_prompt_behind_the_reply(web: Web) -> None:
+    """A room that moves answers later, and the gateway goes on meanwhile (FM-6)."""
+    again, _, asked = prompts(web)
+    again.types("set wrap 60")
+    assert again.sees("HP 7> ").endswith("\r\nHP 7> ")
+    web.host.acks(asked)
 
 
 def test_a_page_that_logs_in_has_its_own_lines_taken(web: Web) -> None:

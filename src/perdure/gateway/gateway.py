@@ -442,6 +442,7 @@ class Gateway:
 
     def _played(self, session: Session, line: str) -> None:
         """A line while playing: the game's, but for the few that are the gateway's."""
+        session.awaits = False
         word = line.strip().lower()
         if word == "quit":
             self._quit(session)
@@ -524,8 +525,8 @@ class Gateway:
         try:
             for message in messages:
                 self._end.receive(link, message)
-                if type(message) is Ack:
-                    self._answered_in_full(message.session)
+                if type(message) is Ack and (session := self.sessions.get(message.session)) is not None:
+                    self._players.answered(session)
         except ProtocolError:
             raise
         except Exception as error:
@@ -537,17 +538,6 @@ class Gateway:
             if self._watch is not None:
                 self._watch.settled()
             self._intake.pump_all()
-
-    def _answered_in_full(self, id: str) -> None:
-        """The room is done with what the player typed: whatever it said, their prompt is due again."""
-        session = self.sessions.get(id)
-        if session is None:
-            return
-        if session.resize_due:
-            self._players.resized(session)
-        if session.client is not None:
-            session.client.burst = True
-            self._turn.client(session.client)
 
     def unsent(self, link: HostLink) -> None:
         """The link has something to send this turn."""

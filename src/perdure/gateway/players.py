@@ -193,7 +193,7 @@ class Players:
         self._prefer(older, settings.merged(older.settings, newer.settings), kept=older.settings)
         older.put_first(Text(f"Welcome back, {older.who.name}.\n"))
         older.follow(newer)
-        older.anew = True
+        older.anew = older.awaits = True
         self._go_on(older, client)
         self.stand(older)
         self._give_token(older)
@@ -263,10 +263,24 @@ class Players:
         body = Resize(*self._window(session), session.anew)
         session.resize_due = body != Resize(presence.join.columns, presence.join.rows, presence.join.screenreader)
         # One at a time, whatever the client sends: who drags a window's corner makes hundreds of sizes.
-        waits = any(type(waiting) is Resize for _, waiting in presence.tail)
-        if session.resize_due and not waits and not self._end.full(session.id):
+        if session.resize_due and not self._is_told_of_a_window(session) and not self._end.full(session.id):
             self._end.submit(session.id, body)
             session.resize_due = session.anew = False
+
+    def answered(self, session: Session) -> None:
+        """The room is done with what the player typed: whatever it said, their prompt is due again."""
+        if session.resize_due:
+            self.resized(session)
+        if session.awaits:
+            session.awaits = session.anew or self._is_told_of_a_window(session)
+        if session.client is not None:
+            session.client.burst = True
+            self._turn.client(session.client)
+
+    def _is_told_of_a_window(self, session: Session) -> bool:
+        """Whether the room has yet to take one."""
+        presence = self._end.sessions.get(session.id)
+        return presence is not None and any(type(waiting) is Resize for _, waiting in presence.tail)
 
     def _window(self, session: Session) -> tuple[int, int, bool]:
         """Columns, rows, and whether the player listens; 80 x 24 if the client does not say."""

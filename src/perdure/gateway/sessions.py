@@ -69,6 +69,7 @@ class Session:
         bye: Why its client should not connect again by itself once the session is over; "" if it may.
         resize_due: Whether the room is to hear of the window once it has taken the last it heard of.
         anew: Whether the room is yet to hear that a client goes on here which shows nothing so far.
+        awaits: Whether a client goes on here which waits for the room to show where it is: the prompt comes with that.
         taken: The client's own number of its last line that was taken.
         held: What to show, oldest first; held_bytes is its size.
         deadline: The timer of the present stage.
@@ -85,7 +86,7 @@ class Session:
         self.settings = Settings()
         self.resumable = False
         self.bye = "Goodbye."
-        self.resize_due = self.anew = False
+        self.resize_due = self.anew = self.awaits = False
         self.taken = 0
         self.held: deque[Held] = deque()
         self.held_bytes = 0

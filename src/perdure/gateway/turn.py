@@ -66,13 +66,14 @@ class Turn:
 def fill(client: Client, session: Session) -> None:
     """Move what is held into the client's buffer, up to its bound; a prompt is due where nothing more is held.
 
-    None is due behind GMCP alone: it shows nothing, and may come before the answer to what was typed.
+    None is due behind GMCP alone: it shows nothing, and may come before the answer to what was typed. Who goes on with
+    a session is shown where they are, and the prompt behind that: once.
     """
     while session.held and client.buffered < BUFFER_BYTES_MAX:
         held = session.take()
         client.queue(held)
         if held.text.text or held.text.prompt is not None:
             client.burst = True
-    if client.burst and not session.held:
+    if client.burst and not session.held and not session.awaits:
         client.wire.end_burst()
         client.burst = False
