@@ -62,6 +62,18 @@ def test_a_password_is_nowhere(tab: Callable[..., Browser], name: str) -> None:
     assert ada.value == "look"
 
 
+def test_a_link_is_not_taken_for_a_password(ada: Browser, name: str) -> None:
+    """Those of an earlier visit stay in the text, and send nothing while something is typed unseen."""
+    ada.types("quit")
+    ada.page.get_by_role("button", name="Play again").click()
+    expect(ada.page.locator("#prompt")).to_contain_text("Name")
+    ada.types(name)
+    expect(ada.page.locator("#prompt")).to_contain_text("Password")
+    ada.page.get_by_role("button", name="lantern").first.click()
+    ada.types(PASSWORD)
+    expect(ada.page.locator("#place-name")).to_have_text("The Street")
+
+
 def test_a_password_on_the_line_is_not_shown(tab: Callable[..., Browser], name: str) -> None:
     """Some type it behind their name, and not every word before that is right; the page shows dots."""
     ada = tab().opens()
