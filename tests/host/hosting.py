@@ -54,7 +54,7 @@ from perdure.store.journal import SegmentJournal
 from perdure.store.owners import SqliteOwners
 
 ANN, BOB = "g.1.1", "g.1.2"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 NOON_US = 1_800_000_000_000_000
 KEYS = KeyRing.generate(bytes(range(32)))
 BOOT = "boot-1"
@@ -519,9 +519,9 @@ class Wire:
     def _deliver(self, message: Message) -> None:
         match message:
             case GatewayHello(gateway=gateway, epoch=epoch):
-                self.life.host.gateway_up(gateway, epoch, self)
+                self.life.host.gateways.up(gateway, epoch, self)
             case EventSent() | OutAck() | SeatGone():
-                self.life.host.receive(self, message)
+                self.life.host.gateways.receive(self, message)
 
 
 class Gateway:
@@ -551,7 +551,7 @@ class Gateway:
         if self.wire is not None:
             self.end.lost(self.wire)
             if self.wire.life is life:
-                life.host.gateway_lost(self.wire)
+                life.host.gateways.lost(self.wire)
         self.wire = Wire(life, self)
         self.end.connected(self.wire)
         life.settle()

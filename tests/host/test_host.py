@@ -10,7 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from perdure.errors import ContractError, StorageError
-from perdure.host.host import OUTBOX_BYTES_FULL, OUTBOX_BYTES_MAX, SKIPPED, TOO_SLOW
+from perdure.host.gateways import OUTBOX_BYTES_FULL, OUTBOX_BYTES_MAX, TOO_SLOW
+from perdure.host.host import SKIPPED
 from perdure.host.recovery import Damaged
 from perdure.link.gateway import HISTORY_LOST
 from perdure.link.messages import RoomUp
@@ -110,7 +111,7 @@ def test_seats_of_a_gateway_that_died_end(tmp_path: Path) -> None:
         again.connect(life)
         assert life.running().room.open == {}
         again.join("g.2.1")
-        life.call(life.host.gateway_dead, "g")
+        life.call(life.host.gateways.dead, "g")
         assert life.running().room.open == {}
 
 
@@ -119,8 +120,8 @@ def test_a_seat_that_ends_twice_while_its_room_is_held_ends_once(tmp_path: Path)
     life, _ = began(World(tmp_path))
     with life:
         life.call(life.operators.pause, "hall")
-        life.call(life.host.gateway_dead, "g")
-        life.call(life.host.gateway_dead, "g")
+        life.call(life.host.gateways.dead, "g")
+        life.call(life.host.gateways.dead, "g")
         c = life.running().room.c
         life.call(life.operators.go_on, "hall")
         assert (life.running().room.c, life.running().room.seats) == (c + 1, {})

@@ -125,7 +125,7 @@ def test_what_its_target_missed_is_not_overtaken_by_a_newer_letter(tmp_path: Pat
         gateway.type("mail yard 1")
 
         def at_once() -> None:
-            life.host.receive(wire, EventSent("hall", 2, ANN, 1, 2, Input("mail yard 2")))
+            life.host.gateways.receive(wire, EventSent("hall", 2, ANN, 1, 2, Input("mail yard 2")))
             life.operators.resume("yard", skip_input=True)
 
         life.call(at_once)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perdure.errors import RemoteError, Unavailable
-from perdure.host.host import OUTBOX_BYTES_MAX, TOO_SLOW
+from perdure.host.gateways import OUTBOX_BYTES_MAX, TOO_SLOW
 from perdure.ports import Aside
 from tests.host.pair import AHEAD_S, HostInTest, Pair, Player, pair_of_hosts, raw_channel, until, until_asked
 

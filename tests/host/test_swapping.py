@@ -22,7 +22,7 @@ def other(world: World, generation: str = "2") -> Toy:
 
 def offer(life: Life, toy: Toy) -> Swapped | None:
     """Offer code to the hall."""
-    swapped: Swapped | None = life.call(life.host.offer_code, life.running(), Next(toy, False, False))
+    swapped: Swapped | None = life.call(life.host.swapping.offer, life.running(), Next(toy, False, False))
     return swapped
 
 
@@ -120,7 +120,7 @@ def test_code_that_cannot_read_the_rows_is_refused(tmp_path: Path) -> None:
     wrong.tables = {DIARY.name: TableSpec(DIARY.name, Numbered)}
     before = life.running().room.state_hash(), life.running().room.c
     with pytest.raises(SchemaError, match=r"toy\.diary"):
-        life.host.offer_code(life.running(), Next(wrong, False, False))
+        life.host.swapping.offer(life.running(), Next(wrong, False, False))
     assert (life.running().room.state_hash(), life.running().room.c) == before
     assert (life.running().program, wrong.uses) == (world.toy, 0)
     gateway.type("on it goes")

@@ -220,7 +220,7 @@ class Arrivals:
             Unavailable: A gateway has not said hello.
         """
         until_s = self._loop.time() + HELLO_S
-        while missing := [name for name in gateways if name not in self._host.gateways]:
+        while missing := [name for name in gateways if name not in self._host.gateways.known]:
             if self._loop.time() > until_s:
                 raise Unavailable(f"{', '.join(missing)} does not answer the successor", op="copyover:prepare")
             await asyncio.sleep(FOLLOW_S)

@@ -199,7 +199,8 @@ def _movement(process: HostProcess) -> Mapping[str, Handler]:
         arrivals.forget()
         if not order.reload:
             process.watch_all()
-            host.catch_up_all()
+            for running in list(host.rooms.values()):
+                host.swapping.catch_up(running)
             return {"reports": []}
         return {"reports": [encode(r) for r in await process.finish(order.target, order.canary, order.watch_s)]}
 

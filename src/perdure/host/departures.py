@@ -89,7 +89,7 @@ class Departures:
             self.close(id)
             raise
         return {
-            "incarnation": self._incarnation, "position": position, "gateways": sorted(self._host.gateways),
+            "incarnation": self._incarnation, "position": position, "gateways": sorted(self._host.gateways.known),
             "rooms": list(map(_described, leaving)),
         }  # fmt: skip
 

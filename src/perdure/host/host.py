@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import structlog
@@ -21,31 +19,23 @@ from perdure.errors import ContractError, SchemaError, StorageError, Unavailable
 from perdure.host.agenda import Agenda
 from perdure.host.asks import Asks
 from perdure.host.checkpoints import Checkpoints
+from perdure.host.gateways import Gateways
 from perdure.host.ledger import Ledger
 from perdure.host.mail import Letter, Mail
 from perdure.host.recovery import Damaged, Read
-from perdure.host.running import Identity, Next, Programs, Running, Swapped
+from perdure.host.running import Identity, Next, Programs, Running
+from perdure.host.swapping import Swapping
 from perdure.host.taking import Ready, Stores, Taker
-from perdure.link.messages import EventSent, Message, OutAck, SeatGone
-from perdure.movement.policy import may_swap
+from perdure.link.messages import Message
 from perdure.ports import Aside, Clock, FaultPoint, Owner
 from perdure.room.machine import Guard, Ran
-from perdure.room.record import Answered, Cause, Closed, Event, Go, Gone, Join, Mailed, Started, TimerFired, Wake
-from perdure.room.tables import Table
+from perdure.room.record import Answered, Cause, Closed, Event, Go, Join, Mailed, Started, TimerFired, Wake
 from perdure.slot import Slot
 
-OUTBOX_BYTES_FULL = 64 * 1024
-"""A seat with more unread text than this has its events held (H3)."""
-OUTBOX_BYTES_MAX = 256 * 1024
-"""A seat with more unread text than this is ended."""
-TOO_SLOW = "You were disconnected: your connection takes text too slowly for what happens here."
 PUMPED = 32
 """Held causes that a room runs in one turn of the loop."""
 LINGER_S = 5.0
 """Longest that a host whose rooms have left waits for answers to what they asked."""
-ROWS_FREED = 5_000
-FREE_EVERY_S = 0.005
-"""So many live rows of old code are let go of at a time, and how often."""
 SKIPPED = "Your last input was skipped by an operator, because it stopped the server."
 
 
@@ -64,8 +54,8 @@ class Host:
         ran_s: When the last callback began, on `time.perf_counter`.
         services: What games may ask of the host itself: name -> async function of the room and the arguments.
         copies: Rooms of another host that are about to move here. They do not run.
-        gateways: Those that said hello, and on which link: name -> (epoch, link).
-        moving: Whether rooms are about to leave: no room takes other code meanwhile.
+        gateways: What those say who hold the players.
+        swapping: Brings other code into the rooms.
         mail: Carries letters between rooms.
         agenda: When which room is due.
         unstored: Rooms that are aside and whose last state is here and not on the disk.
@@ -94,12 +84,10 @@ class Host:
         self.config, self.programs = config, programs
         self.rooms: dict[str, Running] = {}
         self.copies: dict[str, Running] = {}
-        self.moving = False
         self.stores, self._clock = stores, clock
         self._slot, self._fault, self.notify, self._loop = slot, fault, notify, loop
         self._log = structlog.get_logger()
         self.unstored: dict[str, Running] = {}
-        self.gateways: dict[str, tuple[int, object]] = {}
         self._proved = False
         self.ran_s = 0.0
         self.taker = Taker(
@@ -114,6 +102,13 @@ class Host:
             copying=lambda: bool(self.copies), fault=fault, notify=notify,
         )  # fmt: skip
         self.agenda = Agenda(loop, clock, timers=self._timers_due, wake=self._wake_due, grace=self._grace_due)
+        self.gateways = Gateways(
+            self.rooms, may_run=self._may_run, when_open=self._when_open, run=self._run, offer=self._offer
+        )
+        self.swapping = Swapping(
+            loop, clock, config.rooms, programs, self._ledger, self.agenda,
+            may_run=self._may_run, offer=self._offer, answered=self._answer_in_turn, notify=notify,
+        )  # fmt: skip
         self.mail = Mail(loop, self.rooms, self._deliver)
         self.services: dict[str, Callable[..., Awaitable[Any]]] = {}
         self._asks = Asks(loop, self.answered, self.services, programs.prune)
@@ -145,7 +140,7 @@ class Host:
         report = self.take_rooms()
         for id in self.rooms.keys() - before:
             self.begin(self.rooms[id])
-            self.catch_up(self.rooms[id])
+            self.swapping.catch_up(self.rooms[id])
         self.mail.post_again()
         self.checkpoints.forget_dead()
         return report
@@ -182,9 +177,9 @@ class Host:
     def begin(self, running: Running) -> None:
         """The room is ours: announce it, and take up what was in flight."""
         room = running.room
-        self._announce(running)
+        self.gateways.announce(running)
         if running.lost_code:  # its history must say what it runs from here on
-            self._swap(running, Next(running.program, drop_orphans=False, may_lose=False))
+            self.swapping.swap(running, Next(running.program, drop_orphans=False, may_lose=False))
         if room.handler.wants_start() if room.started else running.program.lifecycle.kind != "ephemeral":
             self._offer(running, Started())
         for id, request in list(room.requests.items()):
@@ -193,12 +188,6 @@ class Host:
             elif not running.asked_at and not self._asks.works_on(room.id, id):
                 self._asks.interrupted(room.id, id)
         self.agenda.plan(running)
-
-    def _announce(self, running: Running) -> None:
-        """Tell every gateway that the room runs here, and send what was not acknowledged (H4)."""
-        for gateway, (epoch, link) in self.gateways.items():
-            for cause in running.end.gateway_up(gateway, epoch, link):
-                self._offer(running, cause)
 
     def put_aside(self, aside: Aside) -> None:
         """Until an operator decides. A room that ran leaves a base, for its records are in this host's own journal."""
@@ -239,7 +228,7 @@ class Host:
         """Do what was held for the room, in slices: what the first cause leaves before the last one runs."""
         for _ in range(PUMPED):
             if not (running.held and self._may_run(running)):
-                self._swap_waiting(running, match_over=False)
+                self.swapping.swap_waiting(running, match_over=False)
                 return
             running.held.popleft()()
         self._loop.call_soon(self.pump, running)
@@ -287,12 +276,12 @@ class Host:
         if not self._proved:
             self._proved = True
             self.notify({"kind": "durable"})
-        self._end_slow_readers(running, ran)
+        self.gateways.end_slow_readers(running, ran)
         if ran.error is not None:
             self._faulted(running, record.cause, ran.error)
         if self.rooms.get(room.id) is running:
             self.agenda.plan(running)
-            self._swap_waiting(running, match_over=ran.match_over or isinstance(record.cause, Closed))
+            self.swapping.swap_waiting(running, match_over=ran.match_over or isinstance(record.cause, Closed))
 
     def _fault_of(self, ran: Ran) -> None:
         """The fault points of particular records."""
@@ -315,157 +304,6 @@ class Host:
         if isinstance(cause, Started) and not room.started:
             self.put_aside(Aside(room.id, f"Its start callback faulted: {what}", room.c))
 
-    def _end_slow_readers(self, running: Running, ran: Ran) -> None:
-        for _, numbered in ran.sent:
-            for session, j, _ in numbered:
-                seat = running.room.open.get(session)
-                if seat is not None and running.unread(session, seat) > OUTBOX_BYTES_MAX:
-                    self._offer(running, Gone(session, j, TOO_SLOW))
-
-    # -- code ----------------------------------------------------------------------------------------
-
-    def offer_code(self, running: Running, code: Next) -> Swapped | None:
-        """Let a room go on with other code, now if it may run and its game's update policy lets it, else later.
-
-        Returns:
-            None if it waits.
-
-        Raises:
-            SchemaError: The code cannot read the room's rows. The room goes on as it was.
-        """
-        if running.next is not None:  # what was allowed for it is allowed for what replaces it
-            code = code._replace(
-                drop_orphans=code.drop_orphans or running.next.drop_orphans,
-                may_lose=code.may_lose or running.next.may_lose,
-            )
-        running.forget_next()
-        if not running.held and self._may_swap(running, code, match_over=False):
-            return self._swap(running, code)
-        code.program.hold()
-        running.next = code
-        return None
-
-    def _may_swap(self, running: Running, code: Next, *, match_over: bool) -> bool:
-        """Whether this is a quiescent point, and one at which the game's policy lets the code come."""
-        room, update = running.room, running.game.update
-        if self.moving or not self._may_run(running) or not running.end.quiescent:
-            return False
-        return code.at_once or may_swap(update, seats=len(room.open), started=room.started, match_over=match_over)
-
-    def _swap_waiting(self, running: Running, *, match_over: bool) -> None:
-        code = running.next
-        if code is None or not self._may_swap(running, code, match_over=match_over):
-            return
-        running.next = None
-        try:
-            self._swap(running, code)
-            self.notify({"kind": "room-reloaded", "room": running.room.id, "generation": code.program.generation})
-        except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
-            self.notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": one_line(error)})
-        code.program.release()
-        self._loop.call_soon(self.programs.prune)
-
-    def _swap(self, running: Running, code: Next) -> Swapped:
-        """The swap, at a quiescent point: a callback of its own, without game code."""
-        began_s = time.perf_counter()
-        room, old = running.room, running.program
-        tables = list(room.tables.values())
-        timers = dict(room.timers) if code.drop_orphans else {}
-        ran = room.swap(code.program, self._clock.now_us(), drop_orphans=code.drop_orphans, may_lose=code.may_lose)
-        code.program.hold()
-        running.program = code.program
-        running.end.ran(ran)
-        self._ledger.write(running, ran)
-        paused_s = time.perf_counter() - began_s
-        self._loop.call_soon(self._free, tables)
-        dropped = [timers[id].handler for id in timers.keys() - room.timers.keys()]
-        old.release()
-        wake_s = running.due_s.get("wake")
-        running.due_s.clear()
-        if wake_s is not None and old.lifecycle.wake_hz == code.program.lifecycle.wake_hz:
-            running.due_s["wake"] = wake_s  # begun anew, each swap would cost half a beat
-        self.agenda.plan(running)
-        if room.started and room.handler.wants_start():
-            self._offer(running, Started())
-        answers, running.unanswered = list(running.unanswered.values()), {}
-        for answer in answers:
-            self._when_open(running, partial(self._answer, running, answer))
-        return Swapped(paused_s, dropped)
-
-    def _free(self, tables: list[Table[Any, Any]]) -> None:
-        """Forget the objects of old rows in slices: with half a million of them it takes a while."""
-        while tables:
-            if not tables[-1].forget(ROWS_FREED):
-                self._loop.call_later(FREE_EVERY_S, self._free, tables)
-                return
-            tables.pop()
-
-    # -- the link ------------------------------------------------------------------------------------
-
-    def gateway_up(self, gateway: str, epoch: int, link: object) -> None:
-        """A gateway said hello on this link."""
-        self.gateways[gateway] = (epoch, link)
-        for running in list(self.rooms.values()):
-            for cause in running.end.gateway_up(gateway, epoch, link):
-                self._offer(running, cause)
-
-    def gateway_lost(self, link: object) -> None:
-        """The link is gone; the gateway may come back, or a new one with a higher epoch."""
-        self.gateways = {name: known for name, known in self.gateways.items() if known[1] != link}
-        for running in self.rooms.values():
-            running.end.gateway_lost(link)
-
-    def gateway_dead(self, gateway: str) -> None:
-        """The gateway did not come back in time: its sessions are gone."""
-        for running in list(self.rooms.values()):
-            for cause in running.end.gateway_dead(gateway):
-                self._offer(running, cause)
-
-    def receive(self, link: object, message: EventSent | OutAck | SeatGone) -> None:
-        """A gateway's message to one room. A room that does not run here acknowledges nothing."""
-        running = self.rooms.get(message.room)
-        if running is None:
-            return
-        match message:
-            case EventSent():
-                self._when_open(running, lambda: self._event(running, link, message))
-            case OutAck():
-                running.replayed.pop(message.session, None)
-                running.end.outack(message)
-                self._read_again(running, message.session)
-            case SeatGone():
-                running.waiting.pop(message.session, None)
-                for cause in running.end.gone(message):
-                    self._offer(running, cause)
-
-    def _event(self, running: Running, link: object, sent: EventSent) -> None:
-        if self._unread(running, sent.session):
-            running.waiting.setdefault(sent.session, deque()).append((link, sent))
-            return
-        if sent.n == 0 and not running.room.started:
-            self._run(running, Started())
-        for cause in running.end.event(link, sent):
-            if not self._may_run(running):
-                running.held.appendleft(lambda: self._event(running, link, sent))
-                return
-            self._run(running, cause)
-
-    def _read_again(self, running: Running, session: str) -> None:
-        """H3: the seat's outbox may have room again for the events that it held."""
-        waiting = running.waiting.pop(session, None)
-        while waiting:
-            full = self._unread(running, session)
-            if full or not self._may_run(running):
-                running.waiting[session] = waiting
-                if not full:  # before all that is held: later events of this session are among it
-                    running.held.appendleft(lambda: self._read_again(running, session))
-                return
-            self._event(running, *waiting.popleft())
-
-    def _unread(self, running: Running, session: str) -> bool:
-        seat = running.room.open.get(session)
-        return seat is not None and running.unread(session, seat) > OUTBOX_BYTES_FULL
-
     # -- mail, answers, time ---------------------------------------------------------------------------
 
     def _deliver(self, running: Running, letter: Letter) -> None:
@@ -479,7 +317,7 @@ class Host:
         """A question of the room has its answer. A room that has left gets it where it is."""
         running = self.rooms.get(room)
         if running is not None:
-            self._when_open(running, lambda: self._answer(running, answer))
+            self._answer_in_turn(running, answer)
         else:
             self.forward(room, answer)
 
@@ -495,6 +333,9 @@ class Host:
     async def all_answered(self) -> None:
         """Wait until nothing that may not be asked twice is being worked on any more, at most for `LINGER_S`."""
         await self._asks.settled(LINGER_S)
+
+    def _answer_in_turn(self, running: Running, answer: Answered) -> None:
+        self._when_open(running, lambda: self._answer(running, answer))
 
     def _answer(self, running: Running, answer: Answered) -> None:
         request = running.room.requests.get(answer.id)
@@ -541,7 +382,7 @@ class Host:
         if self.rooms.get(running.room.id) is not running:
             return  # somebody discarded it meanwhile, and what is there now is another
         running.owner, running.room.epoch, running.stopped = owner, owner.epoch, False
-        self._announce(running)
+        self.gateways.announce(running)
         self.pump(running)
         self.agenda.plan(running)
 
@@ -573,14 +414,14 @@ class Host:
         Returns:
             Up to where the journal has records.
         """
-        self.moving = True
+        self.swapping.moving = True
         self._ledger.write_all(True)
         self.stores.journal.keep(True)
         return self.stores.journal.position()
 
     def end_moving(self) -> None:
         """No room is about to leave any more."""
-        self.moving = False
+        self.swapping.moving = False
         self._ledger.write_all(False)
         self.stores.journal.keep(False)
         self._pump_all()
@@ -611,17 +452,3 @@ class Host:
     def aside(self, game: str) -> bool:
         """Whether a room of the game is put aside."""
         return any(self.config.rooms.get(id) == game for id in self.stores.asides.all())
-
-    def catch_up_all(self) -> None:
-        """Rooms that came without a reload take the code that serves, when their games' policies let them."""
-        for running in list(self.rooms.values()):
-            self.catch_up(running)
-
-    def catch_up(self, running: Running) -> None:
-        """A room that was away while its game was reloaded takes the code that serves."""
-        current = self.programs.current(self.config.rooms[running.room.id])
-        if running.program is not current:
-            try:
-                self.offer_code(running, Next(current, drop_orphans=False, may_lose=False))
-            except Exception as error:  # noqa: BLE001  (as `_swap_waiting`)
-                self.notify({"kind": "room-not-reloaded", "room": running.room.id, "reason": one_line(error)})

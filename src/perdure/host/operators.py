@@ -78,7 +78,7 @@ class Operators:
         self._host.begin(running)
         self._host.mail.post_again()
         self._host.notify({"kind": "resumed", "room": id, "skipped": skip_input})
-        self._host.catch_up(running)
+        self._host.swapping.catch_up(running)
         return running
 
     def discard(self, id: str) -> Running:

@@ -380,21 +380,21 @@ class HostProcess:
     def _received(self, link: GatewayLink, message: Message) -> None:
         match message:
             case EventSent() | OutAck() | SeatGone():
-                self.host.receive(link, message)
+                self.host.gateways.receive(link, message)
             case GatewayHello(lowest=lowest, highest=highest, gateway=gateway, epoch=epoch):
                 agreed_version(lowest, highest)
                 self._linked = gateway
                 if gateway in self._gateways:
                     self._gateways.pop(gateway).cancel()
-                self.host.gateway_up(gateway, epoch, link)
+                self.host.gateways.up(gateway, epoch, link)
             case _:
                 raise PeerError(f"a gateway sent {type(message).__name__}, which only hosts send")
 
     def _lost(self, link: GatewayLink) -> None:
-        self.host.gateway_lost(link)
+        self.host.gateways.lost(link)
         if self._linked is not None:
             gateway, self._linked = self._linked, None
-            self._gateways[gateway] = self._loop.call_later(GATEWAY_GRACE_S, self.host.gateway_dead, gateway)
+            self._gateways[gateway] = self._loop.call_later(GATEWAY_GRACE_S, self.host.gateways.dead, gateway)
 
 
 def said_of_this_program(config: Config, target: Mapping[str, str] | None) -> dict[str, Any]:

@@ -361,7 +361,7 @@ class Reloads:
         try:
             back = report.trigger == "canary"
             code = Next(program, order.drop_orphans, order.allow_destructive or back, at_once=back)
-            swapped = self._host.offer_code(running, code)
+            swapped = self._host.swapping.offer(running, code)
         except Exception as error:  # noqa: BLE001  (the edge to game code: binding a game makes its modules)
             report.rooms.refused.append(RefusedRoom(running.room.id, one_line(error)))
             return None
