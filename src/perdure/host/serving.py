@@ -99,6 +99,7 @@ def run(boot: dict[str, Any]) -> int:
     """Serve as the boot document says; returns the exit code."""
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()
+    gc.enable()
     try:
         logs.setup(boot["name"], StateDir.attach(boot["state"]).path, boot.get("log_level", "info"))
         return uvloop.run(serve(boot))
