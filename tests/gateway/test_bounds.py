@@ -347,6 +347,27 @@ def test_another_addresss_places_are_its_own(tmp_path: Path) -> None:
         assert world.stages() == ["playing"] * 2
 
 
+def test_a_network_does_not_fill_the_server(tmp_path: Path) -> None:
+    """A /48 has 65,536 addresses: at the door, at the web's, and as players (FM-82)."""
+    limits = Limits(per_address_max=1, proxies=("127.0.0.1",))
+    with running(tmp_path, limits=limits) as world:
+
+        def knocks(number: int, of: int = 1) -> Any:
+            player = world.stranger()
+            player.sends(f"PROXY TCP6 2001:db8:{of:x}:{number:x}::7 2001:db8::1 50000 4000\r\n".encode())
+            return player
+
+        for number in range(16):
+            knocks(number).sees("Name: ")
+        assert "There are 16 connections from your network already." in knocks(16).is_closed()
+        page = WebSocket(world.web_address, TERMINAL, headers={"X-Forwarded-For": "2001:db8:1:77::7"})
+        said = page.receives()
+        assert isinstance(said, bytes)
+        assert b"16 connections from your network" in said
+        page.drops()
+        knocks(16, of=2).sees("Name: ")
+
+
 def test_a_page_behind_a_proxy_takes_one_place_and_gives_it_back(tmp_path: Path) -> None:
     """That of its player, not that of the proxy as well: else the server were full of nobody (FM-82)."""
     with running(tmp_path, limits=Limits(clients_max=2, proxies=("127.0.0.1",))) as world:

@@ -136,6 +136,33 @@ def test_the_addresses_that_were_silent_longest_are_forgotten() -> None:
     assert len(it.state) == throttle.KEYS_MAX
 
 
+# --- networks ---
+
+
+def test_a_network_types_sixteen_times_as_much_as_an_address() -> None:
+    """Else a /48 were 65,536 who type; whoever comes from another one is not held up by it (FM-82)."""
+    it = Rates(Limits(lines_per_s=2, lines_burst=3))
+    addresses = [f"2001:db8:1:{number:x}::/64" for number in range(50)]
+    assert [it.wait_s(address, 0.0) for address in addresses[:48]] == [0] * 48
+    assert [round(it.wait_s(address, 0.0), 6) for address in addresses[48:]] == [round(0.5 / 16, 6)] * 2
+    assert it.wait_s(addresses[48], 0.5 / 16) == 0
+    assert it.wait_s("2001:db8:2::/64", 0.0) == 0
+    assert it.spent("2001:db8:3::/64", 6, 0.0) == 1.5
+
+
+def test_a_network_fails_sixteen_times_as_often_as_an_address() -> None:
+    """And one who logs in forgives their network, as they do their address (FM-82)."""
+    it = Throttle(2, addresses=True)
+    addresses = [f"2001:db8:1:{number:x}::/64" for number in range(33)]
+    for address in addresses[:32]:
+        assert it.wait_s(address, 0.0) == 0
+        it.failed(address, 0.0)
+    assert it.wait_s(addresses[32], 0.0) == 1
+    assert it.wait_s("2001:db8:2::/64", 0.0) == it.wait_s("192.0.2.7", 0.0) == 0
+    it.succeeded(addresses[5])
+    assert it.wait_s(addresses[32], 0.0) == 0
+
+
 # --- asides ---
 
 

@@ -91,10 +91,11 @@ class Desk:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
         self._working = False
         self.names = Throttle(NAME_TRIES_FREE)
-        self.addresses = Throttle(limits.logins_free, limited=limits.limited)
+        self.addresses = Throttle(limits.logins_free, limited=limits.limited, addresses=True)
         self.creators = Throttle(
             limits.characters_free,
             limited=limits.limited,
+            addresses=True,
             delay_s_max=CREATE_DELAY_S_MAX,
             forget_s=CREATE_FORGET_S,
         )

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -24,6 +23,7 @@ import structlog
 from perdure.errors import ProtocolError
 from perdure.gateway import proxy
 from perdure.gateway.limits import Limits
+from perdure.gateway.places import Places
 from perdure.gateway.proxy import Proxies
 
 ACCEPTS_PER_TURN = 64
@@ -80,8 +80,9 @@ class Door:
     ) -> None:
         self._loop, self._listeners, self._limits, self._admit = loop, list(listeners), limits, admit
         self.proxies = Proxies(limits.proxies)
-        self._here: Counter[str] = Counter()
-        self._asking: Counter[str] = Counter()  # on the web, where nobody plays yet
+        most = limits.per_address_max
+        self._here = Places(limits, most)
+        self._asking = Places(limits, max(ASKING_MAX, ASKING_SHARE * most))  # on the web, where nobody plays yet
         self._waiting: dict[socket.socket, _Waiting] = {}
         self._retry: asyncio.TimerHandle | None = None
         self._warned: set[str] = set()
@@ -120,15 +121,12 @@ class Door:
         if forwarded:
             address = counted_address(forwarded)
         reason = "" if trusted and not forwarded else self._too_many(address)
-        self._here[address] += 1
+        self._here.take(address)
         return address, reason
 
     def left(self, address: str, *, asked: bool = False) -> None:
         """A connection from there is closed; `asked`: it was one on the web on which nobody played."""
-        counter = self._asking if asked else self._here
-        counter[address] -= 1
-        if counter[address] <= 0:
-            del counter[address]
+        (self._asking if asked else self._here).leave(address)
 
     def _knock(self, kind: Kind, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TURN):
@@ -153,7 +151,7 @@ class Door:
             log.info("connection refused", address=address, transport=kind, reason=reason)
             _turn_away(sock, kind, reason)
             return
-        (self._asking if asks else self._here)[address] += 1
+        (self._asking if asks else self._here).take(address)
         try:
             self._admit(sock, address, kind, trusted)
         except OSError as error:  # it was gone before it was served
@@ -163,17 +161,15 @@ class Door:
 
     @property
     def _is_full(self) -> bool:
-        return self._here.total() + self._asking.total() + len(self._waiting) >= self._limits.clients_max
+        return len(self._here) + len(self._asking) + len(self._waiting) >= self._limits.clients_max
 
     def _too_many(self, address: str, *, asks: bool = False) -> str:
-        most = self._limits.per_address_max
-        if not self._limits.limited(address):
+        full = (self._asking if asks else self._here).full(address)
+        if full is None:
             return ""
-        if asks and self._asking[address] >= max(ASKING_MAX, ASKING_SHARE * most):
-            return "Your address asks for very much at once. Load the page again."
-        if not asks and self._here[address] >= most:
-            return f"There are {most} connections from your address already. Close one of them first."
-        return ""
+        if asks:
+            return f"Your {full.whose} asks for very much at once. Load the page again."
+        return f"There are {full.number} connections from your {full.whose} already. Close one of them first."
 
     # --- proxies ---
 

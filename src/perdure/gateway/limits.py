@@ -1,12 +1,21 @@
-"""How long and how many: what a gateway grants to a connection, and to an address."""
+"""How long and how many: what a gateway grants to a connection, and to an address.
+
+An address is an IPv4 address or an IPv6 /64. Whoever has a /64 may well have a whole /48, which is 65,536 of them: so
+all addresses of a /48 together have limits as well, `NETWORK_SHARE` times those of one.
+"""
 
 from __future__ import annotations
+
+import functools
+import ipaddress
 
 import msgspec
 
 from perdure.config import Config
 
 CLIENTS_MAX = 16_384
+NETWORK_SHARE = 16
+"""A /48 is what one site is given (RFC 6177), but a mobile network puts thousands of its customers into one."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -18,7 +27,7 @@ class Limits(msgspec.Struct, frozen=True):
         login_s: From connecting to the end of the login dialogue.
         goodbye_s: How long a leaving player's room may take to say its last words.
         clients_max: Connections in all.
-        per_address_max: Connections of one IPv4 address or one IPv6 /64.
+        per_address_max: Connections of one address.
         logins_free: Logins of an address that may fail before the next one has to wait.
         characters_free: New accounts of an address after which the next one of the day has to wait.
         lines_per_s, lines_burst: Lines of an address, in the long run and at once; of asides, a hundred for each line.
@@ -57,3 +66,9 @@ class Limits(msgspec.Struct, frozen=True):
     def limited(self, address: str) -> bool:
         """Whether an address, as it is counted, is limited at all."""
         return self.loopback or not (address == "::1/64" or address.startswith("127."))
+
+
+@functools.lru_cache(maxsize=4096)
+def network(address: str) -> str:
+    """The /48 in which an IPv6 /64 is; "" for an IPv4 address."""
+    return str(ipaddress.IPv6Network(address, strict=False).supernet(new_prefix=48)) if ":" in address else ""

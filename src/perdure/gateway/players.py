@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -21,6 +20,7 @@ from perdure.gateway.client import Client
 from perdure.gateway.desk import Desk, Keep
 from perdure.gateway.limits import Limits
 from perdure.gateway.look import Settings
+from perdure.gateway.places import Places
 from perdure.gateway.sessions import Session
 from perdure.gateway.turn import Turn, fill
 from perdure.gateway.web.tokens import Replayed, Tokens, Use
@@ -84,7 +84,7 @@ class Players:
         self.changed = asyncio.Event()
         self._deferred: dict[str, tuple[Session, AccountRow]] = {}
         self._names: list[str] = []  # of those who play, in order
-        self._addresses: Counter[str] = Counter()  # of those who play, by where they came from
+        self._places = Places(limits, limits.per_address_max)  # of those who play
         offered = {"Client.GUI": config.gmcp.gui, "Client.Map": config.gmcp.map}
         self._offers = [Text("", gmcp=(p, msgspec.json.encode(offer))) for p, offer in offered.items() if offer]
 
@@ -115,10 +115,10 @@ class Players:
         """Whether the address has its share of players, those who are away among them; then this one is let go."""
         client = session.client
         assert client is not None
-        most = self._limits.per_address_max
-        if not self._limits.limited(client.address) or self._addresses[client.address] < most:
+        full = self._places.full(client.address)
+        if full is None:
             return False
-        text = f"There are {most} players from your address already. Try again when one of them has left.\n"
+        text = f"There are {full.number} players from your {full.whose} already. Try again when one of them has left.\n"
         self.dismiss(client, text, bye=text)
         return True
 
@@ -160,7 +160,7 @@ class Players:
         self.playing[who.id] = session
         bisect.insort(self._names, who.name)
         session.address = session.client.address
-        self._addresses[session.address] += 1
+        self._places.take(session.address)
         self.hold(session, Text("", prompt=""))
         for offer in self._offers:
             self.hold(session, offer)
@@ -418,9 +418,7 @@ class Players:
             return
         del self.playing[session.who.id]
         del self._names[bisect.bisect_left(self._names, session.who.name)]
-        self._addresses[session.address] -= 1
-        if not self._addresses[session.address]:
-            del self._addresses[session.address]
+        self._places.leave(session.address)
         if found := self._deferred.pop(session.who.id, None):
             self.enter(*found)
             if found[0].client is not None:

@@ -7,6 +7,8 @@ hour. New accounts are counted in the same way, but for a day and up to an hour:
 
 Lines are counted per address, and so, in a book of their own, are asides: whatever else a client's program sends.
 Nothing is ever dropped: a line that comes too early is taken later, and whoever sent too many asides is read later.
+
+What is counted for an address is counted for its network as well, which may have `NETWORK_SHARE` times as much.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from perdure.gateway.limits import Limits
+from perdure.gateway.limits import NETWORK_SHARE, Limits, network
 
 DELAY_S_MAX = 60.0
 FORGET_S = 900.0
@@ -38,6 +40,7 @@ class Throttle:
     Args:
         free: Failures after which the next one has to wait.
         limited: Whether a key has to wait at all.
+        addresses: Whether the keys are addresses, which have networks.
         delay_s_max: How long at most.
         forget_s: So long after its last failure a key is free again.
     """
@@ -48,32 +51,47 @@ class Throttle:
         state: dict[str, Failures] | None = None,
         *,
         limited: Callable[[str], bool] = lambda _: True,
+        addresses: bool = False,
         delay_s_max: float = DELAY_S_MAX,
         forget_s: float = FORGET_S,
     ) -> None:
-        self.free, self.limited = free, limited
+        self.free, self.limited, self._addresses = free, limited, addresses
         self._delay_s_max, self._forget_s = delay_s_max, forget_s
         self.state: dict[str, Failures] = state or {}
 
     def wait_s(self, key: str, now_s: float) -> float:
         """How long until the next try of this key counts; 0 if it may be made now."""
-        failures = self.state.get(key)
-        if failures is None or failures.count < self.free or not self.limited(key):
+        if not self.limited(key):
             return 0.0
-        delay_s = min(2.0 ** min(failures.count - self.free, 16), self._delay_s_max)  # 2**1024 would not be a float
-        return max(0.0, delay_s - (now_s - failures.last_s))
+        wide_s = self._wait_s(self._network(key), self.free * NETWORK_SHARE, now_s)
+        return max(self._wait_s(key, self.free, now_s), wide_s)
 
     def failed(self, key: str, now_s: float) -> None:
         """Book a failed try."""
+        for each in filter(None, (key, self._network(key))):
+            self._book(each, now_s)
+
+    def succeeded(self, key: str) -> None:
+        """Forget the key's failures."""
+        self.state.pop(key, None)
+        self.state.pop(self._network(key), None)
+
+    def _network(self, key: str) -> str:
+        return network(key) if self._addresses else ""
+
+    def _wait_s(self, key: str, free: int, now_s: float) -> float:
+        failures = self.state.get(key)
+        if failures is None or failures.count < free:
+            return 0.0
+        delay_s = min(2.0 ** min(failures.count - free, 16), self._delay_s_max)  # 2**1024 would not be a float
+        return max(0.0, delay_s - (now_s - failures.last_s))
+
+    def _book(self, key: str, now_s: float) -> None:
         before = self.state.pop(key, None)  # popped, so that the dict's order is the failures' order
         stale = before is None or now_s - before.last_s > self._forget_s
         self.state[key] = Failures(1 if stale or before is None else before.count + 1, now_s)
         while len(self.state) > KEYS_MAX:
             del self.state[next(iter(self.state))]
-
-    def succeeded(self, key: str) -> None:
-        """Forget the key's failures."""
-        self.state.pop(key, None)
 
 
 class Rates:
@@ -83,37 +101,39 @@ class Rates:
         per_line: How many stand for a line.
 
     Attributes:
-        state: Of each address that sent something lately, when its burst will be free again as a whole.
+        state: Of each address and network that sent something lately, when its burst will be free again as a whole.
     """
 
     def __init__(self, limits: Limits, per_line: int = 1) -> None:
         self._limits = limits
         self._each_s = 1.0 / (limits.lines_per_s * per_line)
         self._burst_s = limits.lines_burst / limits.lines_per_s
+        self._slack_s = self._each_s * SLACK
         self.state: dict[str, float] = {}
 
     def wait_s(self, address: str, now_s: float) -> float:
         """How long until one more of this address may be taken; 0: it may now, and is booked."""
-        if not self._limits.limited(address):
-            return 0.0
-        early_s = self._early_s(address, 1, now_s)
-        if early_s <= 0:
-            self._book(address, 1, now_s)
-        return early_s
+        return self._early_s(address, 1, now_s, taken=False) if self._limits.limited(address) else 0.0
 
     def spent(self, address: str, count: int, now_s: float) -> float:
         """Book so many that were taken already; how long until the address is within its burst again."""
-        if not self._limits.limited(address):
-            return 0.0
-        self._book(address, count, now_s)
-        return self._early_s(address, 0, now_s)
+        return self._early_s(address, count, now_s, taken=True) if self._limits.limited(address) else 0.0
 
-    def _early_s(self, address: str, count: int, now_s: float) -> float:
-        early_s = max(self.state.get(address, now_s) - now_s, 0.0) + count * self._each_s - self._burst_s
-        return early_s if early_s > self._each_s * SLACK else 0.0
+    def _early_s(self, address: str, count: int, now_s: float, *, taken: bool) -> float:
+        """How long before their time so many more are; they are booked if they are not, or `taken` already."""
+        wide, cost_s = network(address), count * self._each_s
+        free_s = max(self.state.get(address, now_s), now_s) + cost_s
+        wide_free_s = max(self.state.get(wide, now_s), now_s) + cost_s / NETWORK_SHARE if wide else 0.0
+        early_s = max(free_s, wide_free_s) - now_s - self._burst_s
+        is_early = early_s > self._slack_s
+        if taken or not is_early:
+            self._book(address, free_s)
+            if wide:
+                self._book(wide, wide_free_s)
+        return early_s if is_early else 0.0
 
-    def _book(self, address: str, count: int, now_s: float) -> None:
-        before_s = self.state.pop(address, now_s)  # popped, so that the dict's order is that of the last ones
-        self.state[address] = max(before_s, now_s) + count * self._each_s
+    def _book(self, key: str, free_s: float) -> None:
+        self.state.pop(key, None)  # popped, so that the dict's order is that of the last ones
+        self.state[key] = free_s
         while len(self.state) > KEYS_MAX:
             del self.state[next(iter(self.state))]
