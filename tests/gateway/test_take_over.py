@@ -233,6 +233,26 @@ def test_what_a_long_text_has_left_waits_for_who_was_lost_in_it(web: Web, end: s
     assert [line for line in lines if line.startswith("Line ")] == [f"Line {n}." for n in range(seen, 60)]
 
 
+def test_what_a_long_text_has_left_is_turned_page_by_page_wherever_its_player_goes_on(web: Web) -> None:
+    """From terminal to terminal, each page is shown once and none is passed over; the room has long been done (G3)."""
+    terminal, joined = web.world.enters(web.host)
+    terminal.sends(NAWS_80X25)
+    web.host.acks(web.host.expect(EventSent, n=1))
+    web.host.tells(joined, 1, "".join(f"Line {n}.\n" for n in range(90)))
+    web.host.expect(OutAck, m=1)
+    seen: list[str] = []
+    for n in range(2, 5):
+        terminal.sees("[more:")
+        seen += re.findall(r"Line (\d+)\.", terminal.text)
+        terminal = web.world.player()
+        terminal.sends(NAWS_80X25 + b"connect Ada secret1\r\n")
+        terminal.sees("Welcome back, Ada.")
+        web.host.acks(web.host.expect(EventSent, n=n))
+    terminal.sees("Line 89.")
+    seen += re.findall(r"Line (\d+)\.", terminal.text)
+    assert seen == [str(n) for n in range(90)]
+
+
 @pytest.mark.parametrize("end", ["quit", "End", "typed at a page"])
 def test_last_words_do_not_stop_at_pages(web: Web, end: str) -> None:
     """The connection ends behind them: nobody could turn the pages (FM-13)."""
