@@ -1,6 +1,8 @@
 """What runs where: Perdure's processes need Linux; the pure core and its tests run anywhere."""
 
+import gc
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +16,17 @@ PURE = {"conftest.py", "games", "link", "live", "room", "sim", "snapshot", "test
 
 if sys.platform != "linux":
     collect_ignore = sorted(entry.name for entry in Path(__file__).parent.iterdir() if entry.name not in PURE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported here stays, so garbage is looked for neither meanwhile nor, later on, in it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
