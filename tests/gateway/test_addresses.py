@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from perdure.gateway.door import NOT_TRUSTED
 from perdure.gateway.limits import Limits
@@ -68,6 +69,32 @@ def test_a_web_player_who_is_no_proxy_speaks_for_nobody(tmp_path: Path) -> None:
         world.wait_until(lambda: addresses(world) == ["127.0.0.1"], "the page has a session")
         assert world.gateway._door._warned == {NOT_TRUSTED}  # this machine's own addresses are not limited
         web.closes()
+
+
+def test_a_proxy_that_is_not_trusted_is_refused_and_found_in_the_log(world: World) -> None:
+    """Of either version; whoever set it up and forgot to name it finds out why nobody can play."""
+    for header in (PROXIED, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\7\xc0\0\2\1\xc3\x50\x0f\xa0"):
+        with structlog.testing.capture_logs() as logs:
+            player = world.stranger()
+            player.sends(header)
+            player.sees("Its owner can name it in [server] proxies.")
+            world.wait_until(lambda: addresses(world) == [], "it is closed")
+        (refused,) = [line for line in logs if line["event"] == "connection refused"]
+        assert "[server] proxies" in refused["reason"]
+
+
+def test_a_page_behind_a_proxy_that_is_refused_is_logged_with_its_own_address(tmp_path: Path) -> None:
+    """The connection is the proxy's, which says nothing about who tries."""
+    with (
+        running(tmp_path, limits=Limits(proxies=("127.0.0.1",))) as world,
+        structlog.testing.capture_logs() as logs,
+    ):
+        headers = {"X-Forwarded-For": "192.0.2.7"}
+        refused = WebSocket(world.web_address, TERMINAL, origin="http://evil.example", headers=headers)
+        refused.sock.close()
+        assert refused.response is not None
+        assert refused.response.status_code == 403
+        assert logs[-1]["reason"] == "http://evil.example is none of [web] origins (asked by 192.0.2.7)"
 
 
 def test_pages_behind_a_proxy_count_under_their_own_addresses(tmp_path: Path) -> None:

@@ -361,7 +361,8 @@ def test_a_proxy_that_nobody_named_is_told_what_is_missing(lines: list[str]) -> 
     for line in first:
         assert requests(dialogue.line(line)) == []
     actions = dialogue.line(last)
-    assert actions[-1] == Quit()
+    assert isinstance(actions[-1], Quit)
+    assert "[server] proxies" in actions[-1].refused
     assert "[server] proxies" in said(actions)
     assert dialogue.line("guest") == []
 

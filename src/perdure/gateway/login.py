@@ -138,7 +138,13 @@ class Enter(msgspec.Struct, frozen=True):
 
 
 class Quit(msgspec.Struct, frozen=True):
-    """The dialogue is over: close the connection."""
+    """The dialogue is over: close the connection.
+
+    Attributes:
+        refused: Why it is refused, for the log; "" if it is not.
+    """
+
+    refused: str = ""
 
 
 Request = Find | Verify | Create
@@ -255,7 +261,7 @@ class Dialogue:
         text = text.strip()
         if self._is_proxy(text):
             self.stage = "done"
-            return [Say(NO_PROXY), Quit()]
+            return [Say(NO_PROXY), Quit("a PROXY header, and the address is none of [server] proxies")]
         return self._LINES[self.stage](self, text)
 
     def credentials(self, name: str, password: Secret) -> list[Action]:

@@ -138,7 +138,10 @@ class Reception:
                     self._players.hold(session, Text("", gmcp=("Char.Login.Result", result)))
                 case Enter(account=account):
                     self._enter(session, client, account)
-                case Quit():
+                case Quit(refused=reason):
+                    if reason:
+                        transport = client.wire.transport
+                        log.info("connection refused", address=client.address, transport=transport, reason=reason)
                     self._players.dismiss(client, bye="Goodbye.")
 
     def _enter(self, session: Session, client: Client, account: AccountRow | None) -> None:

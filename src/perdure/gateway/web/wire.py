@@ -251,7 +251,8 @@ class WebWire:
             return self._answer(self._site.answer(request))
         if not web_request.ours(request, host, self._origins, trusted=self.trusted):
             origin = request.headers.get_all("Origin")[0][:ORIGIN_CHARS_MAX]
-            return self._answer(refusal(403, FOREIGN), f"{origin} is none of [web] origins")
+            asked_by = f" (asked by {forwarded})" if (forwarded := self._forwarded(request)) else ""
+            return self._answer(refusal(403, FOREIGN), f"{origin} is none of [web] origins{asked_by}")
         response = self._socket.accept(request)
         if response.status_code != 101:
             headers = {name: response.headers[name] for name in ("Allow", "Upgrade") if name in response.headers}
@@ -267,7 +268,7 @@ class WebWire:
     def _opened(self, request: Request) -> list[ClientEvent]:
         self._collect()
         self.passed_on = "X-Forwarded-For" in request.headers
-        forwarded = web_request.forwarded(request, self._proxies) if self.trusted else ""
+        forwarded = self._forwarded(request)
         chosen = self._socket.subprotocol
         assert chosen is not None, "accepted without a subprotocol"
         self.acknowledges = chosen == SUBPROTOCOL
@@ -278,6 +279,10 @@ class WebWire:
         events = self._speech.begin()
         self._collect()
         return events
+
+    def _forwarded(self, request: Request) -> str:
+        """The address for which it is asked, if a trusted proxy says so."""
+        return web_request.forwarded(request, self._proxies) if self.trusted else ""
 
     def _answer(self, answer: bytes, why: str = "") -> list[ClientEvent]:
         """Answer in HTTP, and that was all; `why`: what else only the log would tell the server's owner."""
