@@ -1,5 +1,6 @@
 """What one client, or one address, can cost the others: lines, sizes, places, accounts, and a turn."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from perdure.gateway.client import READ_BYTES
+from perdure.gateway.client import IGNORED_BYTES_MAX, READ_BYTES
 from perdure.gateway.limits import Limits
 from perdure.gateway.wire import LINE_BYTES_MAX
 from perdure.link.gateway import TAIL_EVENTS_MAX
@@ -176,6 +177,16 @@ def test_a_page_that_sends_much_that_is_no_line_is_not_read_on(tmp_path: Path, k
         world.wait_until(lambda: not client._reading, "it is not read any more")
         assert client.open
         web.finish()
+
+
+def test_who_is_told_goodbye_is_not_read_for_ever(world: World) -> None:
+    """Whatever still comes is ignored, and reading it takes time, too (FM-82)."""
+    player = world.player()
+    (client,) = world.gateway.clients
+    with contextlib.suppress(OSError):  # nobody reads it to its end
+        player.sends(b"\xff\xfa\x18" + b"x" * 32 * 1024 * 1024)
+    world.wait_until(lambda: not world.gateway.clients, "it is closed")
+    assert 0 < client._ignored <= IGNORED_BYTES_MAX + READ_BYTES
 
 
 def test_what_acknowledges_a_text_does_not_count(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ DRAIN_S = 30.0
 """How long a client may take to read its last words, or a page its files."""
 LINGER_S = 2.0
 """How long a client that was told goodbye may take to close its side; then the socket is closed anyway."""
+IGNORED_BYTES_MAX = 256 * 1024
+"""Read from a client that is told goodbye, so that its own end is seen; one that sends more than this is not read."""
 KEEPALIVE_S = 30.0
 """Routers forget connections that are silent for longer than some minutes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 120_000}
@@ -77,7 +79,7 @@ class Client:
         self._state: Literal["open", "closing", "shut", "closed"] = "open"
         self._reading = self._writing = False
         self._buffer = bytearray()
-        self._sent = 0
+        self._sent = self._ignored = 0
         self._marks: deque[tuple[int, int, Held]] = deque()  # where in the stream it begins and ends
         self.unshown_bytes = 0
         self._linger: asyncio.TimerHandle | None = None
@@ -222,6 +224,10 @@ class Client:
                     self.pending.append(event)
             self.asides += self.wire.asides()
             self._owner.received(self)
+        else:
+            self._ignored += len(data)
+            if self._ignored > IGNORED_BYTES_MAX:
+                self.read(False)
         if reset:
             self._lost()
 
