@@ -26,6 +26,10 @@ class Letter(Event):
     text: str
 
 
+TIMEOUT_S = 3600.0
+"""Of what is asked outside: a copyover on a busy machine takes its time."""
+
+
 def sleepy(seconds: float) -> float:
     """Blocks, where blocking is allowed."""
     time.sleep(seconds)
@@ -93,12 +97,12 @@ class Hall(Game):
 
     @command("ask SECONDS", help="Asks the outside, and says when it has answered.")
     def ask(self, player: Player, seconds: float) -> None:
-        self.room.ask(sleepy, seconds, then=self.answered, context=(player.id,))
+        self.room.ask(sleepy, seconds, then=self.answered, context=(player.id,), timeout=TIMEOUT_S)
         player.tell("Asked.")
 
     @command("insist SECONDS", help="The same, and may be asked again.")
     def insist(self, player: Player, seconds: float) -> None:
-        self.room.ask(sleepy, seconds, then=self.answered, context=(player.id,), idempotent=True)
+        self.room.ask(sleepy, seconds, then=self.answered, context=(player.id,), timeout=TIMEOUT_S, idempotent=True)
         player.tell("Asked.")
 
     def answered(self, answer: Answer[float], player_id: str) -> None:
