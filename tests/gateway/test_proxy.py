@@ -26,6 +26,7 @@ IPV6 = (
 HEADERS = {
     b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 4000\r\n": "192.0.2.7",
     b"PROXY TCP6 2001:db8::7 2001:db8::1 50000 4000\r\n": "2001:db8::7",
+    b"PROXY TCP6 2001:db8::7 192.0.2.1 50000 4000\r\n": "2001:db8::7",  # nginx behind another proxy
     b"PROXY UNKNOWN\r\n": "",
     b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n": "",
     version_2(0x21, 0x11, IPV4): "192.0.2.7",
@@ -57,6 +58,7 @@ def test_a_header_is_the_same_however_it_is_cut(data: bytes, rest: bytes, draw: 
         b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 65536\r\n",
         b"PROXY TCP4 192.0.2.7 192.0.2.1 -1 4000\r\n",
         b"PROXY TCP4 2001:db8::7 2001:db8::1 50000 4000\r\n",
+        b"PROXY TCP4 192.0.2.7 nobody 50000 4000\r\n",
         b"PROXY TCP4 nobody 192.0.2.1 50000 4000\r\n",
         b"PROXY UDP4 192.0.2.7 192.0.2.1 50000 4000\r\n",
         b"PROXY \r\n",

@@ -1,7 +1,8 @@
 """Who somebody is that connects through a proxy: the PROXY protocol's header, and X-Forwarded-For. Pure.
 
 A header counts only if it comes from an address that the configuration trusts: everybody can write one. The
-formats are those of HAProxy's "The PROXY protocol, versions 1 & 2", section 2.
+formats are those of HAProxy's "The PROXY protocol, versions 1 & 2", section 2; where one proxy connects to the next by
+another family than its client to it, nginx 1.22 names the client's family and an address of each.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def _version_1(data: bytes) -> Header | None:
         case [_, b"UNKNOWN", *_]:
             return Header(size_bytes, "")
         case [_, (b"TCP4" | b"TCP6") as family, source, target, *ports] if len(ports) == 2:
-            versions = {_address(text.decode("latin-1")).version for text in (source, target)}
-            if versions == {int(family[3:])} and all(map(_is_port, ports)):
+            client, _ = (_address(text.decode("latin-1")) for text in (source, target))
+            if client.version == int(family[3:]) and all(map(_is_port, ports)):
                 return Header(size_bytes, source.decode("latin-1"))
     raise ProtocolError(f"not a PROXY line: {line!r}")
 
