@@ -28,7 +28,7 @@ from perdure.link.gateway import GatewayEnd
 from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone
 from perdure.room.callback import Callback
 from perdure.room.machine import Guard, unguarded
-from perdure.room.program import Lifecycle
+from perdure.room.program import Faulted, Lifecycle
 from perdure.room.record import (
     Answered,
     Cause,
@@ -109,6 +109,12 @@ class Toy:
 
     def modules(self) -> list[Any]:
         return []
+
+    def faulted(self) -> dict[str, Faulted]:
+        return {}
+
+    def learn(self, faulted: Mapping[str, Faulted]) -> None:
+        pass
 
     def resolve(self, function: str) -> Callable[..., Any]:
         return self.functions[function]

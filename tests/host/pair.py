@@ -42,7 +42,7 @@ GAME = '''
 import time
 from pathlib import Path
 
-from perdure import Answer, Event, Game, Player, Row, Table, on
+from perdure import Answer, Event, Game, Player, Row, Table, command, on
 
 VERSION = 1
 
@@ -83,6 +83,8 @@ class Play(Game):
     def input(self, player: Player, line: str) -> bool:
         verb, _, rest = line.partition(" ")
         match verb:
+            case "fail":
+                return False
             case "say":
                 self.happened(rest)
             case "diary":
@@ -102,6 +104,10 @@ class Play(Game):
                 room, _, text = rest.partition(" ")
                 self.room.mail(room, Letter(self.room.id, text))
         return True
+
+    @command("fail")
+    def fail(self, player: Player) -> None:
+        raise ValueError("on purpose")
 
     def rang(self, name: str, since_s: float) -> None:
         self.happened(f"timer {name} {'early' if self.room.now - since_s < float(name) else 'due'}")

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from perdure.errors import RemoteError, Unavailable
+from perdure.games.python.binding import DISABLED
+from perdure.games.python.health import FAULTS_MAX
 from perdure.host.gateways import OUTBOX_BYTES_MAX, TOO_SLOW
 from perdure.ports import Aside
 from tests.host.pair import AHEAD_S, HostInTest, Pair, Player, pair_of_hosts, raw_channel, until, until_asked
@@ -232,6 +234,23 @@ async def test_an_empty_ephemeral_room_ends_after_its_grace_at_its_new_host(pair
     bob = await pair.player("brief0")
     assert len(await bob.diary()) == 1
     await bob.leave()
+
+
+async def test_a_command_that_was_disabled_stays_so_at_its_rooms_new_host(pair: Pair) -> None:
+    """(FM-50) A move is no reason to let it fail three times more, and there it is told as at home."""
+    ann = await pair.player("play2")
+    ann.type(*["fail"] * FAULTS_MAX)
+    disabled = 'The command "fail" failed. Nothing of it was kept, and the failure was reported. It is disabled now.'
+    await ann.sees(disabled)
+    await ann.settled()
+    await pair.move("play2")
+    read = len(ann.read)
+    ann.type("fail")
+    await ann.settled()
+    await until(lambda: DISABLED in ann.read[read:], "it is disabled")
+    (module,) = [each for each in (await pair.home("play2").ask("modules"))["modules"] if each["faults"]]
+    assert (module["faults"], len(module["disabled"])) == (FAULTS_MAX, 1)
+    await ann.leave()
 
 
 async def test_a_slow_reader_is_not_forgiven_by_a_move(pair: Pair) -> None:

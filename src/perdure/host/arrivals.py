@@ -116,6 +116,7 @@ class Arrivals:
     Args:
         journals: The folder with the journals of all incarnations.
         incarnation: This host's.
+        program: Hash of the program that it is, without the games.
         copied: Makes a copy of a room: called with its id, game and generation, in a thread.
         executor: Where copies are made while nothing runs here: the thread that leaves the processor to the players.
             It would hold the interpreter and wait for a processor, were there rooms that need both.
@@ -132,6 +133,7 @@ class Arrivals:
         *,
         journals: Path,
         incarnation: str,
+        program: str,
         copied: Callable[[str, str, str], Running],
         executor: Executor | None,
         fault: FaultPoint,
@@ -140,7 +142,7 @@ class Arrivals:
     ) -> None:
         self._host, self._stores, self._peers, self._loop = host, stores, peers, loop
         self._journals, self._incarnation, self._copied, self._executor = journals, incarnation, copied, executor
-        self._fault, self._failed, self._notify = fault, failed, notify
+        self._program, self._fault, self._failed, self._notify = program, fault, failed, notify
         self._copies: dict[str, Copy] = {}
         self._tails: dict[str, JournalTail] = {}
         self._following: asyncio.TimerHandle | None = None
@@ -359,6 +361,7 @@ class Arrivals:
         running.based_s = self._loop.time() + FIRST_BASE_S - running.game.base_every_s
         running.paused, running.skip = offer.paused, Identity(*offer.skip) if offer.skip else None
         running.replayed = dict(offer.replayed)
+        running.program.learn(offer.faulted_in(self._program))
         running.asked_at = copy.source if self._peers.reaches(copy.source) else ""
         self._host.arrived(running)
         self._peers.tell({"kind": "came", "room": room.id})

@@ -51,6 +51,7 @@ class Departures:
 
     Args:
         incarnation: This host's.
+        program: Hash of the program that it is, without the games.
         hold_reloads: Called with whether reloads are to wait.
     """
 
@@ -62,11 +63,12 @@ class Departures:
         loop: asyncio.AbstractEventLoop,
         *,
         incarnation: str,
+        program: str,
         fault: FaultPoint,
         hold_reloads: Callable[[bool], None],
     ) -> None:
         self._host, self._stores, self._peers, self._loop = host, stores, peers, loop
-        self._incarnation, self._fault, self._hold_reloads = incarnation, fault, hold_reloads
+        self._incarnation, self._program, self._fault, self._hold_reloads = incarnation, program, fault, hold_reloads
         self._open = ""
         self._stepped: dict[str, str] = {}
 
@@ -214,6 +216,7 @@ class Departures:
         return Offer(
             room.id, owner, room.c, room.branch, room.value_hash(), room.acknowledged(),
             running.paused, running.skip, running.replayed, segment, end,
+            self._program, running.program.faulted(),
         )  # fmt: skip
 
     def _named(self, rooms: Iterable[str] | None) -> list[Running]:

@@ -109,6 +109,7 @@ class HostProcess:
         clock: The rooms'.
         executor: Where copies of rooms are made.
         build: What programs and people call this program.
+        program: Its hash, without the games.
         notify: Called with events for the event log.
         stop: Called with a reason when the host cannot go on.
         ask: Asks the supervisor: called with a method and its params.
@@ -136,6 +137,7 @@ class HostProcess:
         serves: bool = True,
         loads: bool = True,
         build: str = "",
+        program: str = "",
     ) -> None:
         self._loop, self.notify, self._ask, self._loads = loop, notify, ask, loads
         self.incarnation = incarnation
@@ -171,10 +173,11 @@ class HostProcess:
             told=self._peer_told, lost=self._peer_lost, found=self._peer_found,
         )  # fmt: skip
         self.departures = Departures(
-            self.host, stores, self._peers, loop, incarnation=incarnation, fault=fault, hold_reloads=self._hold_reloads
-        )
+            self.host, stores, self._peers, loop, incarnation=incarnation, program=program, fault=fault,
+            hold_reloads=self._hold_reloads,
+        )  # fmt: skip
         self.arrivals = Arrivals(
-            self.host, stores, self._peers, loop, journals=state.journal, incarnation=incarnation,
+            self.host, stores, self._peers, loop, journals=state.journal, incarnation=incarnation, program=program,
             copied=self.host.copy, executor=executor, fault=fault, failed=stop, notify=notify,
         )  # fmt: skip
         self.host.mail.elsewhere = self._mail_elsewhere

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import quantiles
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +13,7 @@ from perdure.link.host import HostEnd
 from perdure.link.messages import EventSent
 from perdure.ports import Owner
 from perdure.room.machine import Room
-from perdure.room.program import Program
+from perdure.room.program import Faulted, Program
 from perdure.room.record import Answered, Cause, Event
 from perdure.room.seats import Seat
 
@@ -45,6 +45,14 @@ class HostedProgram(Program, Protocol):
     @property
     def locks(self) -> dict[str, str]:
         """Features that must not be begun now -> why."""
+        ...
+
+    def faulted(self) -> dict[str, Faulted]:
+        """Handlers that have failed."""
+        ...
+
+    def learn(self, faulted: Mapping[str, Faulted]) -> None:
+        """Go on with what another host knows of them."""
         ...
 
     def resolve(self, function: str) -> Callable[..., Any]:

@@ -80,7 +80,7 @@ async def serve(boot: dict[str, Any]) -> int:
         fault=Faults(os.environ.get("PERDURE_FAULT", ""), boot["name"]), link_path=boot["link_path"],
         notify=notify, stop=fail, ask=ask, clock=WallClock(boot.get("clock_zero_ns")), executor=niced,
         serves=boot.get("role", "serve") == "serve", loads=bool(boot.get("load", True)),
-        build=str(build_number(boot, said["source"])),
+        build=str(build_number(boot, said["source"])), program=said["program"],
     )  # fmt: skip
     process: HostProcess = await loop.run_in_executor(niced, build) if niced else build()
     handlers.update(methods(process))

@@ -12,12 +12,14 @@ believes. A side that does not learn how its own ended reads the row: `decide`. 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from perdure.ports import Claim, Owner
 from perdure.room.acknowledged import Acknowledged
+from perdure.room.program import Faulted
 
 ANSWER_S = 0.25
 """T of the protocol: without an answer for so long the old owner aborts."""
@@ -38,6 +40,8 @@ class Offer(msgspec.Struct, frozen=True):
         skip: The input that an operator lets it step over: (c, session, j, n); None for none.
         replayed: Session -> text in its outbox that counts against nobody, for its owner took it over unread.
         segment, end: Up to where the owner's journal has its records.
+        program: Hash of the program that the owner is, without the games; "" for one that does not say.
+        faulted: Handlers of the room's game that have failed in it; see `faulted_in`.
     """
 
     room: str
@@ -51,11 +55,21 @@ class Offer(msgspec.Struct, frozen=True):
     replayed: dict[str, int] = {}
     segment: int = 0
     end: int = 0
+    program: str = ""
+    faulted: dict[str, Faulted] = {}
 
     @property
     def claim(self) -> Claim:
         """What commit and abort both compare and set."""
         return Claim(self.room, self.owner, self.c, self.branch)
+
+    def faulted_in(self, program: str) -> Mapping[str, Faulted]:
+        """What a host that is this program is to know of the handlers: in another one they begin well.
+
+        A handler is disabled until its code changes. The program below it is a part of that: perhaps it was replaced
+        because a library failed, and a handler that still fails is disabled again.
+        """
+        return self.faulted if program == self.program else {}
 
 
 def decide(row: Owner | None, expected: Owner, host: str) -> Decided:

@@ -29,6 +29,20 @@ class Lifecycle(msgspec.Struct, frozen=True):
     budget_s: float = 1.0
 
 
+class Faulted(msgspec.Struct, frozen=True):
+    """What is known of a handler of a game that has failed.
+
+    Attributes:
+        count: How often, as far as this host knows.
+        recent_us: When last, by the rooms' clock: as many times as decide about it.
+        disabled: Whether it is not called any more.
+    """
+
+    count: int
+    recent_us: list[int]
+    disabled: bool
+
+
 class Refusal(Exception):  # (authors raise it as a word, not as an error)
     """Game code says no: the callback is undone and the player who caused it reads `text`.
 

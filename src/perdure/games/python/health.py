@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Container
+from collections.abc import Container, Mapping
+
+from perdure.room.program import Faulted
 
 FAULTS_MAX = 3
 """So many faults within the window disable a handler."""
@@ -41,6 +43,22 @@ class Health:
         kept.disabled += [handler for handler in self.disabled if _module(handler) in modules]
         kept._recent = {name: recent.copy() for name, recent in self._recent.items() if _module(name) in modules}
         return kept
+
+    def known(self) -> dict[str, Faulted]:
+        """All of it, as `learn` takes it."""
+        return {
+            handler: Faulted(self.faults[handler], list(recent), handler in self.disabled)
+            for handler, recent in self._recent.items()
+        }
+
+    def learn(self, known: Mapping[str, Faulted]) -> None:
+        """Go on with what another host knows of the same handlers, too; it may say so once for each room that comes."""
+        for handler, theirs in known.items():
+            recent = Counter(self._recent.get(handler, ())) | Counter(theirs.recent_us)
+            self.faults[handler] = max(self.faults[handler], theirs.count)
+            self._recent[handler] = deque(sorted(recent.elements()), FAULTS_MAX)
+            if theirs.disabled and handler not in self.disabled:
+                self.disabled.append(handler)
 
 
 def _module(handler: str) -> str:

@@ -20,7 +20,7 @@ from perdure.live.generation import Generation
 from perdure.live.loader import ROOT
 from perdure.live.sources import Sources
 from perdure.live.tracebacks import format_error
-from perdure.room.program import Lifecycle
+from perdure.room.program import Faulted, Lifecycle
 from perdure.room.tables import Table, TableSpec
 
 
@@ -89,6 +89,14 @@ class PythonProgram:
         kinds = {part.name: part.kind for part in before.collected.parts}
         same = {part.name for part in self.collected.parts if kinds.get(part.name) is part.kind}
         self.health = before.health.carried(same)
+
+    def faulted(self) -> dict[str, Faulted]:
+        """Handlers that have failed: what `learn` takes, in another host that runs this code."""
+        return self.health.known()
+
+    def learn(self, faulted: Mapping[str, Faulted]) -> None:
+        """Go on with what another host knows of the same code, also in rooms that run it already."""
+        self.health.learn(faulted)
 
     @property
     def uses(self) -> int:
