@@ -212,6 +212,25 @@ def test_failed_logins_make_the_next_one_wait_and_other_accounts_do_not(world: W
     world.enters(host, "Bob")
 
 
+def test_a_login_of_ones_own_forgives_no_guess_at_others(tmp_path: Path) -> None:
+    """Who has an account, and logs in between the guesses, is throttled all the same (FM-82)."""
+    with running(tmp_path, limits=Limits(logins_free=2, loopback=True)) as world:
+        host = world.host()
+        for name in ("Ada", "Bob", "Cid"):
+            world.account(name)
+        world.enters(host, "Eve")
+        player = world.player()
+        player.types("connect ada wrong-one")
+        player.sees("not the password")
+        player.types("connect eve secret1")
+        player.sees("Welcome back")
+        player = world.player()
+        player.types("connect bob wrong-one")
+        player.sees("not the password")
+        player.types("connect cid wrong-one")
+        player.sees("Too many failed tries")
+
+
 def test_guesses_made_in_parallel_gain_nothing(world: World) -> None:
     """Each request looks at the book when its turn comes (FM-82)."""
     world.account("Ada")

@@ -183,8 +183,9 @@ class Desk:
                 # The name is not logged: it may be a password typed at the wrong prompt.
                 self.addresses.failed(address, now_s)
             case Admitted() | Disabled():
-                self.names.succeeded(name)
-                self.addresses.succeeded(address)
+                # The address is forgiven what this name failed, and no guess at another's: else whoever has an
+                # account, and logs in between them, could guess at everybody's as often as they like.
+                self.addresses.forgive(address, self.names.succeeded(name))
             case _:
                 pass
 

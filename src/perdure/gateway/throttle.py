@@ -2,8 +2,9 @@
 
 A login that succeeds never waits. Failures are counted per key (an address, an account's name). The first few are
 free, then each makes the key wait twice as long, up to a minute: an attacker gets a thousand guesses a day, and the
-owner of an attacked account waits at most that minute. A success forgets the key, and so does a quiet quarter of an
-hour. New accounts are counted in the same way, but for a day and up to an hour: they stay.
+owner of an attacked account waits at most that minute. A success forgets the failures of its name, for its address,
+too, but none of another name; a quiet quarter of an hour forgets a key. New accounts are counted in the same way, but
+for a day and up to an hour: they stay.
 
 Lines are counted per address, and so, in a book of their own, are asides: whatever else a client's program sends.
 Nothing is ever dropped: a line that comes too early is taken later, and whoever sent too many asides is read later.
@@ -71,10 +72,18 @@ class Throttle:
         for each in filter(None, (key, self._network(key))):
             self._book(each, now_s)
 
-    def succeeded(self, key: str) -> None:
-        """Forget the key's failures."""
-        self.state.pop(key, None)
-        self.state.pop(self._network(key), None)
+    def forgive(self, key: str, count: int) -> None:
+        """Take back so many of the key's failures."""
+        for each in filter(None, (key, self._network(key))):
+            if (failures := self.state.get(each)) is not None:
+                failures.count -= count
+                if failures.count <= 0:
+                    del self.state[each]
+
+    def succeeded(self, key: str) -> int:
+        """Forget the key's failures; how many there were."""
+        failures = self.state.pop(key, None)
+        return failures.count if failures is not None else 0
 
     def _network(self, key: str) -> str:
         return network(key) if self._addresses else ""
