@@ -1,5 +1,6 @@
 """Players who talk without waiting for anything, while a test does what it does to the server."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,8 @@ class Talk:
         pause_s: Between two rounds, on average.
         seed: Of the pauses.
         moves: What the mover does, one line a round, over and over.
+        behind_max: Rounds that a speaker may have said without hearing itself before the others wait: a browser on a
+            busy machine types slower than they talk, and what it has yet to type would count as lost.
     """
 
     def __init__(
@@ -31,8 +34,10 @@ class Talk:
         pause_s: float,
         seed: int,
         moves: Sequence[str] = MOVES,
+        behind_max: float = math.inf,
     ) -> None:
         self.speakers, self.mover, self._moves = list(speakers), mover, moves
+        self._behind_max = behind_max
         self.rounds = 0
         self._pause_s, self._random = pause_s, Random(seed)
         self._over = threading.Event()
@@ -45,6 +50,9 @@ class Talk:
 
     def _run(self) -> None:
         for number in count(1):
+            while self._behind_max < math.inf and number - min(map(own_echoes, self.speakers)) > self._behind_max:
+                if self._over.wait(self._pause_s):
+                    return
             for speaker in self.speakers:
                 speaker.send(f"say {number}")
             if self.mover is not None:
@@ -102,11 +110,17 @@ def own_echoes(client: Client) -> int:
 
 @contextmanager
 def talking(
-    clients: Sequence[Client], *, move: bool = False, pause_s: float = 0.05, seed: int = 1, moves: Sequence[str] = MOVES
+    clients: Sequence[Client],
+    *,
+    move: bool = False,
+    pause_s: float = 0.05,
+    seed: int = 1,
+    moves: Sequence[str] = MOVES,
+    behind_max: float = math.inf,
 ) -> Iterator[Talk]:
     """All of them talk inside the block; with `move` the last one walks between the rooms as well."""
     speakers, mover = (clients[:-1], clients[-1]) if move else (clients, None)
-    talk = Talk(speakers, mover, pause_s, seed, moves)
+    talk = Talk(speakers, mover, pause_s, seed, moves, behind_max)
     try:
         yield talk
     finally:

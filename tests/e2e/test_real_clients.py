@@ -405,7 +405,7 @@ def celebrate(folder: Path, count: int, until_s: float, seed: int, *, pause_s: f
             guest.log_in()
             guest.wait_for("Welcome to the plaza,")
         before = {guest.name: is_seen(place, guest) for guest in guests}
-        with talking(guests, pause_s=pause_s, seed=seed) as talk:
+        with talking(guests, pause_s=pause_s, seed=seed, behind_max=20) as talk:
             while len(pauses_ms) < count and time.monotonic() - began_s < until_s:
                 newcomer = begun(comes, place, len(pauses_ms))
                 for movement in random.sample(("copyover", "reload"), 2):
