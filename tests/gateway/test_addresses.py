@@ -136,7 +136,7 @@ def test_a_page_and_its_files_take_one_place(tmp_path: Path) -> None:
 def test_a_request_that_is_never_finished_does_not_keep_a_connection(tmp_path: Path, sent: bytes) -> None:
     """A header that drips is cut off by the deadline (FM-81)."""
     with (
-        running(tmp_path, limits=Limits(first_line_s=0.05)) as world,
+        running(tmp_path, limits=Limits(request_s=0.05)) as world,
         socket.create_connection(world.web_address, timeout=PATIENCE_S) as web,
     ):
         web.sendall(sent)

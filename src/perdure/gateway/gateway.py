@@ -273,7 +273,7 @@ class Gateway:
         client = Client(sock, address, wire, self._loop, self)
         client.start()
         self.clients[client] = None
-        self._unopened[client] = self._loop.call_later(self._limits.first_line_s, client.drop)
+        self._unopened[client] = self._loop.call_later(self._limits.request_s, client.drop)
         self._intake.pump(client)
         self._turn.client(client)
 

@@ -23,8 +23,9 @@ class Limits(msgspec.Struct, frozen=True):
 
     Attributes:
         proxy_s: From a proxy's connecting to the end of its PROXY header.
-        first_line_s: From connecting to the first line (slowloris); of the web, to the end of the request.
-        login_s: From connecting to the end of the login dialogue.
+        request_s: Of the web, from connecting to the end of the request, and to the hello (slowloris).
+        first_line_s: From the greeting to the first line: some listen to it, and some type slowly.
+        login_s: From the greeting to the end of the login dialogue.
         goodbye_s: How long a leaving player's room may take to say its last words.
         clients_max: Connections in all.
         per_address_max: Connections of one address.
@@ -36,8 +37,9 @@ class Limits(msgspec.Struct, frozen=True):
     """
 
     proxy_s: float = 5.0
-    first_line_s: float = 30.0
-    login_s: float = 180.0
+    request_s: float = 30.0
+    first_line_s: float = 120.0
+    login_s: float = 600.0
     goodbye_s: float = 5.0
     clients_max: int = CLIENTS_MAX
     per_address_max: int = 64
