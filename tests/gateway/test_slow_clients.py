@@ -9,12 +9,13 @@ from perdure.gateway.client import BUFFER_BYTES_MAX, Client
 from perdure.gateway.intake import IN_FLIGHT_MAX
 from perdure.gateway.limits import Limits
 from perdure.gateway.players import HELD_BYTES_MAX
+from perdure.gateway.wire import KEPT_BYTES
 from perdure.link.gateway import TAIL_EVENTS_MAX
 from perdure.link.messages import EventSent, Out, OutAck
 from perdure.room.record import Input, Leave, Text
 from tests.gateway.web.client import WebClient
 from tests.gateway.web.world import Web
-from tests.gateway.world import World, running
+from tests.gateway.world import PATIENCE_S, World, running
 
 TEXT_BYTES = 64 * 1024
 
@@ -177,3 +178,22 @@ def test_a_slow_page_whose_player_goes_on_elsewhere_is_told_so(tmp_path: Path) -
             other.sees(f" end {m}\n")
         assert other.doubled == 0
         web.finish()
+
+
+@pytest.mark.parametrize(
+    ("method", "result"), [("sessions.end", {"ended": 1}), ("stop", {"sessions": 1, "undrained": 0})]
+)
+def test_who_is_told_a_last_word_too_much_leaves_once(tmp_path: Path, method: str, result: dict[str, int]) -> None:
+    """Why a visit ends may be what makes it too much that waits: the end goes on, theirs and everybody's (FM-17)."""
+    with running(tmp_path, link_dead_s=3600.0) as world:
+        host = world.host()
+        ada, joined = world.enters(host)
+        ada.drops()
+        world.wait_until(lambda: world.stages() == ["link-dead"], "Ada is away")
+        world.asks("notice", room="world", text="x" * (HELD_BYTES_MAX - KEPT_BYTES - 2))
+        assert world.stages() == ["link-dead"]
+        ended = world.later(method, account="a1")
+        left = host.expect(EventSent, n=1)
+        assert (left.session, left.body) == (joined.session, Leave("slow"))
+        host.acks(left)
+        assert ended.result(PATIENCE_S) == result

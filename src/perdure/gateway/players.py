@@ -299,6 +299,8 @@ class Players:
 
     def leave(self, session: Session, reason: str) -> None:
         """Tell the room; the client stays for the room's last words, but not for ever."""
+        if session.stage == "leaving":
+            return  # to be told why was more than may wait for them: `show` ended it
         session.happened("left")
         session.bye = BYES.get(reason, "Goodbye.")
         self._ends(session)
