@@ -17,7 +17,7 @@ SIDE = st.builds(
     rooms=st.integers(1, 50),
     callbacks=st.integers(0, 10_000),
     faults=st.integers(0, 100),
-    tick_p50_ms=st.floats(0, 100),
+    tick_p50_ms=st.floats(0.001, 100),
     tick_p99_ms=st.floats(100, 500),
 )
 
@@ -98,6 +98,13 @@ def test_few_callbacks_say_nothing_about_time() -> None:
     assert judge(Measured(1, P99_CALLBACKS_MIN - 1, 0, 0.2, 400.0), old).go_on
     assert not judge(Measured(1, P50_CALLBACKS_MIN, 0, 400.0, 400.0), old).go_on
     assert not judge(Measured(1, P99_CALLBACKS_MIN, 0, 0.2, 400.0), old).go_on
+
+
+def test_an_older_program_that_does_not_tell_its_median_is_compared_by_its_slowest() -> None:
+    """Taken for 0 ms, it would send good code back (FM-97)."""
+    old = Measured(9, 5_000, 0, tick_p99_ms=8.0)
+    assert judge(Measured(1, 5_000, 0, 5.0, 9.0), old).go_on
+    assert not judge(Measured(1, 5_000, 0, 5.0, 30.0), old).go_on
 
 
 def test_rooms_in_which_nothing_ran_let_it_pass_and_say_so() -> None:
