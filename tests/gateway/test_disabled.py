@@ -1,19 +1,36 @@
 """An account that is disabled: what its player does ends, wherever they are."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from perdure.errors import ContractError
 from perdure.gateway import reception
 from perdure.gateway.players import DISABLED
 from perdure.link.messages import EventSent
+from perdure.ports import AccountRow
 from perdure.room.record import Leave
 from tests.gateway.web.world import Web
-from tests.gateway.world import Host, World, running
+from tests.gateway.world import PATIENCE_S, Host, MemoryAccounts, World, quick_hash, running
 
 WILL_TTYPE = b"\xff\xfb\x18"
+
+
+class SlowlyRead(MemoryAccounts):
+    """Accounts of which a row takes its time once it is read: it is given out at each `give`, and `read` says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.give = threading.Semaphore(0), threading.Semaphore(0)
+
+    def find(self, name: str) -> AccountRow | None:
+        row = super().find(name)
+        self.read.release()
+        assert self.give.acquire(timeout=PATIENCE_S)
+        return row
 
 
 @pytest.fixture
@@ -83,6 +100,27 @@ def test_who_is_just_being_let_in_is_not(world: World, monkeypatch: pytest.Monke
     assert disables(world) == 1
     assert DISABLED.strip() in player.is_closed()
     assert world.stages() == []
+
+
+def test_who_is_let_in_at_that_moment_does_not_stay(tmp_path: Path) -> None:
+    """Their account was looked at before it was disabled, and the gateway hears of that before it has the answer."""
+    accounts = SlowlyRead()
+    with running(tmp_path, accounts=accounts) as world:
+        host = world.host()
+        ada = accounts.create("Ada", quick_hash("secret1"), "player")
+        player = world.player()
+        player.types("connect Ada secret1")
+        assert accounts.read.acquire(timeout=PATIENCE_S)
+        accounts.give.release()
+        assert accounts.read.acquire(timeout=PATIENCE_S)  # as it is once the password was right
+        accounts.rows["ada"] = msgspec.structs.replace(ada, disabled=True)
+        ended = world.later("sessions.end", account=ada.id)
+        assert world.asks("status")["sessions"] == 0
+        accounts.give.release()
+        assert ended.result(PATIENCE_S) == {"ended": 1}
+        host.joined()
+        leaves(host)
+        assert DISABLED.strip() in player.is_closed()
 
 
 def test_who_waits_for_the_end_of_their_last_visit_is_not_let_in(world: World) -> None:

@@ -40,7 +40,7 @@ def methods(gateway: Gateway) -> Mapping[str, Handler]:
         account = params.get("account")
         if not isinstance(account, str) or not account:
             raise ContractError("sessions.end needs the id of an account")
-        return {"ended": gateway.disabled(account)}
+        return {"ended": await gateway.disabled(account)}
 
     async def notice(params: dict[str, Any]) -> dict[str, int]:
         room, text = params.get("room"), params.get("text")

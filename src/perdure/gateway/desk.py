@@ -115,6 +115,10 @@ class Desk:
         if not self._keeping:
             self._keep_next()
 
+    async def settled(self) -> None:
+        """Wait until what is in hand is answered: all that is answered later sees the accounts as they are now."""
+        await self._loop.run_in_executor(self._thread, _nothing)
+
     def close(self) -> None:
         """Answer nothing more; waits for what is in hand and to be kept, a few hundredths of a second."""
         self._queue.clear()
@@ -246,6 +250,10 @@ class Desk:
             return Admitted(self._accounts.create(name, self._hasher.hash(password.reveal()), "player"))
         except ContractError as error:
             return Taken(str(error))
+
+
+def _nothing() -> None:
+    """What comes after what is in hand."""
 
 
 def _try_later(request: Request, wait_s: float) -> TryLater:

@@ -256,8 +256,9 @@ class Gateway:
             raise ContractError("nothing is watched here: the gateway was started after the movement began")
         return watch.report(self.sessions)
 
-    def disabled(self, account: str) -> int:
+    async def disabled(self, account: str) -> int:
         """An account was disabled: end what its player does here. Returns how many sessions that were."""
+        await self._desk.settled()  # who was looked up before that is let in now, and then found here
         return self._players.disabled(account)
 
     def say(self, session: Session, text: str) -> None:
