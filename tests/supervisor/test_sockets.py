@@ -50,6 +50,21 @@ def test_a_taken_port_is_explained_and_nothing_stays_open(listeners: Listeners, 
     assert listeners.telnet == listeners.web == []
 
 
+@pytest.mark.parametrize(
+    ("telnet", "web"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0")]
+)
+def test_one_port_for_both_is_said_to_be_that(listeners: Listeners, telnet: str, web: str) -> None:
+    """Nobody else has it, and who looks for its owner finds none: also where one of them is on every address."""
+    listeners.open("telnet", Address(telnet, 0))
+    port = listeners.addresses("telnet")[0].port
+    with pytest.raises(
+        ConfigError, match=rf"^telnet and web cannot both be on port {port}.*--web .*:{port + 1} "
+    ) as caught:
+        listeners.open("web", Address(web, port))
+    assert "in use" not in str(caught.value)
+    assert listeners.telnet == listeners.web == []
+
+
 @pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid"])
 def test_an_address_of_somebody_else_is_a_configuration_error(listeners: Listeners, host: str) -> None:
     """It names the address."""

@@ -36,7 +36,7 @@ class Listeners:
         """Listen; with port 0 all sockets of the kind take the port that the first one got.
 
         Raises:
-            ConfigError: The name is unknown, or not an address of this machine.
+            ConfigError: The name is unknown, or not an address of this machine, or the other kind listens there.
             Unavailable: The port is taken, or this user may not take it.
         """
         sockets = self._of(kind)
@@ -47,8 +47,9 @@ class Listeners:
             except OSError as error:
                 if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     continue  # a name like localhost may have an IPv6 address that this machine lacks
+                shared = error.errno == errno.EADDRINUSE and self._has(family, Address(host, port))
                 self.close()
-                raise _explained(kind, address, error) from None
+                raise _shared(kind, address) if shared else _explained(kind, address, error) from None
 
     def addresses(self, kind: Kind) -> list[Address]:
         """Where this kind's listen."""
@@ -64,6 +65,14 @@ class Listeners:
             for listener in sockets:
                 listener.close()
             sockets.clear()
+
+    def _has(self, family: socket.AddressFamily, wanted: Address) -> bool:
+        """Whether one of these listens there, be it on all addresses."""
+        taken = [Address(*own.getsockname()[:2]) for own in (*self.telnet, *self.web) if own.family == family]
+        return any(
+            own.port == wanted.port and (own.host == wanted.host or {own.host, wanted.host} & {"0.0.0.0", "::"})
+            for own in taken
+        )
 
     def _of(self, kind: Kind) -> list[socket.socket]:
         return self.telnet if kind == "telnet" else self.web
@@ -93,11 +102,21 @@ def _listen(family: socket.AddressFamily, address: Address) -> socket.socket:
     return listener
 
 
-def _explained(kind: Kind, address: Address, error: OSError) -> ConfigError | Unavailable:
+def _shared(kind: Kind, address: Address) -> ConfigError:
+    return ConfigError(
+        f"telnet and web cannot both be on port {address.port}, so nothing was started: "
+        f"each needs a port of its own. {_choose(kind, address)}"
+    )
+
+
+def _choose(kind: Kind, address: Address) -> str:
     other = Address(address.host, address.port + 1 if 0 < address.port < 65535 else 4000)
     choose = f"Choose another one: perdure run PROJECT --{kind} {other} (port 0 takes any free one)."
-    if kind == "web":
-        choose += ' Or serve no web page: --web "".'
+    return f'{choose} Or serve no web page: --web "".' if kind == "web" else choose
+
+
+def _explained(kind: Kind, address: Address, error: OSError) -> ConfigError | Unavailable:
+    choose = _choose(kind, address)
     if error.errno == errno.EADDRINUSE:
         return Unavailable(
             f"{address} is already in use, so nothing was started. "
