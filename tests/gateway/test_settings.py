@@ -102,6 +102,21 @@ def test_why_the_prompt_is_as_it_is_is_said_in_plain_words() -> None:
 
 
 @pytest.mark.parametrize(
+    "told", [Told(screenreader=True, terminal="xterm-256color"), Told(screenreader=True, web=True)]
+)
+def test_who_listens_is_not_told_of_colours_that_are_not_sent(told: Told) -> None:
+    """None are, whatever the client could show; what the player chose is kept for when nobody listens."""
+    off = "colours is off (a screen reader listens): "
+    assert off in answered("set", told=told)
+    assert answered("set colours auto", Settings(colours=256), told).startswith(off)
+    still = "colours is 256 (you chose it, but none are sent while a screen reader listens): "
+    assert answered("set colours 256", told=told).startswith(still)
+    assert still in answered("set", Settings(colours=256), told)
+    assert "colours is off (you chose it): " in answered("set", Settings(colours=0), told)
+    assert "listens" not in answered("set colours", Settings(colours=256, screenreader=False), told)
+
+
+@pytest.mark.parametrize(
     ("line", "field", "value"),
     [
         ("set encoding latin1", "encoding", "latin-1"),

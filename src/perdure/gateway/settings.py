@@ -49,6 +49,7 @@ class _Setting(NamedTuple):
         words: Its values as they are typed, and what they mean; the first word of a value is how it is shown.
         shown: The value that holds, out of what follows from everything.
         because: Where the value comes from if the player chose none.
+        unheard: What is true instead of a value that the player chose, while a screen reader listens; "" if it holds.
         page: What a page does by itself, so that the setting has no effect there; "" if it has.
         number: Reads values that no table has; None if it is none of those either.
         values: The right values, for people.
@@ -60,6 +61,7 @@ class _Setting(NamedTuple):
     because: Callable[[Told, Look], str]
     values: str
     page: str = ""
+    unheard: str = ""
     number: Callable[[str], int | None] = lambda _word: None
 
     def value(self, word: str) -> Any:
@@ -128,7 +130,10 @@ def _one(name: str, settings: Settings, told: Told) -> str:
     if told.web and setting.page:
         return f"{name} has no effect on the page, which {setting.page}."
     chosen = getattr(settings, name) not in (None, UNSET)
-    because = "you chose it" if chosen else setting.because(told, look_of(told, settings))
+    look = look_of(told, settings)
+    because = "you chose it" if chosen else setting.because(told, look)
+    if chosen and look.screenreader and getattr(settings, name):
+        because += setting.unheard
     return f"{name} is {_value(name, settings, told)} ({because}): {setting.does}."
 
 
@@ -223,6 +228,12 @@ def _because_prompt(_told: Told, look: Look) -> str:
     return "a screen reader listens" if look.screenreader else "no screen reader listens"
 
 
+def _because_colours(told: Told, look: Look) -> str:
+    if look.screenreader:
+        return "a screen reader listens"
+    return _said("so", told.web or told.mtts != 0 or told.terminal != "")
+
+
 ELSEWHERE = " Set it where you log in by telnet."
 
 _FLAG = {"on": True, "off": False, "yes": True, "no": False, "auto": None}
@@ -260,7 +271,7 @@ SETTINGS: dict[str, _Setting] = {
         _because_wrap,
         f"a number from {COLUMNS_MIN} to {COLUMNS_MAX}, off or auto",
         "wraps by itself",
-        _width,
+        number=_width,
     ),
     "pager": _Setting(
         "whether a text longer than your window stops at each page",
@@ -300,9 +311,10 @@ SETTINGS: dict[str, _Setting] = {
             "on": None,
             "auto": None,
         },
-        lambda look: look.colours,
-        lambda told, _look: _said("so", told.web or told.mtts != 0 or told.terminal != ""),
+        lambda look: 0 if look.screenreader else look.colours,
+        _because_colours,
         "off, 16, 256, truecolour or auto",
+        unheard=", but none are sent while a screen reader listens",
     ),
     "links": _Setting(
         "whether commands in the text can be clicked",
