@@ -22,6 +22,12 @@ class Bar(Game):
         player.tell(f"{player.columns} x {player.rows}, {player.screenreader}")
 
 
+class Shop(Bar):
+    @command("give THING to SOMEBODY", help="Hand somebody a thing that you carry in your hand.")
+    def give(self, player: Player, thing: str, somebody: str) -> None:
+        pass
+
+
 def test_help_is_a_table_to_read(perdure: Perdure) -> None:
     """In columns, with what is the server's own at the end."""
     ada = perdure.room(Bar).join("Ada")
@@ -52,11 +58,19 @@ def test_help_is_a_list_of_sentences_to_hear(perdure: Perdure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "line"), [(59, "order DRINK: Order a drink."), (60, "  order DRINK  Order a drink.")]
+    ("game", "columns", "line"),
+    [
+        (Bar, 53, "order DRINK: Order a drink."),
+        (Bar, 54, "  order DRINK  Order a drink."),
+        (Shop, 75, "order DRINK: Order a drink."),
+        (Shop, 76, "  order DRINK             Order a drink."),
+    ],
 )
-def test_help_in_a_narrow_window_has_no_columns(perdure: Perdure, columns: int, line: str) -> None:
-    """On a phone a table would break in the middle of each line."""
-    ada = perdure.room(Bar).join("Ada", columns=columns)
+def test_help_in_a_window_narrower_than_its_longest_row_has_no_columns(
+    perdure: Perdure, game: type[Bar], columns: int, line: str
+) -> None:
+    """Else a row would go on where the usages stand: in the bar that of `set` is the longest, in the shop another."""
+    ada = perdure.room(game).join("Ada", columns=columns)
     ada.types("help")
     assert line in ada.lines
 

@@ -15,9 +15,6 @@ SERVERS = {"quit": "Leave the game.", "set": "Show or change how text is sent to
 ABOUT = {**SERVERS, "help": "See what you can type, or what one word does: help quit"}
 """Words that have help and are no command of a game."""
 
-COLUMNS_MIN = 60
-"""In a narrower window the columns of help would break in the middle: it is told as to those who listen."""
-
 
 class Words:
     """The commands of a game, by the words that they begin with."""
@@ -62,11 +59,15 @@ class Words:
 
 
 def _items(usages: list[tuple[str, str]], player: Player) -> list[str]:
-    """Each usage with its word of help: in columns, or as a sentence for those who listen or have a narrow window."""
-    if player.screenreader or player.columns < COLUMNS_MIN:
-        return [f"{usage}: {text}" if text else usage for usage, text in usages]
+    """Each usage with its word of help: in columns, or as a sentence for those who listen or whose window is narrow.
+
+    Narrow is one in which a row would wrap: it would go on below the usages, and the columns be none.
+    """
     width = max(len(usage) for usage, _ in usages)
-    return [f"  {usage:{width}}  {text}".rstrip() for usage, text in usages]
+    rows = [f"  {usage:{width}}  {text}".rstrip() for usage, text in usages]
+    if player.screenreader or max(map(len, rows)) > player.columns:
+        return [f"{usage}: {text}" if text else usage for usage, text in usages]
+    return rows
 
 
 def _about(command: Command) -> list[str]:
