@@ -172,6 +172,7 @@ def test_what_lists_of_games_are_told_is_a_free_table(project: Path) -> None:
         ("[limits]\nlines_per_s = inf", "2: limits.lines_per_s: inf does not fit; expected a number <= 1000"),
         ("[limits]\nloopback = 1", "2: limits.loopback: 1 does not fit; expected true or false"),
         ('[gmcp]\ngui = {version = "1"}', "2: gmcp.gui: the key url is missing"),
+        ('[gmcp]\ngui = "https://x"', "2: gmcp.gui: 'https://x' is not a table; expected [gmcp.gui]."),
         ('[gmcp]\nmap = {url = "ftp://x"}', "2: gmcp.map.url: 'ftp://x' is not an address of the web"),
         ('[mssp]\ngenre = "x"', "2: mssp.genre: 'genre' is not a variable; expected up to 40 capital letters"),
         ("[mssp]\nPLAYERS = 900", "2: mssp.PLAYERS: the server itself says this, as it is; leave it out"),

@@ -273,6 +273,30 @@ def test_a_mistake_is_named_with_its_line_and_what_would_be_right(line: str, mes
     assert refusal(f"# creatures\n[wolf]\n{line}\n", dict[str, Breed]).startswith(message)
 
 
+class Camp(msgspec.Struct):
+    fire: Drop | None = None
+    owner: str | None = None
+    sign: int | str | None = None
+    tents: list[int] | dict[str, int] | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fire = 3", "1: fire: 3 is not a table; expected [fire]."),
+        ("fire = [3]", "1: fire: [3] is not a table; expected [fire]."),
+        ("owner = 3", "1: owner: 3 does not fit; expected a text in quotes."),
+        ("sign = 1.5", "1: sign: 1.5 does not fit; expected a whole number or a text in quotes."),
+        ("tents = 3", "1: tents: 3 does not fit; expected a table or a list in brackets."),
+        ("tents = ['a']", "1: tents[0]: 'a' does not fit; expected a whole number."),
+    ],
+)
+def test_nobody_is_told_to_write_null(text: str, message: str) -> None:
+    """TOML has none: what may be left out is written like any other, or left out."""
+    assert refusal(text, Camp) == message
+    assert read("").convert(Camp) == Camp()
+
+
 def test_a_value_where_tables_are_expected_is_refused() -> None:
     """`wolf = 3` in a file of breeds."""
     assert refusal("wolf = 3", dict[str, Breed]) == "1: wolf: 3 is not a table; expected [wolf]."

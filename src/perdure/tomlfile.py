@@ -111,10 +111,12 @@ class TomlFile:
             raise self.error(path, str(wrong)) from wrong
 
     def _one_of(self, value: Any, form: Any, choices: tuple[Any, ...], path: Path) -> Any:
-        """A value of one of several types; if only one of them takes tables, a table is meant for that one."""
-        takers = [choice for choice in choices if _takes(choice, value)]
-        if isinstance(value, dict | list) and len(takers) == 1:
-            return self._convert(value, takers[0], path)
+        """A value of one of several types; if only one of them can be meant, it is that one. TOML has no null."""
+        there = [choice for choice in choices if choice is not types.NoneType]
+        if len(there) > 1 and isinstance(value, dict | list):
+            there = [choice for choice in there if _takes(choice, value)]
+        if len(there) == 1:
+            return self._convert(value, there[0], path)
         return self._leaf(value, form, path)
 
     def _table(self, value: Any, path: Path) -> dict[str, Any]:
@@ -207,8 +209,9 @@ def _words(form: Any) -> list[str]:
 
 
 def _plainly(message: str) -> str:
-    """What msgspec expected, without its words for types."""
+    """What msgspec expected, without its words for types, and without null, which nobody can write."""
     hint = message.partition(", got ")[0].partition(" - at")[0].replace("`", "")
+    hint = hint.replace(" | null", "").replace(" | ", " or ")
     for word, plain in _PLAIN_TYPES.items():
         hint = re.sub(rf"\b{word}\b", plain, hint)
     return hint[0].lower() + hint[1:]
