@@ -136,6 +136,39 @@ def test_a_browser_that_sends_nothing_once_the_page_goes_reads_nothing_twice(ada
     assert not [line for line in ada.heard if "one" in line or "away" in line]
 
 
+REPEATED = """() => {
+  window.repeated = 0;
+  window.due = 0;
+  window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", ({ data, isTrusted }) => {
+        if (!isTrusted || JSON.parse(data).serial === undefined) return;
+        window.due += 1;
+        setTimeout(() => {
+          this.dispatchEvent(new MessageEvent("message", { data }));
+          window.repeated += 1;
+          window.due -= 1;
+        });
+      });
+    }
+  };
+}"""
+"""Whatever the server has numbered comes once more, some of it behind what followed."""
+
+
+def test_what_comes_once_more_is_shown_once(tab: Callable[..., Browser], name: str) -> None:
+    """A server that cannot know what was shown says it again: the page tells by the number, for eyes and ears."""
+    ada = tab()
+    ada.page.add_init_script(f"({REPEATED})()")
+    ada.opens().logs_in(name)
+    ada.types("say one", "say two")
+    ada.sees('You say, "two"')
+    ada.page.wait_for_function("() => window.repeated > 4 && window.due === 0")
+    for said in ("Welcome to Test.", "The Street", 'You say, "one"', 'You say, "two"'):
+        assert ada.count(said) == sum(said in line for line in ada.heard) == 1
+
+
 def test_a_reload_shows_what_was_typed_where_it_was_typed(ada: Browser, net: Net) -> None:
     """Answers without their questions would be riddles; what still waits comes last."""
     ada.types("say one", "hp 5", "say two")
