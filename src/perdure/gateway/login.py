@@ -283,7 +283,7 @@ class Dialogue:
         """The client wants out of what it is being asked."""
         if self.stage in ("waiting", "done", "name"):
             return []
-        return self._again("\n")
+        return self._again("")
 
     def answer(self, answer: Answer) -> list[Action]:
         """The shell answers the last request."""
@@ -342,8 +342,8 @@ class Dialogue:
 
     def _password_line(self, text: str) -> list[Action]:
         if not text:
-            return self._again("\nNo password, so nothing happened.\n")
-        return [HideInput(False), Say("\n"), *self._ask(Verify(self._name, Secret(text)))]
+            return self._again("No password, so nothing happened.\n")
+        return [HideInput(False), *self._ask(Verify(self._name, Secret(text)))]
 
     def _offer_line(self, text: str) -> list[Action]:
         if text.lower() in ("yes", "y"):
@@ -357,22 +357,20 @@ class Dialogue:
 
     def _new_password_line(self, text: str) -> list[Action]:
         if not text:
-            return self._again(f"\n{NOT_MADE}")
+            return self._again(NOT_MADE)
         if problem := password_problem(self._name, text):
-            return [Say(f"\n{problem} Choose another one, or press Enter to give up.\n", NEW_PASSWORD_PROMPT)]
+            return [Say(f"{problem} Choose another one, or press Enter to give up.\n", NEW_PASSWORD_PROMPT)]
         self.stage, self._first = "repeat", Secret(text)
-        return [Say("\n", REPEAT_PROMPT)]
+        return [Say("", REPEAT_PROMPT)]
 
     def _repeat_line(self, text: str) -> list[Action]:
         assert self._first is not None
         same, self._first = self._first.reveal() == text, None
         if not same:
             self.stage = "new-password"
-            again = (
-                "\nThe two were not the same, so there is no character yet. Begin again, or press Enter to give up.\n"
-            )
+            again = "The two were not the same, so there is no character yet. Begin again, or press Enter to give up.\n"
             return [Say(again, NEW_PASSWORD_PROMPT)]
-        return [HideInput(False), Say("\n"), *self._ask(Create(self._name, Secret(text)))]
+        return [HideInput(False), *self._ask(Create(self._name, Secret(text)))]
 
     # --- commands ---
 

@@ -416,6 +416,19 @@ def test_a_prompt_ends_with_go_ahead_and_a_text_does_not() -> None:
     assert shown(wire, "Rain falls.\n") == b"\r\nRain falls.\r\n> " + command(GA)
 
 
+def test_what_follows_a_hidden_line_begins_on_a_new_one() -> None:
+    """The client was asked to show nothing of it, so it did not end the prompt's line either (RFC 857)."""
+    wire = begun()
+    shown(wire, "", prompt="Password: ")
+    wire.hide_input(True)
+    assert wire.receive(b"secret1\r\n") == [Line("secret1")]
+    wire.hide_input(False)
+    wire.data_to_send()
+    assert shown(wire, "Welcome.\n").startswith(b"\r\nWelcome.\r\n")
+    assert wire.receive(b"look\r\n") == [Line("look")]
+    assert shown(wire, "Nothing.\n").startswith(b"Nothing.\r\n")
+
+
 def test_end_of_record_is_sent_instead_where_it_is_negotiated() -> None:
     """RFC 885; and neither where Go Ahead is suppressed (RFC 858)."""
     wire = begun()

@@ -63,6 +63,22 @@ def test_a_line_that_was_typed_has_ended_the_prompts_line() -> None:
     assert screen.end_burst() == ("> ", True)
 
 
+def test_a_hidden_line_leaves_the_cursor_where_it_was() -> None:
+    """The client shows nothing of it, not even its end: the next text, or question, begins on a new line, once."""
+    screen = Screen()
+    screen.show(Text("", prompt="Password: "))
+    screen.end_burst()
+    assert screen.typed("secret", hidden=True) == Typed("secret", "")
+    screen.show(Text("", prompt="Once more: "))
+    assert screen.end_burst() == ("\r\nOnce more: ", True)
+    screen.typed("secret", hidden=True)
+    assert screen.show(Text("Welcome.\n")) == "\r\nWelcome.\r\n"
+    screen.typed("", hidden=True)
+    assert screen.show(Text("Rain")) == "Rain"
+    screen.typed("secret", hidden=True)
+    assert screen.show(Text("Snow falls.\n")) == "\r\nSnow falls.\r\n"
+
+
 def test_a_prompt_is_not_drawn_again_for_nothing() -> None:
     """Neither for a burst without text, nor for the same prompt once more, nor for GMCP."""
     screen = playing(prompt="> ")

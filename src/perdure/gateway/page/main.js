@@ -30,7 +30,6 @@ const away = new Away({ mark: () => scrollback.notice(""), say: (...lines) => an
 const frames = new Frames(show, shown);
 let news = []; // lines of this frame, to be read out
 let prompts = true; // whether the player wants the game's
-let unended = false; // whether a hidden line was sent, and no text came since
 let unseen = 0; // lines that came while the page was hidden
 let title = "Perdure";
 
@@ -130,10 +129,7 @@ const input = new Input(
   {
     send,
     several: () => Boolean(session.name),
-    interrupt: () => {
-      unended = true;
-      session.interrupt();
-    },
+    interrupt: () => session.interrupt(),
     page: (direction) => scrollback.page(direction),
     told: (text) => announcer.say(text),
   },
@@ -149,8 +145,7 @@ function send(lines) {
   const numbers = session.lines(lines);
   if (!numbers) return session.goesOn ? tooMany(session.most) : "Not sent: there is no connection.";
   frames.flush();
-  if (hidden) unended = true;
-  else sent(lines.map((text, at) => ({ n: numbers[at], text })));
+  if (!hidden) sent(lines.map((text, at) => ({ n: numbers[at], text })));
   scrollback.settle();
   scrollback.toEnd();
   return "";
@@ -201,25 +196,17 @@ function show(message) {
     panes.take(message.package, message.data);
     return 1;
   }
-  const parts = begun(message.parts);
-  if (!parts.some((part) => part)) return 1; // nothing of it is for this player
+  if (!message.parts.some((part) => part)) return 1; // nothing of it is for this player
   away.before(message.again);
-  const lines = scrollback.show(parts, message);
+  const lines = scrollback.show(message.parts, message);
   lines.forEach((line) => completion.see(line));
-  parts.forEach((part) => part.send && completion.see(part.send)); // what links send can be typed, too
+  message.parts.forEach((part) => part.send && completion.see(part.send)); // what links send can be typed, too
   if (!away.take(lines, message.again) && !message.again) news.push(...lines);
   if (document.hidden && !message.again) {
     unseen += lines.length;
     named();
   }
   return lines.length;
-}
-
-/** A terminal shows nothing of a hidden line, so the server ends it; here that would be an empty line. */
-function begun([first, ...others]) {
-  const ends = unended && typeof first === "string" && first.startsWith("\n");
-  unended = false;
-  return [ends ? first.slice(1) : first, ...others];
 }
 
 /** Everything of a frame is in the document. */

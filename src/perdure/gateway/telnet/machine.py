@@ -102,6 +102,11 @@ class Telnet:
         for option in (EOR, CHARSET, MSSP, GMCP):
             self._options.want("us", option)
 
+    @property
+    def hidden(self) -> bool:
+        """Whether the client was asked not to show what is typed."""
+        return self._options.hidden
+
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to stop (or start again) showing what is typed, by taking the echo over."""
         self._options.hide(hidden)

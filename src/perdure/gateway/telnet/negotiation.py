@@ -79,9 +79,14 @@ class Negotiation:
         """Offer an option, or ask for it."""
         self._become(side, option, "want-yes", True)
 
+    @property
+    def hidden(self) -> bool:
+        """Whether we said that we echo."""
+        return ECHO in self._now.us
+
     def hide(self, hidden: bool) -> None:
         """Say that we echo, which hides what is typed since we don't; or that we don't any more (RFC 857)."""
-        if hidden != (ECHO in self._now.us):
+        if hidden != self.hidden:
             self._become("us", ECHO, "yes" if hidden else "no", hidden)
 
     def received(self, verb: int, option: int, events: list[TelnetEvent]) -> None:

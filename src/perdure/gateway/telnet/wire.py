@@ -194,7 +194,7 @@ class TelnetWire:
     # --- what comes in ---
 
     def _typed(self, line: bytes, events: list[ClientEvent]) -> None:
-        typed = self._screen.typed(self._decoded(line, events))
+        typed = self._screen.typed(self._decoded(line, events), hidden=self._telnet.hidden)
         if typed.line is not None:
             events.append(Line(typed.line))
         else:  # the pager took it, and nobody else answers

@@ -132,10 +132,14 @@ class Screen:
         now.cursor = "prompt"
         return before + prompt, True
 
-    def typed(self, line: str) -> Typed:
-        """The client sent a line, so its cursor is at the start of one."""
+    def typed(self, line: str, *, hidden: bool = False) -> Typed:
+        """The client sent a line, so its cursor is at the start of one; but behind a hidden one it stays."""
         now = self._now
-        now.cursor, now.due = "start", True
+        now.due = True
+        if not hidden:
+            now.cursor = "start"
+        elif now.cursor == "inside":
+            now.cursor = "prompt"  # what comes next does not go on with that line
         if not now.pages:
             return Typed(line, "")
         pages, now.pages = GOING_ON * now.parted + now.pages, ""
