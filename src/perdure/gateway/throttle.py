@@ -1,10 +1,10 @@
 """What may be done how often: failed logins make the next try wait, and so does very much that is sent.
 
-A login that succeeds never waits. Failures are counted per key (an address, an account's name). The first few are
-free, then each makes the key wait twice as long, up to a minute: an attacker gets a thousand guesses a day, and the
-owner of an attacked account waits at most that minute. A success forgets the failures of its name, for its address,
-too, but none of another name; a quiet quarter of an hour forgets a key. New accounts are counted in the same way, but
-for a day and up to an hour: they stay.
+Failures are counted per key (an address, an account's name). The first few are free, then each makes the key wait
+twice as long, up to a minute, also with the right password: an attacker gets a thousand guesses a day, and the owner
+of an attacked account waits at most that minute after each. A login that succeeds forgets the failures of its name,
+for its address, too, but none of another name; a quiet quarter of an hour forgets a key. New accounts are counted in
+the same way, but for a day and up to an hour: they stay.
 
 Lines are counted per address, and so, in a book of their own, are asides: whatever else a client's program sends.
 Nothing is ever dropped: a line that comes too early is taken later, and whoever sent too many asides is read later.
