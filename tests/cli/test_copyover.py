@@ -332,6 +332,15 @@ def test_the_history_needs_no_server(tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
+def test_the_history_is_read_beside_perdure_dev_as_well(fake: Any) -> None:
+    """One process has no copyover, but keeps the history that `run` left in the same state folder."""
+    server = fake(copyover_history=Said([{"error": {"message": "This server is one process.", "exit": 4}}]))
+    assert server.run("copyover", "history").code == 4
+    line = {"kind": "ended", "report": encode(DONE)}
+    (server.state / "copyovers.jsonl").write_text(json.dumps(line) + "\n")
+    assert [report["id"] for report in server.run("copyover", "history", "--json").json] == [7]
+
+
 def test_the_history_says_nothing_where_nothing_was(fake: Any) -> None:
     """A test proved rooms and moved none; nobody typed, so there was no freeze; a way back names its copyover."""
     tested = CopyoverReport("tested", build=Builds(4, 5), rooms=MovedRooms(proved=10), test=True, id=1)

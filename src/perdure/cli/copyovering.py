@@ -13,7 +13,7 @@ import click
 from perdure.cli.client import Client
 from perdure.cli.show import copyover_state, print_json, print_table
 from perdure.control_lines import EXIT_INTERRUPTED, EXIT_OK
-from perdure.errors import ContractError, Unavailable
+from perdure.errors import ContractError, RemoteError, Unavailable
 from perdure.movement.copyover_order import Action, CopyoverOrder, asked, check, params_of
 from perdure.movement.copyover_report import CopyoverReport, decode, exit_code, lines, named
 from perdure.movement.report import encode
@@ -144,7 +144,7 @@ def show_history(state: Path, _: CopyoverOrder, as_json: bool) -> int:
     try:
         with Client(state) as client:
             found = client.request("copyover.history")
-    except Unavailable:
+    except (Unavailable, RemoteError):  # RemoteError: `perdure dev` runs there, which keeps none of its own
         if not os.access(state / HISTORY, os.R_OK):
             raise
         found = [encode(report) for report in read_history(state)]
