@@ -76,10 +76,35 @@ def test_a_password_is_stored_as_a_hash_only(state: Path) -> None:
 )
 def test_what_cannot_be_done_with_an_account_is_said(state: Path, arguments: list[str], code: int, says: str) -> None:
     """A refusal is exit 4, a wrong command line exit 2."""
+    StateDir.open(state).close()
     done = account(state, *arguments)
     assert done.code == code
     assert says in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["role", "Ada", "admin"], ["disable", "Ada"], ["passwd", "Ada", "--password-stdin"]]
+)
+def test_only_the_first_account_makes_a_state_folder(state: Path, arguments: list[str]) -> None:
+    """A misspelt --state reads what is wrong, and leaves nothing behind; who makes an account there is told of it."""
+    done = account(state, *arguments, password="secret\n")
+    assert done.code == 6
+    assert f"no server has run in {state} yet" in done.err
+    assert not state.exists()
+    made = account(state, "create", "Ada", "--password-stdin", password="secret\n")
+    assert f"Made the state folder {state}" in made.err
+    assert account(state, "create", "Bob", "--password-stdin", password="secret\n").err == ""
+
+
+def test_logs_that_are_not_there_are_answered_by_those_that_are(state: Path) -> None:
+    """Without a server too; a command that reads logs makes none."""
+    StateDir.open(state).close()
+    for name in ("gateway.log", "host-1.jsonl", "build.log"):
+        (state / "logs" / name).touch()
+    done = perdure("logs", "hots-1", "--state", state)
+    assert done.code == 6
+    assert done.err.endswith("There are logs of: build, gateway, host-1.\n")
 
 
 def snapshot_file(state: Path) -> Path:

@@ -47,8 +47,12 @@ password_option = click.option(
 )
 
 
-def _accounts(state: Path | None) -> SqlAccounts:
-    """The accounts of the server that is meant; before its first start the state folder is made."""
+def _accounts(state: Path | None, *, make: bool) -> SqlAccounts:
+    """The accounts of the server that is meant.
+
+    Args:
+        make: Before the server's first start the state folder is made; else it is an error that there is none.
+    """
     from perdure.store.accounts import SqlAccounts
     from perdure.store.files import StateDir
 
@@ -56,8 +60,15 @@ def _accounts(state: Path | None) -> SqlAccounts:
     try:
         opened = StateDir.attach(folder)
     except Unavailable:
+        if not make:
+            raise Unavailable(
+                f"There are no accounts: no server has run in {plain(folder)} yet. Nothing was changed. Make one: "
+                "perdure account create NAME. If they are elsewhere, name their folder with --state DIR or PERDURE_STATE.",
+                op="control:accounts",
+            ) from None
         opened = StateDir.open(folder)
         opened.close()
+        click.echo(f"Made the state folder {plain(opened.path)}: no server has run there yet.", err=True)
     return SqlAccounts(opened.accounts_file)
 
 
@@ -85,7 +96,7 @@ def create(name: str, role: str, password_stdin: bool, state: Path | None, as_js
     """Make an account."""
     from perdure.store.passwords import hash_password
 
-    accounts = _accounts(state)
+    accounts = _accounts(state, make=True)
     name = accounts.check_free(name)  # before anybody types a password for it
     row = accounts.create(name, hash_password(_password(password_stdin)), role)
     _print_account(row, as_json, f"may log in, as {row.role}.")
@@ -95,7 +106,7 @@ def create(name: str, role: str, password_stdin: bool, state: Path | None, as_js
 @server_options
 def list_accounts(state: Path | None, as_json: bool) -> None:
     """All accounts."""
-    found = _accounts(state).all()
+    found = _accounts(state, make=False).all()
     if as_json:
         print_json(found)
         return
@@ -109,7 +120,7 @@ def list_accounts(state: Path | None, as_json: bool) -> None:
 @server_options
 def role(name: str, role: str, state: Path | None, as_json: bool) -> None:
     """Give an account another role, from their next visit on."""
-    row = _accounts(state).set_role(name, role)
+    row = _accounts(state, make=False).set_role(name, role)
     _print_account(row, as_json, f"is {row.role} from the next visit on.")
 
 
@@ -119,7 +130,7 @@ def role(name: str, role: str, state: Path | None, as_json: bool) -> None:
 @server_options
 def disable(name: str, enable: bool, state: Path | None, as_json: bool) -> None:
     """Refuse an account's logins, and end what it plays."""
-    row = _accounts(state).set_disabled(name, not enable)
+    row = _accounts(state, make=False).set_disabled(name, not enable)
     if enable:
         _print_account(row, as_json, "may log in again.")
         return
@@ -150,7 +161,7 @@ def passwd(name: str, password_stdin: bool, state: Path | None, as_json: bool) -
     """Give an account another password."""
     from perdure.store.passwords import hash_password
 
-    accounts = _accounts(state)
+    accounts = _accounts(state, make=False)
     row = accounts.set_password_hash(name, hash_password(_password(password_stdin)))
     _print_account(row, as_json, "has a new password.")
 
@@ -251,7 +262,12 @@ def logs(process: str, follow: bool, lines: int, state: Path | None, as_json: bo
     folder = state_folder(state) / "logs"
     tails = {path: _Tail(path) for path in _log_files(folder, process)}
     if not tails and not follow:
-        raise Unavailable(f"There are no logs of {process or 'a server'} in {folder}.", op="control:logs")
+        there = ", ".join(sorted({path.stem for path in (*_log_files(folder, ""), *_log_files(folder, BUILD))}))
+        raise Unavailable(
+            f"There are no logs of {process or 'a server'} in {folder}."
+            + (f" There are logs of: {plain(there)}." if there else ""),
+            op="control:logs",
+        )
     for tail in tails.values():
         for line in tail.last(lines):
             _print_log(tail.path, line, as_json)
