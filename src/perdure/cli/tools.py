@@ -63,7 +63,7 @@ def _accounts(state: Path | None, *, make: bool) -> SqlAccounts:
         if not make:
             raise Unavailable(
                 f"There are no accounts: no server has run in {plain(folder)} yet. Nothing was changed. Make one: "
-                "perdure account create NAME. If they are elsewhere, name their folder with --state DIR or PERDURE_STATE.",
+                "perdure account create NAME. If they are elsewhere, name the folder with --state or PERDURE_STATE.",
                 op="control:accounts",
             ) from None
         opened = StateDir.open(folder)
