@@ -1,7 +1,6 @@
 """The same server wherever it is started, and whatever becomes of the machine around it."""
 
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -235,21 +234,6 @@ def test_a_killed_gateway_ends_its_sessions_and_the_rooms_know(server: Server) -
         find_mark(client)
         client.command("who", "1 here in the world: Ada.")
     assert not server.events("exited", name="host-1")
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc that keeps the memory")
-def test_the_memory_that_hashing_passwords_took_is_given_back(server: Server) -> None:
-    """Each takes 19 MiB for a moment; the gateway keeps what belongs to names and players."""
-    server.start()
-    before = anonymous_mib(server.pid("gateway"))
-    with players(server.address, 3):
-        assert anonymous_mib(server.pid("gateway")) - before < 12
-
-
-def anonymous_mib(pid: int) -> float:
-    """Memory of a process that is its own, and of no file."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(rollup.partition("\nAnonymous:")[2].split()[0]) / 1024
 
 
 # --- what is in the way ---

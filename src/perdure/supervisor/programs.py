@@ -13,12 +13,6 @@ from perdure.errors import ConfigError
 
 FAULT = "PERDURE_FAULT"
 """Environment variable with the faults that a test arranged (`faults`)."""
-GATEWAY_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2 * 2**20)}
-"""How glibc's malloc is to be in a gateway; another one passes it over.
-
-The 19 MiB in which a password is hashed go back to the kernel with each hash. By itself malloc learns from the first
-one that so much is often wanted, and keeps the next one's for good (mallopt(3), M_MMAP_THRESHOLD).
-"""
 
 
 class Program(NamedTuple):

@@ -30,7 +30,7 @@ from perdure.supervisor.output import Output
 from perdure.supervisor.plain import plain
 from perdure.supervisor.processes import Exit, Processes, kill_leftovers
 from perdure.supervisor.program_store import ProgramStore
-from perdure.supervisor.programs import GATEWAY_MALLOC, environment, own_command
+from perdure.supervisor.programs import environment, own_command
 from perdure.supervisor.settings import Keeper, Settings
 from perdure.supervisor.sockets import Listeners, SocketFolder
 from perdure.supervisor.status import greeting
@@ -156,7 +156,7 @@ class Supervisor:
         return Instance(
             GATEWAY,
             settings.commands.get(GATEWAY) or own_command("perdure.gateway"),
-            env={**GATEWAY_MALLOC, **environment(settings.environ, GATEWAY, original=True)},
+            env=environment(settings.environ, GATEWAY, original=True),
             processes=self._processes,
             output=Output(settings.state / "logs" / f"{GATEWAY}.log"),
             events=self._events,
