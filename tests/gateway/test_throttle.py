@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from perdure.gateway import throttle
 from perdure.gateway.desk import CREATE_DELAY_S_MAX, CREATE_FORGET_S
 from perdure.gateway.limits import Limits
-from perdure.gateway.throttle import Failures, Rates, Throttle
+from perdure.gateway.throttle import ARREARS_S_MAX, Failures, Rates, Throttle
 
 
 def failing(times: int, free: int = 3) -> Throttle:
@@ -184,6 +184,15 @@ def test_asides_are_booked_when_they_were_taken_and_have_to_be_waited_for_then()
     assert it.spent("192.0.2.7", 100, 0.25) == pytest.approx(0.5)
     assert it.spent("192.0.2.8", 1, 0.25) == 0
     assert it.spent("192.0.2.7", 1, 1e6) == 0
+
+
+def test_nobody_waits_long_for_what_others_of_their_address_sent() -> None:
+    """However much of it was taken at once (FM-82)."""
+    it = Rates(Limits(), per_line=100)
+    assert [it.spent("2001:db8:1:2::/64", 4096, 0.0) for _ in range(64)][-1] == ARREARS_S_MAX
+    assert it.spent("2001:db8:1:2::/64", 1, 0.0) == ARREARS_S_MAX
+    assert it.spent("2001:db8:1:3::/64", 1, 0.0) <= ARREARS_S_MAX
+    assert it.spent("2001:db8:1:2::/64", 1, ARREARS_S_MAX + 0.001) == 0
 
 
 def test_an_honest_client_never_waits_for_its_asides() -> None:

@@ -24,6 +24,9 @@ DELAY_S_MAX = 60.0
 FORGET_S = 900.0
 KEYS_MAX = 10_000
 """The key that failed, or sent something, longest ago gives way."""
+ARREARS_S_MAX = 10.0
+"""Longest wait for asides that were taken already: also for who shares an address with a flood. A flood has one read
+of 4 KiB from each of its connections in that time."""
 SLACK = 1e-3
 """Of the time for one: sums of floats are never exact, and a wait of nothing would be waited for."""
 
@@ -125,7 +128,7 @@ class Rates:
         return self._early_s(address, 1, now_s, taken=False) if self._limits.limited(address) else 0.0
 
     def spent(self, address: str, count: int, now_s: float) -> float:
-        """Book so many that were taken already; how long until the address is within its burst again."""
+        """Book so many that were taken already; how long until the address is within its burst again, 10 s at most."""
         return self._early_s(address, count, now_s, taken=True) if self._limits.limited(address) else 0.0
 
     def _early_s(self, address: str, count: int, now_s: float, *, taken: bool) -> float:
@@ -133,6 +136,9 @@ class Rates:
         wide, cost_s = network(address), count * self._each_s
         free_s = max(self.state.get(address, now_s), now_s) + cost_s
         wide_free_s = max(self.state.get(wide, now_s), now_s) + cost_s / NETWORK_SHARE if wide else 0.0
+        if taken:
+            latest_s = now_s + self._burst_s + ARREARS_S_MAX
+            free_s, wide_free_s = min(free_s, latest_s), min(wide_free_s, latest_s)
         early_s = max(free_s, wide_free_s) - now_s - self._burst_s
         is_early = early_s > self._slack_s
         if taken or not is_early:
