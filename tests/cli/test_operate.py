@@ -117,6 +117,15 @@ def test_disabling_an_account_ends_what_it_plays_and_says_how_much(server: Serve
     assert account("disable", "Ada", "--enable").out == "Ada may log in again.\n"
 
 
+def test_where_no_room_runs_the_aside_ones_are_a_command_away(server: Server) -> None:
+    """A room that was put aside is in the other list, and may be why this one is empty."""
+    nothing = ["answer", "rooms", json.dumps({"result": []})]
+    server.start(READY, child(nothing, "ready"))
+    server.wait_ready()
+    done = perdure("rooms", "--state", server.state)
+    assert (done.code, done.out) == (0, "No room runs. Was one put aside? perdure rooms --aside\n")
+
+
 def test_status_reads_well(server: Server) -> None:
     """A person sees the processes; a program gets the documented fields."""
     server.start(READY, READY)

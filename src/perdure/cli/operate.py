@@ -134,7 +134,7 @@ def _print_rooms(found: list[dict[str, Any]]) -> None:
         ]
         for r in found
     )
-    print_table(headings, rows, empty="No room runs.")
+    print_table(headings, rows, empty="No room runs. Was one put aside? perdure rooms --aside")
 
 
 @click.group()
