@@ -232,8 +232,14 @@ class Players:
     # --- how a player likes it ---
 
     def choose(self, session: Session, chosen: Settings) -> None:
-        """The player chose: it holds from here, and on their account from now on."""
+        """The player chose: it holds from here, and on their account from now on.
+
+        A page that shows other prompts from here, or none, is sent the one that stands: it was sent that before.
+        """
+        prompts = session.look.prompts
         self._prefer(session, chosen, kept=session.settings)
+        if session.look.prompts != prompts and session.stage == "playing":
+            self.hold(session, Text("", prompt=session.prompt))
         self.resized(session)
 
     def set(self, session: Session, line: str) -> bool:

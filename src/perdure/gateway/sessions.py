@@ -70,6 +70,7 @@ class Session:
         resize_due: Whether the room is to hear of the window once it has taken the last it heard of.
         anew: Whether the room is yet to hear that a client goes on here which shows nothing so far.
         awaits: Whether a client goes on here which waits for the room to show where it is: the prompt comes with that.
+        prompt: The room's, as it stands; "" for none.
         taken: The client's own number of its last line that was taken.
         held: What to show, oldest first; held_bytes is its size.
         deadline: The timer of the present stage.
@@ -96,7 +97,7 @@ class Session:
         self._history: deque[Held] = deque()
         self._history_bytes = 0
         self._packages: dict[str, bytes] = {}
-        self._prompt = ""
+        self.prompt = ""
         self._told = Told()
 
     def happened(self, happening: Happening) -> Stage:
@@ -214,7 +215,7 @@ class Session:
     def stand(self) -> list[Text]:
         """The prompt and the GMCP values as they stand, for a client that has heard nothing of them."""
         values = [Text("", gmcp=(package, value)) for package, value in self._packages.items()]
-        return [*values, Text("", prompt=self._prompt)]
+        return [*values, Text("", prompt=self.prompt)]
 
     def set_deadline(self, deadline: asyncio.TimerHandle | None) -> None:
         """Replace the stage's timer."""
@@ -233,8 +234,8 @@ class Session:
         """Another seat begins to say something: what the room before it left standing holds no more."""
         self._j = j
         self._packages.clear()
-        if self._prompt:
-            self._prompt = ""
+        if self.prompt:
+            self.prompt = ""
             self._append(0, 0, Text("", prompt=""))
 
     def _news(self, text: Text) -> Text:
@@ -242,7 +243,7 @@ class Session:
         if text.prompt is not None and self.stage == "leaving":
             return Text("")  # nobody is asked for anything any more
         if text.prompt is not None:
-            self._prompt = text.prompt
+            self.prompt = text.prompt
         if text.gmcp is None or text.gmcp[0].startswith(EVENT_PACKAGES):
             return text
         package, value = text.gmcp

@@ -200,6 +200,35 @@ def test_a_page_is_not_told_to_stay_away_when_the_server_stops(web: Web) -> None
     assert joined.session not in web.world.gateway.sessions
 
 
+@pytest.mark.parametrize("by_line", [True, False], ids=["set", "settings"])
+def test_the_prompt_comes_back_for_whoever_wants_it_again(web: Web, by_line: bool) -> None:
+    """The room says it only when it changes: what a page was not sent meanwhile is sent with the choice (FM-29)."""
+    web.world.account("Ada")
+    page = web.page(screenreader=True)
+    page.logs_in("Ada", "secret1")
+    web.host.tells(web.host.joined(), 1, Text("", prompt="<20 hp> "))
+    assert page.waits_for("prompt")["text"] == ""
+    for off, prompt in (("off", "<20 hp> "), ("on", "")):
+        if by_line:
+            page.types(f"set screenreader {off}")
+            page.sees(f"screenreader is {off}")
+        else:
+            page.sends("settings", screenreader=off == "on")
+            page.waits_for("settings")
+        page.settles()
+        assert (page.prompt, page.settings["prompt"]) == (prompt, off == "off")
+
+
+def test_a_choice_before_the_login_leaves_its_question_standing(web: Web) -> None:
+    """A page asks for screen-reader mode at any time; the name is still asked for."""
+    page = web.page()
+    page.waits_for("prompt")
+    page.sends("settings", screenreader=True)
+    page.waits_for("settings")
+    page.settles()
+    assert page.prompt == "Name: "
+
+
 def test_a_page_whose_player_quit_stays_away(web: Web) -> None:
     """It would otherwise log in again by itself."""
     page, _joined = web.plays()
