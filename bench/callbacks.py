@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.report import Goal, Report, Spread, main, number
 from perdure.host.guard import SignalGuard
-from perdure.room.callback import Callback
+from perdure.room.callback import Blamed, Callback
 from perdure.room.machine import Guard, Room, unguarded
 from perdure.room.program import Lifecycle, Refusal
 from perdure.room.record import Cause, Event, Input, Join, Who
@@ -34,6 +34,7 @@ class Touching:
     game, generation, lifecycle = "bench", "1", Lifecycle()
     tables: Mapping[str, TableSpec] = {"bench.things": TableSpec("bench.things", Thing)}
     versions: Mapping[str, int] = {"bench": 1}
+    blamed = Blamed()
 
     def __init__(self) -> None:
         self.touches, self.refuses = 0, False

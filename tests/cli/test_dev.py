@@ -179,7 +179,9 @@ def test_dev_shows_the_traceback_of_a_fault(dev: Terminal) -> None:
         dev.child.expect(r"game\.py[^$]*raise ValueError")
         dev.child.expect(r"ValueError: it broke")
         before = dev.child.before or ""
-        dev.child.expect("a callback of room main faulted")
+        dev.child.expect(
+            r'the command "drop" \(\w+\.\w+\) in room main faulted at \S+game\.py:\d+ and was undone: ValueError'
+        )
         assert "\x1b[2J" not in before + (dev.child.before or "")
 
 

@@ -1,6 +1,7 @@
 """What an author's code can do in a room, as players see it."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from perdure import (
 )
 from perdure.errors import GameError
 from perdure.games.python.binding import ASKED
+from perdure.room.callback import Blamed
 from perdure.testing import Perdure, RoomInTest
 
 
@@ -340,6 +342,34 @@ def test_a_mistake_is_undone_and_said_in_one_line(perdure):
     traceback = room.program.traceback(room.faults[0])
     assert 'raise KeyError("oops")' in traceback
     assert "binding.py" not in traceback
+
+
+def test_a_fault_names_the_command_its_method_and_the_line(perdure):
+    """And nothing of what was typed after the command (FM-83); the third names how many disabled it."""
+    room = perdure.room(House, keep_faults=True)
+    ada = room.join("Ada")
+    blamed = []
+    for _ in range(3):
+        ada.types("fail")
+        blamed.append(room.machine.handler.blamed)
+    assert blamed == [Blamed("house.fail", "fail"), Blamed("house.fail", "fail"), Blamed("house.fail", "fail", 3)]
+    file, line = room.program.place(room.faults[0])
+    assert file == __file__
+    assert 'raise KeyError("oops")' in Path(file).read_text().splitlines()[line - 1]
+    assert room.program.place(KeyError("of nobody")) == ("", 0)
+
+
+def test_a_hook_that_fails_is_named_though_it_is_never_disabled(perdure):
+    """What the game does at a player's arrival is no command, and no fault of one."""
+
+    class Closed(Game):
+        def join(self, player: Player) -> None:
+            raise KeyError(player.name)
+
+    room = perdure.room(Closed, keep_faults=True)
+    for name in ("Ada", "Bob", "Cy", "Dee"):
+        room.join(name)
+        assert room.machine.handler.blamed == Blamed("closed.join")
 
 
 def test_a_command_that_keeps_failing_is_disabled(perdure):

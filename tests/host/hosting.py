@@ -26,7 +26,7 @@ from perdure.host.running import Programs, Running
 from perdure.host.taking import Stores, Taker
 from perdure.link.gateway import GatewayEnd
 from perdure.link.messages import EventSent, GatewayHello, Message, OutAck, SeatGone
-from perdure.room.callback import Callback
+from perdure.room.callback import Blamed, Callback, Fault
 from perdure.room.machine import Guard, unguarded
 from perdure.room.program import Faulted, Lifecycle
 from perdure.room.record import (
@@ -129,9 +129,14 @@ class Toy:
     def traceback(self, error: BaseException) -> str:
         return f"traceback of {type(error).__name__}"
 
+    def place(self, error: BaseException) -> tuple[str, int]:
+        return "toy.py", 7
+
 
 class ToyHandler:
     """The game in one room."""
+
+    blamed = Blamed("toy.line", "fault", disabled_after=3)
 
     def __init__(self, toy: Toy, diary: Table[Diary, str]) -> None:
         self.toy, self.diary = toy, diary
@@ -184,7 +189,7 @@ class ToyHandler:
             case "unspeakable":
                 raise Unspeakable
             case "hook":
-                callback.faults.append(RuntimeError("in a hook"))
+                callback.faults.append(Fault(RuntimeError("in a hook"), Blamed("toy.prompt")))
             case "timer":
                 callback.set_timer(callback.now_us + round(float(rest) * 1e6), "", id=rest)
             case "ask" | "again":

@@ -367,10 +367,24 @@ def test_a_fault_is_undone_and_reported_with_its_traceback(tmp_path: Path, line:
             gateway.type(line, "on")
         assert life.diary()[2:] == ["on"]
         assert gateway.read[ANN][1:] == ["That failed.\n", "on"]
-        assert {"kind": "fault", "room": "hall", "callback": 3, "error": error} in life.events
+        (event,) = [event for event in life.events if event["kind"] == "fault"]
+        assert event == {
+            "kind": "fault", "room": "hall", "callback": 3, "game": "toy", "handler": "toy.line", "command": "fault",
+            "file": "toy.py", "line": 7, "undone": True, "error": error,
+        }  # fmt: skip
         (entry,) = [entry for entry in logs if entry["event"] == "fault"]
         assert entry["traceback"].startswith("traceback of")
         assert life.running().listing()["faults"] == 1
+
+
+def test_the_fault_that_disables_a_command_is_followed_by_an_event_of_that(tmp_path: Path) -> None:
+    """An operator who reads the events knows what no player can do any more, without the logs."""
+    life, gateway = began(World(tmp_path))
+    with life:
+        gateway.type("fault")
+        told = [event for event in life.events if event["kind"] in ("fault", "disabled")]
+        assert [event["kind"] for event in told] == ["fault", "disabled"]
+        assert told[1] == {"kind": "disabled", "game": "toy", "handler": "toy.line", "command": "fault", "faults": 3}
 
 
 def test_a_fault_that_undid_nothing_is_reported_like_any_other(tmp_path: Path) -> None:
@@ -381,7 +395,9 @@ def test_a_fault_that_undid_nothing_is_reported_like_any_other(tmp_path: Path) -
             gateway.type("hook", "on")
         assert life.diary()[2:] == ["hook", "on"]
         assert gateway.read[ANN][1:] == ["hook", "on"]
-        assert {"kind": "fault", "room": "hall", "callback": 3, "error": "RuntimeError: in a hook"} in life.events
+        (event,) = [event for event in life.events if event["kind"] == "fault"]
+        assert (event["handler"], event["undone"], event["error"]) == ("toy.prompt", False, "RuntimeError: in a hook")
+        assert "disabled" not in [event["kind"] for event in life.events]
         assert [entry["traceback"] for entry in logs if entry["event"] == "fault"] == ["traceback of RuntimeError"]
         assert life.running().listing()["faults"] == 1
 

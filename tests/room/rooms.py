@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from perdure.room.callback import Callback
+from perdure.room.callback import Blamed, Callback
 from perdure.room.machine import Ran, Room
 from perdure.room.program import Lifecycle, Vetoed
 from perdure.room.record import Cause, Event, Input, Join, Leave, Resize, Who
@@ -32,6 +32,7 @@ class Game:
 
     game, generation, lifecycle = "test", "1", Lifecycle()
     versions: Mapping[str, int] = {"test": 1}
+    blamed = Blamed()
 
     def __init__(self, act: Act | None = None, tables: Mapping[str, TableSpec] | None = None) -> None:
         self.tables: Mapping[str, TableSpec] = {THINGS.name: THINGS} if tables is None else tables

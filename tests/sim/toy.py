@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from perdure.room.callback import Callback
+from perdure.room.callback import Blamed, Callback
 from perdure.room.program import Lifecycle, Refusal
 from perdure.room.record import Cause, End, Event, Go, Input, Join, Leave, Text, TimerFired
 from perdure.room.tables import Migration, Row, Table, TableSpec
@@ -97,6 +97,8 @@ GENERATIONS: Mapping[str, Toy] = {toy.generation: toy for toy in (FIRST, *OTHERS
 
 class ToyHandler:
     """The game, bound to one room."""
+
+    blamed = Blamed()
 
     def __init__(self, toy: Toy, room: str, speakers: Table[Any, str]) -> None:
         self.toy, self.room, self.speakers = toy, room, speakers

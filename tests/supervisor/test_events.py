@@ -110,6 +110,33 @@ def test_any_event_is_one_harmless_line_for_people(fields: Event, kind: str) -> 
     assert msgspec.json.encode(line)
 
 
+def test_a_fault_says_what_failed_and_where() -> None:
+    """The command and the place, as far as they are known; events of earlier versions have neither."""
+    fault = {"seq": 1, "at": "", "kind": "fault", "room": "main", "error": "KeyError: 1"}
+    place = {"file": "/inn/game.py", "line": 31, "undone": True}
+    assert sentence(fault) == "a callback in room main faulted and was undone: KeyError: 1"
+    said = sentence({**fault, **place, "handler": "inn.die", "command": "die"})
+    assert said == 'the command "die" (inn.die) in room main faulted at /inn/game.py:31 and was undone: KeyError: 1'
+    said = sentence({**fault, **place, "handler": "inn.prompt", "command": "", "undone": False})
+    assert said == "inn.prompt in room main faulted at /inn/game.py:31: KeyError: 1"
+
+
+def test_what_is_disabled_reads_how_it_comes_back() -> None:
+    """The rule is that of `docs/how-to/operate.md`: with the code, not with any reload."""
+    disabled = {
+        "seq": 1,
+        "at": "",
+        "kind": "disabled",
+        "game": "inn",
+        "handler": "inn.die",
+        "command": "die",
+        "faults": 3,
+    }
+    back = "failed 3 times in ten minutes. It comes back when its code changes: mend it, and reload"
+    assert sentence(disabled) == f'the command "die" of inn is off, as inn.die {back}'
+    assert sentence({**disabled, "command": ""}) == f"inn.die of inn is off: it {back}"
+
+
 def test_known_kinds_read_as_sentences() -> None:
     """With the note, where there is one."""
     event = {

@@ -67,6 +67,8 @@ class Talk:
 class Talking:
     """The game, bound to one room."""
 
+    blamed: Any = None
+
     def __init__(self, talk: Talk, rows: Any) -> None:
         self.talk, self.rows = talk, rows
 

@@ -28,6 +28,7 @@ from perdure.host.swapping import Swapping
 from perdure.host.taking import Ready, Stores, Taker
 from perdure.link.messages import Message
 from perdure.ports import Aside, Clock, FaultPoint, Owner
+from perdure.room.callback import Fault
 from perdure.room.machine import Guard, Ran
 from perdure.room.record import Answered, Cause, Closed, Event, Go, Join, Mailed, Started, TimerFired, Wake
 from perdure.slot import Slot
@@ -255,8 +256,8 @@ class Host:
             running.end.ran(ran)
             self._ledger.write(running, ran)
         self._slot.clear()
-        for error in ran.faults:
-            self._faulted(running, cause, error)
+        for fault in ran.faults:
+            self._faulted(running, cause, fault, undone=False)
 
     def _durable(self, running: Running, ran: Ran) -> None:
         """Release what the record holds (H2)."""
@@ -278,7 +279,7 @@ class Host:
             self.notify({"kind": "durable"})
         self.gateways.end_slow_readers(running, ran)
         if ran.error is not None:
-            self._faulted(running, record.cause, ran.error)
+            self._faulted(running, record.cause, Fault(ran.error, ran.blamed), undone=True)
         if self.rooms.get(room.id) is running:
             self.agenda.plan(running)
             self.swapping.swap_waiting(running, match_over=ran.match_over or isinstance(record.cause, Closed))
@@ -294,13 +295,18 @@ class Host:
         if any(isinstance(output, Go) for output, _ in ran.sent):
             self._fault("host:go-durable")
 
-    def _faulted(self, running: Running, cause: Cause, error: BaseException) -> None:
+    def _faulted(self, running: Running, cause: Cause, fault: Fault, *, undone: bool) -> None:
         """The traceback goes to the log; a room that cannot even start goes aside."""
         running.faults += 1
-        room, what = running.room, one_line(error)
-        traceback = running.program.traceback(error)
+        (error, blamed), room = fault, running.room
+        what, traceback = one_line(error), running.program.traceback(error)
         self._log.error("fault", room=room.id, cause=repr(cause), error=what, traceback=traceback)
-        self.notify({"kind": "fault", "room": room.id, "callback": room.c, "error": what})
+        self.notify(running.fault_event(error, blamed, undone=undone))
+        if blamed.disabled_after:
+            self.notify({
+                "kind": "disabled", "game": running.program.game, "handler": blamed.handler,
+                "command": blamed.command, "faults": blamed.disabled_after,
+            })  # fmt: skip
         if isinstance(cause, Started) and not room.started:
             self.put_aside(Aside(room.id, f"Its start callback faulted: {what}", room.c))
 

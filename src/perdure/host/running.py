@@ -9,9 +9,11 @@ from statistics import quantiles
 from typing import Any, NamedTuple, Protocol
 
 from perdure.config import Game
+from perdure.errors import one_line
 from perdure.link.host import HostEnd
 from perdure.link.messages import EventSent
 from perdure.ports import Owner
+from perdure.room.callback import Blamed
 from perdure.room.machine import Room
 from perdure.room.program import Faulted, Program
 from perdure.room.record import Answered, Cause, Event
@@ -61,6 +63,10 @@ class HostedProgram(Program, Protocol):
 
     def traceback(self, error: BaseException) -> str:
         """A fault for the log: the game's own frames."""
+        ...
+
+    def place(self, error: BaseException) -> tuple[str, int]:
+        """File and line of the innermost of the game's own frames; ("", 0) for a fault without any."""
         ...
 
 
@@ -206,6 +212,19 @@ class Running:
         """The room does not run here any more: its code is not used by it."""
         self.forget_next()
         self.program.release()
+
+    def fault_event(self, error: BaseException, blamed: Blamed, *, undone: bool) -> dict[str, Any]:
+        """A fault for the event log: what failed and where, and nothing that a player typed.
+
+        Args:
+            undone: Whether it undid the callback.
+        """
+        file, line = self.program.place(error)
+        return {
+            "kind": "fault", "room": self.room.id, "callback": self.room.c, "game": self.program.game,
+            "handler": blamed.handler, "command": blamed.command, "file": file, "line": line, "undone": undone,
+            "error": one_line(error),
+        }  # fmt: skip
 
     def unread(self, session: str, seat: Seat) -> int:
         """Bytes of text that the seat's player has not read, as far as this host knows."""

@@ -10,6 +10,7 @@ from perdure.errors import one_line
 from perdure.host.host import Host
 from perdure.host.running import Running, percentiles
 from perdure.ports import Clock
+from perdure.room.callback import Blamed
 from perdure.room.program import Overrun
 
 
@@ -35,7 +36,8 @@ async def vetoes(
                 found.append({"room": id, "module": vetoed.module, "reason": vetoed.reason, "for_s": vetoed.for_s})
                 continue
             what = f"module {vetoed.module} was asked for a veto: {one_line(vetoed.error)}"
-            notify({"kind": "fault", "room": id, "callback": running.room.c, "error": what})
+            event = running.fault_event(vetoed.error, Blamed(f"{vetoed.module}.veto_copyover"), undone=False)
+            notify(event | {"error": what})
             if isinstance(vetoed.error, Overrun):
                 silent.add((game, vetoed.module))
         await asyncio.sleep(0)  # the other rooms go on in between

@@ -16,6 +16,16 @@ def format_error(error: BaseException, texts: Mapping[str, str]) -> str:
     return "\n".join(_lines(error, texts, set()))
 
 
+def innermost(error: BaseException, texts: Mapping[str, str]) -> tuple[str, int] | None:
+    """File and line of the last call in the author's files that led to the error; None where there is none."""
+    found, frame = None, error.__traceback__
+    while frame is not None:
+        file = frame.tb_frame.f_code.co_filename
+        found = (file, frame.tb_lineno) if file in texts else found
+        frame = frame.tb_next
+    return found
+
+
 def _lines(error: BaseException, texts: Mapping[str, str], seen: set[int]) -> Iterator[str]:
     seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

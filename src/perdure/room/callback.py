@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -39,6 +39,27 @@ class Value(Protocol):
     answered: Request | None
 
 
+class Blamed(NamedTuple):
+    """What of a game failed, by name. Nothing of it was typed by a player.
+
+    Attributes:
+        handler: The method, as ``module.method``; "" where none can be named.
+        command: The words of the command that led to it, "" for none.
+        disabled_after: So many faults disabled the method, this one being the last of them; 0: it did not.
+    """
+
+    handler: str = ""
+    command: str = ""
+    disabled_after: int = 0
+
+
+class Fault(NamedTuple):
+    """An error of the game's, and what failed."""
+
+    error: BaseException
+    blamed: Blamed = Blamed()
+
+
 class Callback:
     """What a game may do, and see, during one callback. Not valid after it.
 
@@ -47,7 +68,7 @@ class Callback:
         timer: What was set, when the cause is `TimerFired`.
         request: What was asked, when the cause is `Answered`.
         match_over: Set by the game when new code that waits for the end of a match may come now.
-        faults: Errors of the game's that undo nothing: of its hooks for prompts and GMCP.
+        faults: Faults that undo nothing: of the game's hooks for prompts and GMCP.
     """
 
     def __init__(self, room: Value, cause: Cause) -> None:
@@ -63,7 +84,7 @@ class Callback:
         self.requests: list[tuple[int, Request]] = []
         self.effects: list[tuple[str, bytes]] = []
         self.match_over = False
-        self.faults: list[BaseException] = []
+        self.faults: list[Fault] = []
 
     @property
     def seats(self) -> Mapping[str, Seat]:

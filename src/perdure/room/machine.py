@@ -21,7 +21,7 @@ import msgspec
 
 from perdure.errors import ContractError, SchemaError, one_line
 from perdure.room.acknowledged import Acknowledged
-from perdure.room.callback import Callback
+from perdure.room.callback import Blamed, Callback, Fault
 from perdure.room.fitting import Fitted, check_rows, fit
 from perdure.room.program import Handler, Overrun, Program, Refusal, Vetoed
 from perdure.room.record import (
@@ -110,7 +110,8 @@ class Ran(msgspec.Struct):
         effects: (service, number, body), in order.
         error: The game's error, when the callback faulted and was undone.
         match_over: Whether the game said that new code may come now, if some waits for that.
-        faults: Errors of the game's that undid nothing.
+        faults: Those that undid nothing.
+        blamed: What raised `error`.
     """
 
     record: Record | None
@@ -119,7 +120,8 @@ class Ran(msgspec.Struct):
     effects: list[tuple[str, int, bytes]] = []
     error: BaseException | None = None
     match_over: bool = False
-    faults: list[BaseException] = []
+    faults: list[Fault] = []
+    blamed: Blamed = Blamed()
 
 
 class Room:
@@ -207,7 +209,9 @@ class Room:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  (the edge to game code: even sys.exit() is a fault like any other)
-            return self._undone(cause, self.handler.explain(cause, error), error)
+            ran = self._undone(cause, self.handler.explain(cause, error), error)
+            ran.blamed = self.handler.blamed
+            return ran
         for table in self.tables.values():
             table.settle()
         if record is None:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from perdure.room.callback import Callback
+from perdure.room.callback import Blamed, Callback
 from perdure.room.record import Cause
 from perdure.room.tables import Table, TableSpec
 
@@ -75,7 +75,13 @@ class Vetoed(msgspec.Struct, frozen=True):
 
 
 class Handler(Protocol):
-    """A game bound to one room."""
+    """A game bound to one room.
+
+    Attributes:
+        blamed: What `explain` was asked about last.
+    """
+
+    blamed: Blamed
 
     def call(self, callback: Callback, cause: Cause) -> None:
         """Run the game's code for `cause`. Whatever it raises, but `Refusal`, is a fault."""

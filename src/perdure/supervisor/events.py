@@ -150,12 +150,33 @@ def _ends_torn(path: Path) -> bool:
         return False
 
 
-_SENTENCES = {
+def _fault(event: Event) -> str:
+    """What failed, and where. Events of earlier versions have less of it."""
+    said = {key: value for key, value in event.items() if value}
+    what = "{handler}" if "handler" in said else "a callback"
+    if "command" in said:
+        what = 'the command "{command}"' + (" ({handler})" if "handler" in said else "")
+    at = " at {file}:{line}" if "file" in said else ""
+    undone = " and was undone" if event.get("undone", True) else ""
+    return f"{what} in room {{room}} faulted{at}{undone}: {{error}}"
+
+
+def _disabled(event: Event) -> str:
+    what = (
+        'the command "{command}" of {game} is off, as {handler}'
+        if event.get("command")
+        else "{handler} of {game} is off: it"
+    )
+    return f"{what} failed {{faults}} times in ten minutes. It comes back when its code changes: mend it, and reload"
+
+
+_SENTENCES: Mapping[str, str | Callable[[Event], str]] = {
+    "fault": _fault,
+    "disabled": _disabled,
     "starting": "{name} starts (pid {pid})",
     "ready": "{name} is ready",
     "exited": "{name} {how}",
     "recovered": "{name} has {rooms} rooms again, {records} records after their bases, {all_ms} ms after its start",
-    "fault": "a callback of room {room} faulted and was undone: {error}",
     "reloaded": "{text}",
     "reload-failed": "{text}",
     "room-reloaded": "room {room} took the new code that waited for it",
@@ -195,7 +216,8 @@ _SENTENCES = {
 def sentence(event: Event) -> str:
     """The event for people, on one line that drives no terminal."""
     fields = {plain(key): plain(value) for key, value in event.items()}
-    template = _SENTENCES.get(event["kind"], "")
+    known = _SENTENCES.get(event["kind"], "")
+    template = known if isinstance(known, str) else known(event)
     try:
         text = template.format_map(fields)
     except (KeyError, ValueError):

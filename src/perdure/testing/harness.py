@@ -252,7 +252,7 @@ class RoomInTest:
             self._records.append(ran.data)
         self._release(ran)
         self.match_over += ran.match_over
-        faults = ran.faults if ran.error is None else [*ran.faults, ran.error]
+        faults = [fault.error for fault in ran.faults] + ([] if ran.error is None else [ran.error])
         if faults and not self._keep_faults:
             raise faults[0]
         self.faults += faults

@@ -34,7 +34,7 @@ from perdure.games.python.patterns import Token, Unfit
 from perdure.games.python.plain import encode_plain
 from perdure.games.python.standing import Standing
 from perdure.games.python.words import Words
-from perdure.room.callback import Callback
+from perdure.room.callback import Blamed, Callback
 from perdure.room.program import Overrun, Vetoed
 from perdure.room.record import (
     Answered,
@@ -102,7 +102,8 @@ class Binding:
         self._callback: Callback | None = None
         self._now_us = 0
         self._command: Command | None = None
-        self._blamed = ""
+        self._failed = self._counted = ""
+        self.blamed = Blamed()
         self._timers_set = False
         self._joining = ""
         self._arrived: list[Part] = []
@@ -115,7 +116,7 @@ class Binding:
     def call(self, callback: Callback, cause: Cause) -> None:
         """Run the game's code for `cause`."""
         self._callback, self._now_us = callback, callback.now_us
-        self._command, self._blamed, self._joining = None, "", ""
+        self._command, self._failed, self._counted, self._joining = None, "", "", ""
         self._departing.clear()
         try:
             self._set_intervals()
@@ -137,20 +138,24 @@ class Binding:
     def explain(self, cause: Cause, error: BaseException) -> str:  # noqa: ARG002  (`call` knows what it ran)
         """One line for the player whose event faulted; books the fault."""
         self._undone()
-        what = f'The command "{" ".join(self._command.pattern.leading)}"' if self._command else "Something here"
+        command = " ".join(self._command.pattern.leading) if self._command else ""
+        what = f'The command "{command}"' if command else "Something here"
         took = "took too long" if isinstance(error, Overrun) else "failed"
         line = f"{what} {took}. Nothing of it was kept, and the failure was reported."
-        if self._blamed and self._book(self._blamed, error):
-            line += " It is disabled now."
+        self.blamed = Blamed(self._failed or (self._command.handler if self._command else ""), command)
+        if self._counted:
+            self.blamed = self._book(self._counted, error, command)
+            if self.blamed.disabled_after:
+                line += " It is disabled now."
         return line
 
-    def _book(self, handler: str, error: BaseException) -> bool:
-        """Count a fault; admins are told when it was one too many. Returns whether it was."""
+    def _book(self, handler: str, error: BaseException, command: str = "") -> Blamed:
+        """Count a fault; admins are told when it was one too many."""
         disabled = self._health.book(handler, self._now_us)
         if disabled:
             notice = f"{handler} failed {FAULTS_MAX} times and is disabled until its code changes."
             self._notices.append(f"[notice] {notice} The last error: {_shown(error)}")
-        return disabled
+        return Blamed(handler, command, FAULTS_MAX if disabled else 0)
 
     def handles(self, handler: str) -> bool:
         """Whether this code has the method that a timer, a question or an answer waits for."""
@@ -296,7 +301,8 @@ class Binding:
         try:
             standing.update(callback, [Player(self, session, seats[session]) for session in here])
         except BaseException:  # a hook was cut; it is to blame, and not the command before it
-            self._blamed, self._command = standing.running, None
+            self._failed = self._counted = standing.running
+            self._command = None
             raise
         finally:
             self._looking = False
@@ -372,8 +378,9 @@ class Binding:
         try:
             return method(*args, **values)
         except BaseException:
-            if counts and not self._blamed:
-                self._blamed = handler
+            self._failed = self._failed or handler
+            if counts and not self._counted:
+                self._counted = handler
             raise
 
     def _set_intervals(self) -> None:

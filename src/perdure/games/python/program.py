@@ -19,7 +19,7 @@ from perdure.games.python.own import TABLES
 from perdure.live.generation import Generation
 from perdure.live.loader import ROOT
 from perdure.live.sources import Sources
-from perdure.live.tracebacks import format_error
+from perdure.live.tracebacks import format_error, innermost
 from perdure.room.program import Faulted, Lifecycle
 from perdure.room.tables import Table, TableSpec
 
@@ -140,6 +140,11 @@ class PythonProgram:
     def traceback(self, error: BaseException) -> str:
         """A fault as a traceback of the game's own frames, from the source that runs."""
         return format_error(error, self._texts)
+
+    def place(self, error: BaseException) -> tuple[str, int]:
+        """File and line of the game's code where a fault happened: of its innermost frame; ("", 0) if it has none."""
+        found = innermost(error, self._texts)
+        return (error.file, error.line) if found is None and isinstance(error, GameError) else found or ("", 0)
 
     def resolve(self, function: str) -> Callable[..., Any]:
         """The plain function behind the name that `room.ask` stored, to be run by the host.

@@ -18,7 +18,7 @@ from perdure.errors import GameError
 from perdure.games.python.api import Module, Player
 from perdure.games.python.collect import Collected
 from perdure.games.python.gmcp import encoded
-from perdure.room.callback import Callback
+from perdure.room.callback import Blamed, Callback, Fault
 from perdure.room.program import Overrun
 from perdure.room.record import Text
 
@@ -51,11 +51,11 @@ class Standing:
         prompt: Hook | None,
         gmcp: Sequence[Hook],
         disabled: Sequence[str],
-        book: Callable[[str, BaseException], object],
+        book: Callable[[str, BaseException], Blamed],
     ) -> None:
         """Args:
         disabled: Handlers that are not called; the caller changes it.
-        book: Counts a fault of a hook.
+        book: Counts a fault of a hook, and says what it means.
         """
         self._prompt, self._gmcp, self._disabled, self._book = prompt, gmcp, disabled, book
         self._sent: dict[str, Known] = {}
@@ -70,7 +70,7 @@ class Standing:
         collected: Collected,
         modules: Mapping[str, Module],
         disabled: Sequence[str],
-        book: Callable[[str, BaseException], object],
+        book: Callable[[str, BaseException], Blamed],
         prompted: bool,
     ) -> Standing | None:
         """That of a room with these modules; None for a game without such hooks.
@@ -139,8 +139,7 @@ class Standing:
         except BaseException as error:  # noqa: BLE001  (the edge to game code: even sys.exit() is a fault like any other)
             if hook.handler not in self._failed:
                 self._failed.add(hook.handler)
-                callback.faults.append(error)
-                self._book(hook.handler, error)
+                callback.faults.append(Fault(error, self._book(hook.handler, error)))
             return {}
 
     def _packages(self, hook: Hook, player: Player, known: Known) -> dict[str, bytes]:
