@@ -30,6 +30,13 @@ def test_a_new_game_passes_its_own_tests(tmp_path):
         assert "4 passed" in done.stdout
 
 
+def test_the_tests_of_a_new_game_call_seconds_what_they_are(tmp_path):
+    """`advance` takes seconds: the example that authors copy gives no number of them another unit's name."""
+    text = (scaffold(tmp_path / "inn") / "tests" / "test_inn.py").read_text()
+    assert "room.advance(25 * 60)  # seconds" in text
+    assert "minutes :=" not in text
+
+
 def test_who_reads_of_pytest_reads_how_to_get_it(tmp_path):
     """It comes with no game: every file that names the command says where it is from."""
     texts = [path.read_text() for path in scaffold(tmp_path / "inn").rglob("*") if path.is_file()]
