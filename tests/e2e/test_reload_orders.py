@@ -1,5 +1,6 @@
 """`perdure reload` and `@reload`: what may be asked, what is told, and what becomes of rows, timers and questions."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -126,8 +127,9 @@ def test_a_module_that_goes_takes_its_commands_along_and_comes_back_to_its_rows(
     bells.unlink()
     done = village.server.cli("reload", "--json")
     assert (done.code, done.json["removed"]) == (0, ["bells"])
-    assert [(one["room"], one["handler"], one["count"]) for one in done.json["orphans"]] == [
-        ("green", "bells.strike", 1)
+    assert [(one["room"], one["handler"], one["kind"], one["count"]) for one in done.json["orphans"]] == [
+        ("green", "bells.rung", "row", 1),
+        ("green", "bells.strike", "timer", 1),
     ]
     ada.command("ring", HUH)
     ada.command("help ring", "ring")
@@ -141,6 +143,25 @@ def test_a_module_that_goes_takes_its_commands_along_and_comes_back_to_its_rows(
     assert village.reload()["added"] == ["bells"]
     ada.wait_for("The bells strike for Ada.")
     ada.command("ring", "Dong, for the 3th time.")
+
+
+def test_a_class_that_is_renamed_is_told_of_at_once_and_has_its_rows_under_the_old_name(
+    village: Played, ada: Client
+) -> None:
+    """By a dry run, by the reload, and in the event log that `perdure dev` prints; what the report says to do helps."""
+    ada.command("ring", "Dong, for the ")
+    times = int(re.findall(r"for the (\d+)th time", ada.text)[-1])
+    village.village.change("bells", "class Bells(Module):", "class Gongs(Module):")
+    told = "1 row of bells.rung in 1 room waits, and nothing is lost: the code has no such table."
+    for options in (["--dry-run"], []):
+        done = village.server.cli("reload", *options)
+        assert (done.code, told in done.out, 'Write stored_as = "bells" in it.' in done.out) == (0, True, True), done
+    assert told in village.server.events("reloaded")[-1]["text"]
+    village.village.change("bells", "class Gongs(Module):", 'class Gongs(Module):\n    stored_as = "bells"\n')
+    assert village.server.cli("reload").code == 0
+    ada.command("ring", f"Dong, for the {times + 1}th time.")
+    village.village.change("bells", 'class Gongs(Module):\n    stored_as = "bells"\n', "class Bells(Module):")
+    assert village.server.cli("reload", "--json").json["orphans"] == []
 
 
 def test_timers_without_a_handler_are_forgotten_on_demand(village: Played, ada: Client) -> None:

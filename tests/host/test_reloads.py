@@ -13,7 +13,7 @@ from perdure.errors import ContractError, GameError
 from perdure.host.library import KEPT
 from perdure.movement.order import ReloadOrder
 from perdure.movement.plan import RELOAD
-from perdure.movement.report import EXIT_DONE, EXIT_NOTHING_CHANGED, EXIT_PARTLY, exit_code
+from perdure.movement.report import EXIT_DONE, EXIT_NOTHING_CHANGED, EXIT_PARTLY, Orphan, exit_code, lines
 from perdure.movement.wording import ADMINS_ONLY
 from tests.host.coding import GAME, ITEMS, SHOP, CodeLife, CodeWorld, lived
 from tests.host.hosting import ANN, BOB, Died, Faults, Gateway
@@ -245,6 +245,49 @@ def test_timers_of_a_removed_module_wait_are_listed_and_can_be_dropped(tmp_path:
     life.reload()
     life.pass_until(lambda: "Ding.\n" in gateway.read[ANN])
     assert gateway.read[ANN].count("Ding.\n") == 1
+    life.crash()
+
+
+LAMP_WAITS = """1 row of shop.lamps in 1 room waits, and nothing is lost: the code has no such table."""
+
+
+def test_rows_that_a_rename_hides_are_told_at_once_and_are_there_again_with_the_name(tmp_path: Path) -> None:
+    """Of a class as of a table. A warning, for nothing is lost; a dry run has it, too (FM-47)."""
+    life, gateway = lived(world := CodeWorld(tmp_path))
+    last(life, gateway, "buy")
+    for renamed in (SHOP.replace("class Shop", "class Store"), SHOP.replace("lamps", "lights")):
+        world.write(shop=renamed)
+        for dry_run in (True, False):
+            report = life.reload(dry_run=dry_run)
+            assert report.orphans == [Orphan("hall", "shop.lamps", "row")]
+            assert any(line.startswith(LAMP_WAITS) for line in lines(report))
+            assert exit_code(report) == EXIT_DONE
+        world.write(shop=SHOP)
+        assert life.reload().orphans == []
+    world.write(shop=SHOP.replace("class Shop(Module):", "class Store(Module):\n    stored_as = 'shop'"))
+    assert life.reload().orphans == []
+    assert last(life, gateway, "burn") == "2 left."
+    life.crash()
+
+
+def test_rows_without_a_table_are_told_again_only_to_who_asks_and_outlast_dropped_orphans(tmp_path: Path) -> None:
+    """A table that was removed on purpose is no news with each save; to a host's start it is."""
+    life, gateway = lived(world := CodeWorld(tmp_path))
+    last(life, gateway, "buy")
+    world.write(shop=None)
+    life.crash()
+    life = world.life()
+    waiting = [Orphan("hall", "shop.lamps", "row")]
+    assert life.reload("start").orphans == waiting
+    assert life.reload(drop_orphans=True).orphans == waiting
+    assert life.reload().orphans == waiting
+    world.write(items=DEARER)
+    assert life.reload("watch").orphans == []
+    world.write(items=BROKEN)
+    assert life.reload("watch").orphans == []
+    world.write(shop=SHOP, items=ITEMS)
+    assert life.reload().orphans == []
+    assert len(life.running().room.cells["shop.lamps"].image()) == 1
     life.crash()
 
 

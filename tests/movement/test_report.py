@@ -50,6 +50,8 @@ FIXED = {
 """What docs/protocols.md promises to programs."""
 
 FAILED = Failed("places", "/srv/mud/places.py", 12, "invalid syntax")
+ROWS_WAIT = Orphan("a", "inn.mugs", "row", 2)
+RENAMED = 'Was the class renamed? Write stored_as = "inn" in it. A table? Give it its old name back.'
 REFUSED = RefusedRoom("arena", "table inn.mugs: no migration 1 -> 2. Add it.")
 NAMES = st.lists(st.sampled_from(["talk", "shop", "places", "data/creatures.toml", ""]), unique=True, max_size=3)
 
@@ -238,6 +240,15 @@ def test_the_first_line_says_what_is_live_now(fields: dict[str, Any], told: str)
             "3 timers for inn.bang in a, b wait until it is there again, or: --drop-orphans.",
         ),
         ({"orphans": [Orphan("a", "inn.bang", dropped=True)]}, "1 timer for inn.bang in a was dropped."),
+        (
+            {"orphans": [ROWS_WAIT, Orphan("b", "inn.mugs", "row"), Orphan("a", "inn.beds", "row")]},
+            "3 rows of inn.mugs, 1 row of inn.beds in 2 rooms wait, and nothing is lost: the code has no such tables. "
+            + RENAMED,
+        ),
+        (
+            {"orphans": [Orphan("b", "inn.mugs", "row")]},
+            "1 row of inn.mugs in 1 room waits, and nothing is lost: the code has no such table. " + RENAMED,
+        ),
         ({"warnings": [Warned("talk", "/srv/mud/talk.py", 3, "starts a thread")]}, "talk.py:3: starts a thread."),
         (
             {"needs_copyover": ["msgspec"]},

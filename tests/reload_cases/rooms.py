@@ -60,7 +60,7 @@ class Edit:
     Attributes:
         report: What is reported of modules.
         migrations: (table, rows that are converted).
-        orphans: Handlers that something waits for.
+        orphans: Handlers that something waits for, and tables that rows do.
         times: Reloads that are asked for at once; the report is the first one's, the others change nothing.
     """
 

@@ -226,6 +226,7 @@ class Reloads:
     ) -> None:
         """What comes after the build: code that is loaded is stored, recorded and swapped in."""
         report.needs_copyover = await self._in_thread(partial(changed_libraries, program, self._began_us))
+        report.orphans += self._rows_without_table(order.game, old, program, report.trigger)
         if order.dry_run:
             report.tried = program.generation
             await self._rehearse(order, program, report)
@@ -383,6 +384,20 @@ class Reloads:
             answers = Counter(requests[id].then for id in running.unanswered if id in requests)
             for handler, count in answers.items():
                 yield Orphan(running.room.id, handler, "answer", count)
+
+    def _rows_without_table(
+        self, game: str, old: PythonProgram, program: PythonProgram, trigger: Trigger
+    ) -> Iterable[Orphan]:
+        """Rows whose table goes with the old code; all that have none, where somebody asks and no code changes.
+
+        So a table that was removed on purpose is not told with each save for ever.
+        """
+        every = program is old and trigger in ("command", "game")
+        for running in self._rooms(game):
+            for table, cells in running.room.cells.items():
+                hidden = table not in program.tables and (every or table in old.tables)
+                if hidden and (count := sum(cells.versions.values())):
+                    yield Orphan(running.room.id, table, "row", count)
 
     # -- rehearsing and trying -----------------------------------------------------------------------
 

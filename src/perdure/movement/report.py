@@ -6,6 +6,7 @@ the start of a host, a canary that goes back. The JSON names are fixed (docs/pro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -106,16 +107,20 @@ class Migration(msgspec.Struct, rename={"from_": "from"}):
 
 
 class Orphan(msgspec.Struct):
-    """Timers, answers or questions of a room whose handler the new code does not have; they wait for it.
+    """What a room has, and the code has nothing for: timers, answers or questions without handler, rows without table.
+
+    They wait for it. Rows are told of when the code that had their table goes, and when somebody asks and no code
+    changes.
 
     Attributes:
-        count: How many of the kind wait for this handler in this room.
-        dropped: Whether they were forgotten, because that was asked for.
+        handler: Its stored name; of rows that of their table.
+        count: How many of the kind wait for it in this room.
+        dropped: Whether they were forgotten, because that was asked for; rows never are.
     """
 
     room: str
     handler: str
-    kind: Literal["timer", "answer", "question"] = "timer"
+    kind: Literal["timer", "answer", "question", "row"] = "timer"
     count: int = 1
     dropped: bool = False
 
@@ -173,7 +178,7 @@ class ReloadReport(msgspec.Struct):
         failed, held, warnings: See the classes.
         rooms, pause_ms: What became of the rooms.
         waiting: Rooms that take the new code later, as the update policy says.
-        migrations, orphans: What became of rows and timers.
+        migrations, orphans: What becomes of rows and timers.
         needs_copyover: Changed code that a reload cannot reach: libraries, Perdure itself.
         steps: How long each part took.
         canary: Set when it was tried in some rooms first.
@@ -286,7 +291,8 @@ def lines(report: ReloadReport) -> list[str]:
         *_refused(report.rooms.refused),
         *_waiting(report),
         *_migrations(report),
-        *_orphans(report.orphans),
+        *_orphans([orphan for orphan in report.orphans if orphan.kind != "row"]),
+        *_rows([orphan for orphan in report.orphans if orphan.kind == "row"]),
         *(_warning(warned) for warned in report.warnings),
         *_copyover(report.needs_copyover),
         *_canary(report),
@@ -386,6 +392,24 @@ def _orphans(orphans: Iterable[Orphan]) -> Iterator[str]:
         else:
             wait = "waits" if count == 1 else "wait"
             yield f"{counted(count, kind)} for {handler} in {rooms} {wait} until it is there again, or: --drop-orphans."
+
+
+def _rows(orphans: Iterable[Orphan]) -> Iterator[str]:
+    """A line for each class that tables were stored under: it may be the class that was renamed."""
+    groups: dict[str, list[Orphan]] = {}
+    for orphan in orphans:
+        groups.setdefault(orphan.handler.rpartition(".")[0], []).append(orphan)
+    for stored, group in groups.items():
+        rows: Counter[str] = Counter()
+        for orphan in group:
+            rows[orphan.handler] += orphan.count
+        what = listed([f"{counted(count, 'row')} of {table}" for table, count in rows.items()])
+        where = counted(len({orphan.room for orphan in group}), "room")
+        wait, tables = "waits" if rows.total() == 1 else "wait", "table" if len(rows) == 1 else "tables"
+        yield (
+            f"{what} in {where} {wait}, and nothing is lost: the code has no such {tables}. Was the class renamed? "
+            f'Write stored_as = "{stored}" in it. A table? Give it its old name back.'
+        )
 
 
 def _warning(warned: Warned) -> str:

@@ -10,7 +10,7 @@ CASE = RoomCase(
         Types("rob", ["Huh? Type 'help' for what you can do."]),
         Edit("after", Report(added=["bank"]), shown=["A bank opens."]),
         Types("rob", ["100 coins."]),
-        Edit("before", Report(removed=["bank"])),
+        Edit("before", Report(removed=["bank"]), orphans=["bank.accounts"]),
         Edit("after", Report(added=["bank"])),
         Types("rob", ["100 coins."]),
     ],

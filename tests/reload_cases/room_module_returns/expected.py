@@ -8,7 +8,7 @@ CASE = RoomCase(
     "its rows wait, and return with it",
     [
         Types("deposit", ["5 coins."]),
-        Edit("after", Report(removed=["bank"])),
+        Edit("after", Report(removed=["bank"]), orphans=["bank.accounts"]),
         Types("deposit", ["Huh? Type 'help' for what you can do."]),
         Edit("before", Report(added=["bank"])),
         Types("deposit", ["10 coins."]),
