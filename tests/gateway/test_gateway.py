@@ -809,6 +809,21 @@ def test_stop_says_goodbye_and_waits_for_the_rooms(world: World, host: Host) -> 
         world.stranger()
 
 
+def test_the_goodbye_comes_behind_all_that_happens_in_the_room(world: World, host: Host) -> None:
+    """At stop everybody leaves: nobody sees others go who was told goodbye already, and nobody is told it twice."""
+    ada, seat = world.enters(host, "Ada")
+    op, other = world.enters(host, "Op")
+    answer = world.later("stop")
+    leaves = {leave.session: leave for leave in (host.expect(EventSent, n=1), host.expect(EventSent, n=1))}
+    host.acks(leaves[other.session])
+    assert op.is_closed().endswith("saved.\r\n")
+    host.tells(seat, 1, "Op leaves.\n")
+    host.acks(leaves[seat.session])
+    goodbye = "The server is stopping. Your character is saved.\r\n"
+    assert ada.is_closed() == f"Op leaves.\r\n{goodbye}"
+    assert answer.result(20) == {"sessions": 2, "undrained": 0}
+
+
 def test_stop_does_not_wait_for_clients_to_close_their_side(world: World, host: Host) -> None:
     """The goodbye is with the socket; a client that never answers holds nobody up."""
     player = world.player()
@@ -822,4 +837,4 @@ def test_stop_does_not_wait_for_ever_for_a_dead_room(tmp_path: Path) -> None:
         host = world.host()
         player, _ = world.enters(host)
         assert world.asks("stop") == {"sessions": 1, "undrained": 1}
-        assert "server is stopping" in player.is_closed()
+        assert player.is_closed().count("The server is stopping. Your character is saved.\r\n") == 1

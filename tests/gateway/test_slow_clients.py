@@ -181,9 +181,12 @@ def test_a_slow_page_whose_player_goes_on_elsewhere_is_told_so(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("method", "result"), [("sessions.end", {"ended": 1}), ("stop", {"sessions": 1, "undrained": 0})]
+    ("method", "reason", "result"),
+    [("sessions.end", "slow", {"ended": 1}), ("stop", "stop", {"sessions": 1, "undrained": 0})],
 )
-def test_who_is_told_a_last_word_too_much_leaves_once(tmp_path: Path, method: str, result: dict[str, int]) -> None:
+def test_who_is_told_a_last_word_too_much_leaves_once(
+    tmp_path: Path, method: str, reason: str, result: dict[str, int]
+) -> None:
     """Why a visit ends may be what makes it too much that waits: the end goes on, theirs and everybody's (FM-17)."""
     with running(tmp_path, link_dead_s=3600.0) as world:
         host = world.host()
@@ -194,6 +197,6 @@ def test_who_is_told_a_last_word_too_much_leaves_once(tmp_path: Path, method: st
         assert world.stages() == ["link-dead"]
         ended = world.later(method, account="a1")
         left = host.expect(EventSent, n=1)
-        assert (left.session, left.body) == (joined.session, Leave("slow"))
+        assert (left.session, left.body) == (joined.session, Leave(reason))
         host.acks(left)
         assert ended.result(PATIENCE_S) == result

@@ -194,8 +194,7 @@ class Gateway:
         for session in list(self.sessions.values()):
             if session.stage in ("playing", "link-dead"):
                 self._lost_by_us(session)
-                self._players.say(session, STOPPING if session.guest else STOPPING_SAVED)
-                self._players.leave(session, "stop")
+                self._players.leave(session, "stop", farewell=STOPPING if session.guest else STOPPING_SAVED)
             elif session.client is not None and session.who is None:
                 self._players.dismiss(session.client, STOPPING_LOGIN)
         await self._until(lambda: not self._end.sessions)

@@ -303,12 +303,16 @@ class Players:
 
     # --- leaving ---
 
-    def leave(self, session: Session, reason: str) -> None:
-        """Tell the room; the client stays for the room's last words, but not for ever."""
+    def leave(self, session: Session, reason: str, *, farewell: str = "") -> None:
+        """Tell the room; the client stays for the room's last words, but not for ever.
+
+        Args:
+            farewell: What the player is told behind those: nothing that happens in the room comes after it.
+        """
         if session.stage == "leaving":
             return  # to be told why was more than may wait for them: `show` ended it
         session.happened("left")
-        session.bye = BYES.get(reason, "Goodbye.")
+        session.bye, session.farewell = BYES.get(reason, "Goodbye."), farewell
         self._ends(session)
         self._end.leave(session.id, reason)
         self.deadline(session, self._limits.goodbye_s, self._enough)
@@ -337,6 +341,12 @@ class Players:
             session.put_back([], session.client.wire.rest())
         self.hold(session, Text("", prompt=""))
 
+    def _say_farewell(self, session: Session) -> None:
+        """The room has said its last words, or took too long over them."""
+        if session.farewell:
+            self.say(session, session.farewell)
+            session.farewell = ""
+
     def _link_dead(self, session: Session) -> None:
         assert session.who is not None
         if session.guest and not session.resumable:
@@ -358,6 +368,7 @@ class Players:
         if reason:
             self.say(session, f"{reason}\n")
             session.bye = reason
+        self._say_farewell(session)
         client = session.client
         self._forget(session)
         if client is not None:
@@ -375,6 +386,7 @@ class Players:
         if session is not None:
             if text:
                 self.say(session, text)
+            self._say_farewell(session)
             fill(client, session)
             if bye:
                 client.note(Bye(bye.strip()))

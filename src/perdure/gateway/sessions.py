@@ -67,6 +67,7 @@ class Session:
         settings: What the player chose.
         resumable: Whether a page has a token for it.
         bye: Why its client should not connect again by itself once the session is over; "" if it may.
+        farewell: What its player is told behind the room's last words, once; "" for nothing.
         resize_due: Whether the room is to hear of the window once it has taken the last it heard of.
         anew: Whether the room is yet to hear that a client goes on here which shows nothing so far.
         awaits: Whether a client goes on here which waits for the room to show where it is: the prompt comes with that.
@@ -87,6 +88,7 @@ class Session:
         self.settings = Settings()
         self.resumable = False
         self.bye = "Goodbye."
+        self.farewell = ""
         self.resize_due = self.anew = self.awaits = False
         self.taken = 0
         self.held: deque[Held] = deque()

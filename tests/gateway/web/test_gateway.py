@@ -192,10 +192,12 @@ def test_a_page_is_not_told_to_stay_away_when_the_server_stops(web: Web) -> None
     answer = web.world.later("stop")
     leave = web.host.expect(EventSent, n=1)
     assert leave.body == Leave("stop")
+    web.host.tells(joined, 1, "Op leaves.\n")
     web.host.acks(leave)
     assert answer.result(20) == {"sessions": 1, "undrained": 0}
     assert (page.is_closed(), stranger.is_closed()) == (1012, 1012)
     assert (page.bye, stranger.bye) == ("", "")
+    assert page.text.endswith("Op leaves.\nThe server is stopping. Your character is saved.\n")
     assert page.socket.close_reason == "The server is stopping."
     assert joined.session not in web.world.gateway.sessions
 
