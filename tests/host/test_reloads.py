@@ -332,6 +332,28 @@ def test_what_would_be_lost_needs_somebodys_word(tmp_path: Path) -> None:
     life.crash()
 
 
+def test_all_that_stands_in_the_way_of_rows_is_said_at_once(tmp_path: Path) -> None:
+    """A version that rises asks for a migration of each table: one refusal in each file, with the lines."""
+    life, gateway = lived(world := CodeWorld(tmp_path))
+    mats = SHOP.replace("lamps: Table[Lamp]", "lamps: Table[Lamp]\n    mats: Table[Lamp]").replace(
+        'player.tell(f"A', "self.mats['mat'] = Lamp()\n        player.tell(f\"A"
+    )
+    inn = mats.replace("Shop", "Inn").replace('"buy"', '"rent"').replace('"burn"', '"use"')
+    world.write(shop=mats, inn=inn)
+    life.reload()
+    last(life, gateway, "buy")
+    last(life, gateway, "rent")
+    raised = "(Module):\n    version = 2"
+    world.write(shop=mats.replace("(Module):", raised), inn=inn.replace("(Module):", raised))
+    failed = {failed.module: failed for failed in life.reload().failed}
+    assert sorted(failed) == ["inn", "shop"]
+    for module, one in failed.items():
+        assert one.message.startswith(f"table {module}.lamps: ")
+        assert f" Line {one.line + 1}: table {module}.mats: " in one.message
+        assert one.message.count("Add @migrate(Lamp, 1)") == 2
+    life.crash()
+
+
 def test_a_dry_run_tells_all_and_changes_nothing(tmp_path: Path) -> None:
     """Every row is migrated on a copy, in a process of its own."""
     life, gateway = lived(world := CodeWorld(tmp_path))

@@ -359,6 +359,10 @@ def test_a_missing_migration_is_refused_by_name() -> None:
         spec.check(SPEC.schema)
     with pytest.raises(SchemaError, match="to=1"):
         TableSpec("talk.mugs", Mug, 1).check(UP.schema)
+    with pytest.raises(
+        SchemaError, match=r"no migration 1 -> 2, 2 -> 3\..*Add @migrate\(Mug, 1\), @migrate\(Mug, 2\) or"
+    ):
+        TableSpec("talk.mugs", Mug, 3).check(SPEC.schema)
     with pytest.raises(SchemaError, match="no migration"):
         Table[MugV2, str](spec, table(a=Mug()).image())["a"]
 

@@ -15,7 +15,7 @@ import gc
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from statistics import median
@@ -37,8 +37,8 @@ from perdure.live.compiling import Compiler
 from perdure.live.generation import Generation
 from perdure.live.sources import Sources, capture, pack
 from perdure.movement import canary
+from perdure.movement.migrations import Planned, ways_back
 from perdure.movement.migrations import plan as plan_migrations
-from perdure.movement.migrations import ways_back
 from perdure.movement.order import ReloadOrder, check, check_game, check_module
 from perdure.movement.plan import RELOAD, Course
 from perdure.movement.report import (
@@ -58,7 +58,7 @@ from perdure.movement.report import (
     lines,
     refusal_event,
 )
-from perdure.movement.wording import ADMINS_ONLY
+from perdure.movement.wording import ADMINS_ONLY, sentence
 from perdure.ports import Clock, FaultPoint
 
 BODY_DEADLINE_S = 10.0
@@ -290,20 +290,14 @@ class Reloads:
         """The program of a generation; in the build thread.
 
         Raises:
-            GameError: It declares what cannot be, or cannot go on with the rows that are there.
+            GameError: It declares what cannot be, or cannot go on with the rows that are there. One for all tables that
+                the same file declares.
         """
         program = program_from(generation, order.game)
-        for planned in plan_migrations(program.tables, old.tables, self._rows(order)):
-            migration = planned.migration
-            if planned.refused:
-                raise program.blame(migration.table, planned.refused)
-            if migration.destructive and not order.allow_destructive:
-                raise program.blame(
-                    migration.table,
-                    f"table {migration.table}: {migration.what}, in {migration.rows or 'all'} rows, and no migration "
-                    f"leads back. The rows are untouched. Add @migrate(…, to={migration.from_}), or say that it is "
-                    f"meant: perdure reload {order.game} --allow-destructive",
-                )
+        planned = plan_migrations(program.tables, old.tables, self._rows(order))
+        refused = [program.blame(one.migration.table, why) for one in planned if (why := _refusal(one, order))]
+        if refused:
+            raise _in_one(refused)
         return program
 
     def _rows(self, order: ReloadOrder) -> Callable[[str], dict[int, int]]:
@@ -524,6 +518,25 @@ def _settle(done: asyncio.Future[Any], result: Any, error: BaseException | None)
         done.set_result(result)
     else:
         done.set_exception(error)
+
+
+def _refusal(planned: Planned, order: ReloadOrder) -> str:
+    """Why this must not happen to the rows of a table, with what to do; "" if it may."""
+    migration = planned.migration
+    if planned.refused or not migration.destructive or order.allow_destructive:
+        return planned.refused
+    return (
+        f"table {migration.table}: {migration.what}, in {migration.rows or 'all'} rows, and no migration "
+        f"leads back. The rows are untouched. Add @migrate(…, to={migration.from_}), or say that it is "
+        f"meant: perdure reload {order.game} --allow-destructive"
+    )
+
+
+def _in_one(errors: Sequence[GameError]) -> GameError:
+    """The first, and what else is wrong in its file; the builder asks again about the other files."""
+    first, *others = errors
+    more = [f"Line {other.line}: {sentence(other.message)}" for other in others if other.file == first.file]
+    return GameError(" ".join([sentence(first.message), *more]), file=first.file, line=first.line)
 
 
 def _measured(side: list[Running], before: dict[Running, tuple[int, int]]) -> Measured:

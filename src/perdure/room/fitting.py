@@ -79,7 +79,7 @@ def check_rows(
     Raises:
         SchemaError: They cannot.
     """
-    for version in versions:
+    for version in sorted(versions):  # what is missing for the oldest rows is missing for the others, too
         if version > spec.version and back is not None:
             _way_back(spec, back, version)
         elif version != spec.version:

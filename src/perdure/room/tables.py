@@ -150,19 +150,18 @@ class TableSpec:
         """The migrations that lead from rows of `version` to this one.
 
         Raises:
-            SchemaError: One is missing.
+            SchemaError: Some are missing; all of those are named.
         """
         step = 1 if version < self.version else -1
         edges = [(n, n + step) for n in range(version, self.version, step)]
-        for edge in edges:
-            if edge not in self.migrations:
-                raise SchemaError(
-                    f"table {self.name}: stored rows are of version {version}, the code is version {self.version}, and "
-                    f"there is no migration {edge[0]} -> {edge[1]}. The stored rows are untouched. "
-                    f"Add @migrate({self.row.__name__}, {edge[0]}"
-                    + ("" if step == 1 else f", to={edge[1]}")
-                    + ") or run the code that wrote them."
-                )
+        missing = [edge for edge in edges if edge not in self.migrations]
+        if missing:
+            marks = (f"@migrate({self.row.__name__}, {a}" + (")" if step == 1 else f", to={b})") for a, b in missing)
+            raise SchemaError(
+                f"table {self.name}: stored rows are of version {version}, the code is version {self.version}, and "
+                f"there is no migration {', '.join(f'{a} -> {b}' for a, b in missing)}. The stored rows are untouched. "
+                f"Add {', '.join(marks)} or run the code that wrote them."
+            )
         return [self.migrations[edge] for edge in edges]
 
 
