@@ -35,6 +35,7 @@ def test_every_setting_can_be_set() -> None:
     "line",
     [
         *("set trap", "set trap 40", "set trap on", "set warp 40", "set page 3", "set lines 40", "set link"),
+        *("set page", "set lines", "set prop", "set warp", "set strap", "set foo", "set l"),
         *("set colour of door to red", "set prompt %h hp >", "set links on fire", "set wrapp 40 please"),
         *("settle wrap", "", "  ", "say set wrap", "set trap wrap 80", "unset wrap", "setwrap"),
     ],
@@ -51,10 +52,14 @@ def test_every_other_line_is_the_games(line: str) -> None:
         ("set pagger off", "set pager off"),
         ("SET ScreenReadr on", "set screenreader on"),
         ("set colrs 256", "set colors 256"),
+        ("set wrp", "set wrap"),
+        ("set pagr", "set pager"),
+        ("set promt", "set prompt"),
+        ("Set colurs", "set colours"),
     ],
 )
 def test_a_mistyped_setting_is_told_from_what_a_game_sets(line: str, meant: str) -> None:
-    """The name is nearly one of ours, and the value is one of its; nothing changes before it is typed rightly."""
+    """The name is nearly one of ours, and a value is one of its; nothing changes before it is typed rightly."""
     assert answered(line) == f"There is no setting {line.split()[1].lower()}. Did you mean: {meant}\n"
     assert chosen(line, Settings(links=True)) == Settings(links=True)
 

@@ -1,9 +1,9 @@
 """The `set` command: what a player chooses about how text is shown.
 
 The server's own are `set`, `set NAME` and `set NAME VALUE` for the names below, where a value is one word; and a
-mistyped name with a value that would be right (`set wrapp 40`). Every other line that begins with `set` (`set trap`,
-`set colour of door to red`) belongs to the game. While logging in there is no game, and all of them are answered.
-Every setting may be `auto`: as the client says.
+mistyped name, alone (`set wrp`) or with a value that would be right (`set wrapp 40`). Every other line that begins with
+`set` (`set trap`, `set link`, `set colour of door to red`) belongs to the game. While logging in there is no game, and
+all of them are answered. Every setting may be `auto`: as the client says.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ COLUMNS_MAX = 500
 
 NEAR_MIN = 0.8
 """How like a setting a mistyped one must be, while a game is played that may mean it: `wrapp`, not `trap` or `warp`."""
+NEAR_ALONE_MIN = 0.85
+"""The same where no value says that it is one: `wrp`, not `lines` or `prop`."""
 
 _WORD_CHARS_MAX = 40
 """Of a wrong name or value, so much is repeated."""
@@ -167,9 +169,14 @@ def _changed(name: str, word: str, settings: Settings, told: Told) -> Reply:
 
 
 def _near(word: str, value: str) -> str:
-    """The setting that a line of a game's player must mean; "" if it may mean something of the game's."""
-    name = _nearest(word, NEAR_MIN)
-    return name if name and value and SETTINGS[ALIASES.get(name, name)].value(value) is not UNSET else ""
+    """The setting that a line of a game's player must mean; "" if it may mean something of the game's.
+
+    A word alone that begins a setting's name is not mistyped: `link` and `page` are words that a game may have.
+    """
+    name = _nearest(word, NEAR_MIN if value else NEAR_ALONE_MIN)
+    if not value:
+        return "" if name.startswith(word) else name
+    return name if name and SETTINGS[ALIASES.get(name, name)].value(value) is not UNSET else ""
 
 
 def _nearest(word: str, like_min: float) -> str:
