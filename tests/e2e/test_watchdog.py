@@ -12,7 +12,6 @@ from tests.e2e.server import Server, serving, trouble
 from tests.e2e.talk import talking
 
 WELCOME = "Trouble awaits in the pit"
-SKIPPED = "skipped by an operator"
 
 
 @contextmanager
@@ -77,7 +76,7 @@ def test_an_input_that_kills_twice_puts_one_room_aside(tmp_path: Path, command: 
             bob.send("say still here")
             resumed = server.cli("room", "resume", "pit", "--skip-input")
             assert resumed.code == 0, resumed.err
-            ada.wait_for(SKIPPED)
+            ada.wait_for(f'Your line "{command}" was skipped by an operator')
             bob.wait_for('You say, "still here"')
             talk.go_on(rounds=5)
         counts = [line.text for one in (ada, bob) for line in one.seen if line.text.startswith("Count: ")]

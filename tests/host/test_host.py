@@ -11,12 +11,13 @@ from structlog.testing import capture_logs
 
 from perdure.errors import ContractError, StorageError
 from perdure.host.gateways import OUTBOX_BYTES_FULL, OUTBOX_BYTES_MAX, TOO_SLOW
-from perdure.host.host import SKIPPED
+from perdure.host.host import SKIPPED_CHARS_MAX, skipped_text
 from perdure.host.recovery import Damaged
 from perdure.link.gateway import HISTORY_LOST
 from perdure.link.messages import RoomUp
 from perdure.ports import Aside
 from perdure.room.program import Lifecycle
+from perdure.room.record import Event, Input, Join, Resize, Who
 from tests.host.hosting import ANN, BOB, Died, Faults, Gateway, Life, World, began
 
 LINES = [f"line {number}" for number in range(5)]
@@ -287,13 +288,27 @@ def test_a_poisoned_input_is_skipped_and_the_next_is_applied_once(tmp_path: Path
         with pytest.raises(ContractError, match="--skip-input"):
             resume(life)
         assert "hall" in life.owners.all()
-        resume(life, skip_input=True)
+        with capture_logs() as logs:
+            resume(life, skip_input=True)
         assert life.diary()[2:] == ["after"]
-        assert gateway.read[ANN][1:] == [f"{SKIPPED}\n", "after"]
+        skipped = 'Your line "poison" was skipped by an operator, because it stopped the server.\n'
+        assert gateway.read[ANN][1:] == [skipped, "after"]
+        assert "poison" not in str(logs) + str(life.events), "what was typed is the player's own"
+        assert "fault" not in [event["kind"] for event in life.events], "nothing of the game's failed now"
         assert gateway.notices == []
         assert life.owners.all() == {}
         gateway.type("poison, typed again, is an input like any other")
         assert life.diary()[-1].startswith("poison")
+
+
+def test_who_is_skipped_reads_what_was_skipped() -> None:
+    """Not only lines can be: an arrival, a window's size. A long line is cut."""
+    why = "was skipped by an operator, because it stopped the server."
+    assert skipped_text(Event(ANN, 1, 0, Join(Who("ann", "Ann", "player")))) == f"Your arrival {why}"
+    assert skipped_text(Event(ANN, 1, 1, Resize(80, 24))) == f"Something of yours {why}"
+    line = "x" * SKIPPED_CHARS_MAX
+    assert skipped_text(Event(ANN, 1, 1, Input(line))) == f'Your line "{line}" {why}'
+    assert skipped_text(Event(ANN, 1, 1, Input(line + "y"))) == f'Your line "{line[1:]}…" {why}'
 
 
 def test_a_damaged_room_goes_on_where_it_is_good_and_players_are_told(tmp_path: Path) -> None:

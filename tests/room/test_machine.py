@@ -203,7 +203,8 @@ def test_a_skipped_cause_counts_and_runs_no_code() -> None:
     assert room.seats[ANN].applied == 1
     assert outbox(room) == [Text("It was skipped.\n")]
     assert ran.record is not None
-    assert "skipped" in ran.record.faulted
+    assert ran.record.faulted == "ContractError: it was skipped"
+    assert ran.error is None, "nothing of the game's failed, and what the player reads is for no log"
 
 
 # --- seats ---

@@ -30,14 +30,27 @@ from perdure.link.messages import Message
 from perdure.ports import Aside, Clock, FaultPoint, Owner
 from perdure.room.callback import Fault
 from perdure.room.machine import Guard, Ran
-from perdure.room.record import Answered, Cause, Closed, Event, Go, Join, Mailed, Started, TimerFired, Wake
+from perdure.room.record import Answered, Cause, Closed, Event, Go, Input, Join, Mailed, Started, TimerFired, Wake
 from perdure.slot import Slot
 
 PUMPED = 32
 """Held causes that a room runs in one turn of the loop."""
 LINGER_S = 5.0
 """Longest that a host whose rooms have left waits for answers to what they asked."""
-SKIPPED = "Your last input was skipped by an operator, because it stopped the server."
+SKIPPED_CHARS_MAX = 200
+"""Of a line that was skipped, its player reads so much."""
+
+
+def skipped_text(cause: Cause) -> str:
+    """What the player reads whose event was skipped: which one, for there may be others after it. Theirs alone."""
+    what = "Something of yours"
+    match cause:
+        case Event(body=Input(line=line)):
+            cut = line if len(line) <= SKIPPED_CHARS_MAX else f"{line[: SKIPPED_CHARS_MAX - 1]}…"
+            what = f'Your line "{cut}"'
+        case Event(body=Join()):
+            what = "Your arrival"
+    return f"{what} was skipped by an operator, because it stopped the server."
 
 
 class Host:
@@ -247,7 +260,7 @@ class Host:
         began_s = self.ran_s = time.perf_counter()
         if running.skip is not None and running.skip.same_input(identity):
             running.skip = None
-            ran = room.skip(cause, self._clock.now_us(), SKIPPED)
+            ran = room.skip(cause, self._clock.now_us(), skipped_text(cause))
         else:
             ran = room.run(cause, self._clock.now_us())
         running.ticks_ms.append((time.perf_counter() - began_s) * 1e3)

@@ -65,6 +65,9 @@ VETO_BUDGET_S = 0.1
 BRANCH_NUMBERS = 1 << 32
 """How many numbers of effects each branch of a room's history has for itself."""
 
+SKIPPED = "it was skipped"
+"""What the history says of a cause that was booked without running any code."""
+
 Sent = tuple[Output, list[tuple[str, int, int]]]
 """An output and the (session, j, m) that it goes to."""
 
@@ -249,11 +252,14 @@ class Room:
             self.cells[name].redo(key, row)
         return self._book(record, encode_record(record))
 
-    def skip(self, cause: Cause, clock_us: int, why: str) -> Ran:
-        """Book `cause` as a callback that was undone, without running any code."""
+    def skip(self, cause: Cause, clock_us: int, text: str) -> Ran:
+        """Book `cause` as a callback that was undone, without running any code. Whoever caused it reads `text`."""
         self.now_us = max(self.now_us + 1, clock_us)
         self._begin(cause)
-        return self._undone(cause, why, ContractError(why))
+        ran = self._undone(cause, text, ContractError(SKIPPED))
+        if isinstance(cause, Event):  # (a room that cannot start is still one)
+            ran.error = None  # nothing of the game's failed now
+        return ran
 
     def ask_vetoes(self, modules: Iterable[str], clock_us: int) -> list[Vetoed]:
         """What these modules have against it that the program is replaced now; those that raised are among them.
