@@ -235,7 +235,7 @@ def test_reload_is_asked_for_by_name(terminal: Terminal, tavern: Path) -> None:
     assert (report["game"], report["trigger"], report["failed"]) == ("tavern", "command", [])
     wrong = perdure("reload", "tavern.gane", cwd=tavern)
     assert wrong.code == 4
-    assert "no module of tavern 'gane'. Did you mean game?" in wrong.err
+    assert "tavern has no module 'gane'. Did you mean game? It has only game." in wrong.err
     edit(tavern, "def hum", "def hum(")
     broken = perdure("reload", cwd=tavern)
     assert broken.code == 3

@@ -121,8 +121,7 @@ def test_an_unknown_module_is_answered_with_the_nearest() -> None:
     with pytest.raises(ContractError) as caught:
         check_module("tlak", "mud", known)
     assert str(caught.value) == (
-        "no module of mud 'tlak'. Did you mean talk? "
-        "There are creatures.toml, items.weapons, talk. Nothing was changed."
+        "mud has no module 'tlak'. Did you mean talk? It has creatures.toml, items.weapons, talk. Nothing was changed."
     )
 
 

@@ -127,4 +127,4 @@ def check_module(module: str, game: str, known: Collection[str]) -> None:
         ContractError: It has not; the message has the nearest name.
     """
     if module and module not in known:
-        raise ContractError(unknown(f"module of {game}", module, known, [module]))
+        raise ContractError(unknown("module", module, known, [module], of=game))

@@ -65,11 +65,12 @@ def place(module: str, file: str, line: int) -> str:
     return "/".join(parts[-depth:]) + (f":{line}" if line else "")
 
 
-def unknown(kind: str, given: str, known: Collection[str], meant: Collection[str] = ()) -> str:
+def unknown(kind: str, given: str, known: Collection[str], meant: Collection[str] = (), *, of: str = "") -> str:
     """That there is no such thing, the nearest name that there is, and the first of all.
 
     Args:
         meant: What the name may have been meant to be like; `given` itself where this is empty.
+        of: What has it, or would, if it is not the server.
     """
     names = sorted(name for name in known if name)
     words = meant or [given]
@@ -77,6 +78,9 @@ def unknown(kind: str, given: str, known: Collection[str], meant: Collection[str
     likeness, near = max(alike, default=(0.0, ""))
     hint = f" Did you mean {near}?" if likeness >= NAME_LIKE_MIN else ""
     more = ", …" if len(names) > CHOICES_MAX else ""
-    there = "is" if len(names) == 1 else "are"
-    among = f" There {there} {', '.join(names[:CHOICES_MAX])}{more}." if names else " There is none."
-    return f"no {kind} {given!r}.{hint}{among} Nothing was changed."
+    only = len(names) == 1
+    have = ("It has only" if only else "It has") if of else ("The only one is" if only else "There are")
+    none = " It has none." if of else " There is none."
+    among = f" {have} {', '.join(names[:CHOICES_MAX])}{more}." if names else none
+    has = f"{of} has " if of else ""
+    return f"{has}no {kind} {given!r}.{hint}{among} Nothing was changed."
