@@ -101,6 +101,11 @@ def test_a_banner_is_a_text_or_the_name_of_a_text_file(project: Path) -> None:
         ),
         (WORLD.replace("world", '"a room"'), "perdure.toml:5: rooms.a room: 'a room' cannot be an id"),
         ("[rooms]\n", "games: there are no games, so nobody could play"),
+        (
+            '[games]\npath = "mud"\n',
+            "perdure.toml:2: games.path: each game has this of its own; expected it under [games.ID], where ID is",
+        ),
+        ('[games]\nmud = "mud"\n', "perdure.toml:2: games.mud: 'mud' is not a table; expected [games.mud]."),
         ("games = 3\n", "perdure.toml:1: games: 3 is not a table; expected [games]."),
         (
             'games = {mud = {path = "mud", durabilty = "x"}}\n',
@@ -157,6 +162,10 @@ def test_what_lists_of_games_are_told_is_a_free_table(project: Path) -> None:
     ("text", "message"),
     [
         ('[server]\nweb = "host"', "2: server.web: 'host' is not an address. Expected HOST:PORT"),
+        (
+            '[server]\nweb = "0.0.0.0:99999"',
+            "2: server.web: '0.0.0.0:99999' is not an address. Expected HOST:PORT with a port up to 65535, like 127.",
+        ),
         ('[server]\ntelnet = ""', "2: server.telnet: '' is not an address."),
         ('[server]\nproxies = [\n"127.0.0.1",\n"10.1.0.0/8"]', "4: server.proxies[1]: 10.1.0.0/8 has host bits set; "),
         ('[server]\nproxies = ["proxy"]', "2: server.proxies[0]: 'proxy' does not appear to be an IPv4 or IPv6"),
@@ -351,7 +360,9 @@ def test_addresses_are_host_and_port(text: str, host: str, port: int) -> None:
     assert config.parse_address(text) == (host, port)
 
 
-@pytest.mark.parametrize("text", ["", "host", "host:", "host:x", "host:65536", "::1:4000", "host:٣"])
+@pytest.mark.parametrize(
+    "text", ["", "host", "host:", "host:x", "host:65536", f"host:{'9' * 5000}", "::1:4000", "host:٣"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     """The error shows what an address looks like."""
     with pytest.raises(ConfigError, match="HOST:PORT"):

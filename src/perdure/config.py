@@ -23,6 +23,8 @@ FILE_NAME = "perdure.toml"
 STATE_FOLDER = ".perdure"
 """Name of the state folder that belongs to a project, unless another one is named."""
 TELNET_PORT, WEB_PORT = 4000, 8080
+PORT_MAX = 65535
+"""TCP has no higher one."""
 BANNER_BYTES_MAX = 64 * 1024
 
 Durability = Literal["power", "process", "checkpoint", "none"]
@@ -248,9 +250,11 @@ def parse_address(text: str) -> Address:
     """
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    if not port.isascii() or not port.isdigit() or int(port) > 65535 or (":" in host and "[" not in text):
+    is_port = port.isascii() and port.isdigit() and len(port) <= len(str(PORT_MAX)) and int(port) <= PORT_MAX
+    if not is_port or (":" in host and "[" not in text):
         raise ConfigError(
-            f"{text!r} is not an address. Expected HOST:PORT, like 127.0.0.1:{TELNET_PORT} or [::1]:4000."
+            f"{text!r} is not an address. Expected HOST:PORT with a port up to {PORT_MAX}, "
+            f"like 127.0.0.1:{TELNET_PORT} or [::1]:4000."
         )
     return Address(host or "127.0.0.1", int(port))
 
@@ -302,7 +306,7 @@ class _Reader:
         config = Config(
             project=self.file.parent,
             server=self.toml.convert(Server, ("server",)),
-            games=self.toml.convert(dict[str, Game], ("games",)),
+            games=self.games(),
             rooms=self.toml.convert(dict[str, str], ("rooms",)),
             login=self.toml.convert(Login, ("login",)),
             host=self.toml.convert(Host, ("host",)),
@@ -314,6 +318,16 @@ class _Reader:
             mssp=self.mssp(self.toml.convert(dict[str, MsspValue | list[MsspValue]], ("mssp",))),
         )
         return self.checked(config)
+
+    def games(self) -> dict[str, Game]:
+        """[games.ID], each; what is one game's is easily written under [games] itself."""
+        table = self.toml.tables.get("games")
+        for key, value in table.items() if isinstance(table, dict) else ():
+            if key in Game.__struct_fields__ and not isinstance(value, dict):
+                example = "expected it under [games.ID], where ID is the game's name, like [games.mud]"
+                raise self.error(("games", key), "each game has this of its own", example)
+        games: dict[str, Game] = self.toml.convert(dict[str, Game], ("games",))
+        return games
 
     def checked(self, config: Config) -> Config:
         """What types alone cannot say."""
