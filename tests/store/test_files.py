@@ -193,9 +193,9 @@ def test_a_folder_with_other_things_in_it_is_refused_unchanged(path: Path) -> No
 
 
 def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
-    """With the disk's own words."""
+    """With the disk's own words, and with what is true of every command: who makes an account starts no server."""
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StorageError, match="No server was started"):
+    with pytest.raises(StorageError, match=r"exists\. Nothing that was there was changed\."):
         StateDir.open(tmp_path / "file")
 
 

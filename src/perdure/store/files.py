@@ -160,7 +160,7 @@ def close_lock(fd: int | None) -> None:
 
 
 def _failed(path: Path, error: OSError) -> Exception:
-    return storage_error("state:open", f"Opening the state folder {path}", "No server was started.", error)
+    return storage_error("state:open", f"Opening the state folder {path}", "Nothing that was there was changed.", error)
 
 
 def _check_owner(path: Path) -> None:
