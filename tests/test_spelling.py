@@ -2,7 +2,7 @@
 
 import pytest
 
-from perdure.spelling import LIKE_MIN, NAME_LIKE_MIN, meant
+from perdure.spelling import LIKE_MIN, NAME_LIKE_MIN, meant, unaccented
 
 
 @pytest.mark.parametrize(("word", "near"), [("loko", "look"), ("look", "look"), ("xyzzy", ""), ("", "")])
@@ -20,3 +20,12 @@ def test_names_may_be_less_alike_than_words() -> None:
 def test_nothing_is_meant_where_nothing_is_known() -> None:
     """No game, no module: the message says so by itself."""
     assert meant("mud", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("José", "jose"), ("Zoe\u0308", "zoe"), ("Straße", "strasse"), ("Ada", "ada")]
+)
+def test_a_name_is_typed_without_its_accents(name: str, typed: str) -> None:
+    """However they are written; letters that are none of the keyboard's stay."""
+    assert unaccented(name) == typed
+    assert unaccented("Ωμέγα") == "ωμεγα"

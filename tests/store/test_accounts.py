@@ -152,11 +152,22 @@ def test_roles_passwords_and_refusals_of_login_can_be_changed(path: Path) -> Non
         accounts.set_role("ada", "god")
     with pytest.raises(ContractError, match="no role"):
         accounts.create("bob", "h", "god")
-    with pytest.raises(ContractError, match="no account named 'bob'"):
+    with pytest.raises(ContractError, match=r"no account named 'bob'\. Nothing was changed\."):
         accounts.set_disabled("bob", True)
     for id in ("a2", "guest-1", "a1 OR 1=1", ""):
         with pytest.raises(ContractError, match="no account with the id"):
             accounts.password_hash(id)
+
+
+def test_whoever_has_no_keys_for_a_names_accents_is_told_the_name(path: Path) -> None:
+    """And who mistypes it. Only that name itself is changed: Zoe and Zoë may be two."""
+    accounts = SqlAccounts(path)
+    for name in ("José", "Joseph"):
+        accounts.create(name, "h", "player")
+    for typed, name in (("jose", "José"), ("JOSE", "José"), ("Josephh", "Joseph")):
+        with pytest.raises(ContractError, match=f"named '{typed}'; did you mean {name}\\? Nothing was changed"):
+            accounts.set_disabled(typed, True)
+    assert not any(row.disabled for row in accounts.all())
 
 
 def test_an_id_is_never_given_twice(path: Path) -> None:

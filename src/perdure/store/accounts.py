@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from perdure import names
 from perdure.errors import ConfigError, ContractError, StorageError
 from perdure.ports import ROLES, AccountRow
+from perdure.spelling import meant, unaccented
 from perdure.store.database import BUSY_TIMEOUT_S
 
 HEAD = "0002"
@@ -164,8 +165,14 @@ class SqlAccounts:
             connection.execute(accounts.update().where(accounts.c.folded == folded).values(**values))
             row = _row(connection, folded)
         if row is None:
-            raise ContractError(f"There is no account named {name!r}. Nothing was changed.")
+            raise ContractError(f"There is no account named {name!r}{self._meant(name)} Nothing was changed.")
         return row
+
+    def _meant(self, name: str) -> str:
+        """The end of that sentence: whom an operator meant who mistyped a name, or has no keys for its accents."""
+        named = {unaccented(row.name): row.name for row in self.all()}
+        near = meant(unaccented(name), named)
+        return f"; did you mean {named[near]}?" if near else "."
 
     @contextmanager
     def _transaction(self, op: str) -> Iterator[sa.Connection]:

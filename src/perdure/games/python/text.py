@@ -5,9 +5,7 @@ What a client cannot show of a style or a link, its gateway removes.
 
 from __future__ import annotations
 
-import unicodedata
-
-from perdure import markup
+from perdure import markup, spelling
 from perdure.errors import GameError
 from perdure.markup import Colour
 
@@ -41,4 +39,4 @@ def unaccented(name: str) -> str:
 
     It is to look for somebody by, as `players.named` does, and never to tell two apart: Zoe and Zoë are two names.
     """
-    return "".join(char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))
+    return spelling.unaccented(name)
