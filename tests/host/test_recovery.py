@@ -311,7 +311,7 @@ def test_a_living_host_is_not_robbed(tmp_path: Path) -> None:
     life, gateway = began(world)
     with life, world.life() as other:
         assert (other.dead.living, other.dead.journals) == ({"host-1"}, {})
-        assert other.report == {"rooms": 0, "aside": [], "records": 0, "rolled_back": 0}
+        assert other.report == {"rooms": 0, "new": 0, "aside": [], "records": 0, "rolled_back": 0}
         with pytest.raises(Unavailable, match="belongs to the host host-1, which is alive"):
             other.taker().take("hall")
         with pytest.raises(Unavailable):

@@ -1,5 +1,6 @@
 """The event log: numbers, bounds, torn lines, full disks, and how people read it."""
 
+import re
 import resource
 import signal
 from collections.abc import Iterator
@@ -137,6 +138,74 @@ def test_what_is_disabled_reads_how_it_comes_back() -> None:
     assert sentence({**disabled, "command": ""}) == f"inn.die of inn is off: it {back}"
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"rooms": 1, "new": 1}, "host-1 has 1 new room; it took 9.5 ms"),
+        ({"rooms": 2, "new": 2}, "host-1 has 2 new rooms; it took 9.5 ms"),
+        ({"rooms": 1, "new": 0}, "host-1 has 1 room again, 1 record after their bases; it took 9.5 ms"),
+        ({"rooms": 2}, "host-1 has 2 rooms again, 1 record after their bases; it took 9.5 ms"),
+        ({"rooms": 2, "new": 1}, "host-1 has 2 rooms again, 1 of them new, 1 record after their bases; it took 9.5 ms"),
+        ({"rooms": 0, "new": 0, "aside": ["pit", "well"]}, "host-1 has no room; it took 9.5 ms; aside: pit, well"),
+    ],
+)
+def test_a_first_start_does_not_read_as_a_recovery(fields: Event, said: str) -> None:
+    """And one is no plural; events of earlier versions do not say what is new."""
+    event = {"seq": 1, "at": "", "kind": "recovered", "name": "host-1", "records": 1, "aside": [], "all_ms": 9.5}
+    assert sentence({**event, **fields}) == said
+
+
+def kinds_told() -> set[str]:
+    """Every kind that this program's source emits by name, but for what hosts tell each other and for `durable`,
+    which no log has."""
+    folder = Path(events.__file__).parent.parent
+    texts = [
+        file.read_text()
+        for part in ("supervisor", "host", "gateway", "movement")
+        for file in folder.glob(f"{part}/**/*.py")
+    ]
+    found = {kind for text in texts for kind in re.findall(r'emit\("([a-z-]+)"|"kind": "([a-z-]+)"', text)}
+    return {a or b for a, b in found} - {"durable", "step", "mail", "mailed", "came", "answered"}
+
+
+def test_every_kind_has_its_sentence() -> None:
+    """What people read is no list of fields; programs read the fields (`--json`)."""
+    table = Path(__file__).parents[2].joinpath("docs/reference/control.md").read_text().partition("## Events")[2]
+    documented = {kind for row in re.findall(r"^\| (`.+?`) \|", table, re.M) for kind in re.findall("`([a-z-]+)`", row)}
+    assert len(kinds_told()) > 25
+    assert len(documented) > 25
+    assert (kinds_told() | documented) - events.KINDS == set()
+
+
+def test_the_start_and_the_end_of_a_server_are_sentences() -> None:
+    """With lists as people write them."""
+    at = {"seq": 1, "at": ""}
+    assert sentence({**at, "kind": "started", "version": "0.1.0", "pid": 7}) == "Perdure 0.1.0 starts to serve (pid 7)"
+    assert sentence({**at, "kind": "stopping", "reason": "SIGTERM"}) == "the server stops: SIGTERM"
+    assert sentence({**at, "kind": "leftovers", "pids": [7, 8]}).endswith("were ended first (pids 7, 8)")
+    assert sentence({**at, "kind": "events-lost", "count": 1}) == "1 event could not be written here"
+    died = {
+        **at,
+        "kind": "died-executing",
+        "room": "pit",
+        "c": 9,
+        "how": "killed by SIGKILL",
+        "session": "g.1.2",
+        "n": 3,
+    }
+    assert sentence(died).startswith("its host died in callback 9 of room pit on input 3 of session g.1.2 (killed")
+    assert sentence({**died, "n": -1}).startswith("its host died in callback 9 of room pit (killed")
+    assert sentence({**at, "kind": "resumed", "room": "pit", "skipped": True}).endswith(
+        "without the input that stopped its host"
+    )
+
+
+def test_an_event_of_another_form_is_shown_as_it_is() -> None:
+    """A field that is missing, or no number, is no reason to show nothing."""
+    assert sentence({"seq": 1, "at": "", "kind": "recovered", "name": "host-1"}) == "recovered name=host-1"
+    assert sentence({"seq": 1, "at": "", "kind": "events-lost", "count": "x"}) == "events-lost count=x"
+
+
 def test_known_kinds_read_as_sentences() -> None:
     """With the note, where there is one."""
     event = {
@@ -147,5 +216,5 @@ def test_known_kinds_read_as_sentences() -> None:
         "how": "killed by SIGKILL",
         "note": "its sessions end",
     }
-    assert sentence(event) == "gateway killed by SIGKILL. its sessions end"
+    assert sentence(event) == "gateway was killed by SIGKILL. its sessions end"
     assert sentence({"seq": 1, "at": "", "kind": "odd", "a": 1}) == "odd a=1"

@@ -142,6 +142,7 @@ class Host:
         self.programs.prune()
         return {
             "rooms": len(taken),
+            "new": sum(each.new for each in taken),
             "aside": sorted(self.stores.asides.all()),
             "records": sum(each.records for each in taken),
             "rolled_back": sum(each.rolled_back for each in taken),

@@ -50,12 +50,14 @@ class Taken(NamedTuple):
 
     Attributes:
         records: How many were booked on top of its base.
+        new: Whether it has a new state: there was nothing of it to recover.
         rolled_back: Whether acknowledged history may be lost, so that a new branch began.
     """
 
     running: Running
     records: int = 0
     rolled_back: bool = False
+    new: bool = False
 
 
 class Taker:
@@ -234,7 +236,7 @@ class Taker:
         if found is None:  # a new state begins with a base, so that its records have a ground
             self._stores.bases.store(self._stores.bases.capture(room))
             running.based, running.based_s, running.newest_c = True, time.monotonic(), room.c
-            return Taken(running)
+            return Taken(running, new=True)
         for refused in found.refused:
             self._notify({"kind": "base-refused", "room": room.id, "reason": refused})
         running.records = found.records

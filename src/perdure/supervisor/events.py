@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from perdure.movement.wording import counted
 from perdure.supervisor.plain import plain
 
 FILE_NAME = "events.jsonl"
@@ -150,6 +151,10 @@ def _ends_torn(path: Path) -> bool:
         return False
 
 
+def _listed(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
 def _fault(event: Event) -> str:
     """What failed, and where. Events of earlier versions have less of it."""
     said = {key: value for key, value in event.items() if value}
@@ -170,25 +175,64 @@ def _disabled(event: Event) -> str:
     return f"{what} failed {{faults}} times in ten minutes. It comes back when its code changes: mend it, and reload"
 
 
+def _recovered(event: Event) -> str:
+    """What a host took, at its start or from another one that died. Events of earlier versions do not have `new`."""
+    new = event.get("new", 0)
+    if new == event["rooms"] and new:
+        what = "has {rooms:new room}"
+    elif event["rooms"]:
+        what = (
+            "has {rooms:room} again, " + ("{new} of them new, " if new else "") + "{records:record} after their bases"
+        )
+    else:
+        what = "has no room"
+    return f"{{name}} {what}; it took {{all_ms}} ms" + ("; aside: {aside}" if event.get("aside") else "")
+
+
+def _died_executing(event: Event) -> str:
+    cause = " on input {n} of session {session}" if event["n"] >= 0 else ""
+    return (
+        f"its host died in callback {{c}} of room {{room}}{cause} ({{how}}). If it does so again, the room is put aside"
+    )
+
+
+def _resumed(event: Event) -> str:
+    return "room {room} goes on" + (", without the input that stopped its host" if event.get("skipped") else "")
+
+
+def _exited(event: Event) -> str:
+    return "{name} was {how}" if str(event["how"]).startswith("killed") else "{name} {how}"
+
+
 _SENTENCES: Mapping[str, str | Callable[[Event], str]] = {
     "fault": _fault,
     "disabled": _disabled,
     "starting": "{name} starts (pid {pid})",
     "ready": "{name} is ready",
-    "exited": "{name} {how}",
-    "recovered": "{name} has {rooms} rooms again, {records} records after their bases, {all_ms} ms after its start",
+    "exited": _exited,
+    "recovered": _recovered,
+    "died-executing": _died_executing,
+    "started": "Perdure {version} starts to serve (pid {pid})",
+    "leftovers": "processes that were still here were ended first (pids {pids})",
+    "stuck": "processes do not end (pids {pids})",
+    "stop-failed": "{name} did not answer the order to stop, and is killed: {message}",
+    "aside-failed": "room {room} could not be put aside, and the next death on that input tries again: {message}",
+    "control-refused": "a client of the control socket broke the protocol, and was disconnected: {message}",
+    "link-refused": "a host broke the protocol of the link, and was disconnected: {message}",
+    "base-refused": "a base of room {room} cannot be used, and was passed over: {reason}",
+    "events-lost": "{count:event} could not be written here",
     "reloaded": "{text}",
     "reload-failed": "{text}",
     "room-reloaded": "room {room} took the new code that waited for it",
     "room-not-reloaded": "room {room} keeps its old code: {reason}",
     "code-lost": "the stored code {generation} of {game} cannot be used: {reason}",
     "watch-failed": "a saved change of {game} could not be reloaded: {reason}",
-    "canary": "{game}: {moved} of {of} rooms run the new code and are watched for {watch_s} s",
+    "canary": "{game}: the new code runs in {moved} of {of:room}, and is watched for {watch_s} s",
     "copyover-begun": "copyover {id} begins ({trigger})",
     "copyover-phase": "copyover {id}: {phase}",
     "copyover-build": "build: {line}",
-    "copyover-prepared": "{name} has copied {rooms} of {of} rooms",
-    "copyover-canary": "copyover {id}: {moved} of {of} rooms moved first and are watched for {watch_s} s",
+    "copyover-prepared": "{name} has copied {rooms} of {of:room}",
+    "copyover-canary": "copyover {id}: {moved} of {of:room} moved first, and what they do is watched for {watch_s} s",
     "copyover-warning": "copyover {id}: {reason}",
     "copyover-refused": "a copyover was not begun: {reason}",
     "copyover-history": "{reason}",
@@ -197,7 +241,7 @@ _SENTENCES: Mapping[str, str | Callable[[Event], str]] = {
     "room-moved": "{text}",
     "room-move-failed": "{text}",
     "refused": "{player} ({role}) typed {what} in room {room} and may not: nothing happened",
-    "resumed": "room {room} goes on",
+    "resumed": _resumed,
     "discarded": "room {room} begins anew",
     "journal-full": "the journal is full: {reason}",
     "journal-goes-on": "the journal has space again, and everything goes on",
@@ -208,20 +252,33 @@ _SENTENCES: Mapping[str, str | Callable[[Event], str]] = {
     "killed": "{name} was killed: {reason}",
     "sessions-ended": "the gateway's sessions ended",
     "aside": "room {room} is put aside: {reason}",
-    "stopping": "stopping: {reason}",
-    "stopped": "stopped",
+    "stopping": "the server stops: {reason}",
+    "stopped": "the server has stopped",
 }
+
+
+KINDS = frozenset(_SENTENCES)
+"""The kinds that have a sentence. Others are shown with their fields."""
+
+
+class _Said(str):
+    """A field as text; in a template ``{rooms:room}`` counts, as in "1 room"."""
+
+    __slots__ = ()
+
+    def __format__(self, noun: str) -> str:
+        return counted(int(self), noun) if noun else str(self)
 
 
 def sentence(event: Event) -> str:
     """The event for people, on one line that drives no terminal."""
-    fields = {plain(key): plain(value) for key, value in event.items()}
+    fields = {plain(key): _Said(plain(_listed(value))) for key, value in event.items()}
     known = _SENTENCES.get(event["kind"], "")
-    template = known if isinstance(known, str) else known(event)
     try:
+        template = known if isinstance(known, str) else known(event)
         text = template.format_map(fields)
-    except (KeyError, ValueError):
-        text = ""
+    except (KeyError, TypeError, ValueError):  # an event of another version, or of a stranger
+        template = text = ""
     if not text:
         rest = (f"{key}={value}" for key, value in fields.items() if key not in ("seq", "at", "kind"))
         text = " ".join([fields["kind"], *rest])
