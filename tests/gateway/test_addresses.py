@@ -102,7 +102,7 @@ def test_pages_behind_a_proxy_count_under_their_own_addresses(tmp_path: Path) ->
     with running(tmp_path, limits=Limits(proxies=("127.0.0.1",), per_address_max=1)) as world:
         first = through_proxy(world, "192.0.2.7")
         world.wait_until(lambda: addresses(world) == ["192.0.2.7"], "the first is in")
-        assert "1 connections from your address" in is_closed(through_proxy(world, "192.0.2.7"))
+        assert "is 1 connection from your address" in is_closed(through_proxy(world, "192.0.2.7"))
         other = through_proxy(world, "192.0.2.8")
         world.wait_until(lambda: addresses(world) == ["192.0.2.7", "192.0.2.8"], "the other is in")
         first.closes()
@@ -121,7 +121,7 @@ def test_a_page_and_its_files_take_one_place(tmp_path: Path) -> None:
         for path in Site.read().files:
             assert HttpClient(world.web_address, f"GET {path} HTTP/1.1\nHost: localhost\n\n").status == 200
         other = WebClient(world.web_address)
-        assert "1 connections from your address" in other.waits_for("bye")["reason"]
+        assert "is 1 connection from your address" in other.waits_for("bye")["reason"]
         assert other.is_closed() == 4001
         page.closes()
         world.wait_until(lambda: world.asks("status")["connections"] == 0, "both are out")

@@ -403,7 +403,7 @@ def test_a_page_goes_on_where_its_own_dead_connection_fills_the_address(tmp_path
         assert (page.missed, page.refused) == (0, "")
         web.host.tells(joined, 1, "A bar.\n")
         page.sees("A bar.\n")
-        assert "1 connections from your address" in web.page(token="0" * 32).waits_for("bye")["reason"]
+        assert "is 1 connection from your address" in web.page(token="0" * 32).waits_for("bye")["reason"]
         dead.drops()
         web.finish()
 

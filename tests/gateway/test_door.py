@@ -281,7 +281,7 @@ def test_a_web_page_behind_a_proxy_counts_under_the_address_that_it_names() -> N
             assert plays("2001:db8::7") == ("2001:db8::/64", "")
             assert plays("192.0.2.7") == ("192.0.2.7", "")
             address, reason = plays("2001:db8::8")
-            assert "1 connections from your address" in reason
+            assert "There is 1 connection from your address already. Close that one first." in reason
             it.door.left("2001:db8::/64")
             it.door.left(address)
             assert plays("2001:db8::8") == ("2001:db8::/64", "")

@@ -64,3 +64,11 @@ def test_whoever_leaves_gives_back_what_they_took(comers: list[tuple[int, int]])
         it.leave(site(number, of))
     assert len(it) == 0
     assert not it._taken
+
+
+def test_whoever_finds_no_place_is_told_how_many_there_are() -> None:
+    """One is not several, in all of the sentence."""
+    then = "Try again when {} has left."
+    one, two = Full(1, "address").text("player", then), Full(2, "network").text("player", then)
+    assert one == "There is 1 player from your address already. Try again when that one has left."
+    assert two == "There are 2 players from your network already. Try again when one of them has left."

@@ -169,7 +169,7 @@ class Door:
             return ""
         if asks:
             return f"Your {full.whose} asks for very much at once. Load the page again."
-        return f"There are {full.number} connections from your {full.whose} already. Close one of them first."
+        return full.text("connection", "Close {} first.")
 
     # --- proxies ---
 

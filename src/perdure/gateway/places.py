@@ -17,6 +17,17 @@ class Full(NamedTuple):
     number: int
     whose: str
 
+    def text(self, noun: str, then: str) -> str:
+        """What to tell them.
+
+        Args:
+            noun: What there is so much of, in the singular.
+            then: What to do, with a place for which of those.
+        """
+        are, which = ("is", "that one") if self.number == 1 else ("are", "one of them")
+        plural = "" if self.number == 1 else "s"
+        return f"There {are} {self.number} {noun}{plural} from your {self.whose} already. {then.format(which)}"
+
 
 class Places:
     """Who has how many.

@@ -118,7 +118,7 @@ class Players:
         full = self._places.full(client.address)
         if full is None:
             return False
-        text = f"There are {full.number} players from your {full.whose} already. Try again when one of them has left.\n"
+        text = full.text("player", "Try again when {} has left.\n")
         self.dismiss(client, text, bye=text)
         return True
 
