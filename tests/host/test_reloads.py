@@ -258,12 +258,12 @@ def test_rows_that_a_rename_hides_are_told_at_once_and_are_there_again_with_the_
     for renamed in (SHOP.replace("class Shop", "class Store"), SHOP.replace("lamps", "lights")):
         world.write(shop=renamed)
         for dry_run in (True, False):
-            report = life.reload(dry_run=dry_run)
+            report = life.reload("watch", dry_run=dry_run)
             assert report.orphans == [Orphan("hall", "shop.lamps", "row")]
             assert any(line.startswith(LAMP_WAITS) for line in lines(report))
             assert exit_code(report) == EXIT_DONE
-        world.write(shop=SHOP)
-        assert life.reload().orphans == []
+    world.write(shop=SHOP)
+    assert life.reload("watch").orphans == []
     world.write(shop=SHOP.replace("class Shop(Module):", "class Store(Module):\n    stored_as = 'shop'"))
     assert life.reload().orphans == []
     assert last(life, gateway, "burn") == "2 left."

@@ -382,15 +382,15 @@ class Reloads:
     def _rows_without_table(
         self, game: str, old: PythonProgram, program: PythonProgram, trigger: Trigger
     ) -> Iterable[Orphan]:
-        """Rows whose table goes with the old code; all that have none, where somebody asks and no code changes.
+        """Rows whose table the code does not have; where nobody asks, only if it has other tables than the code before.
 
-        So a table that was removed on purpose is not told with each save for ever.
+        So what was removed on purpose is not told with each save for ever.
         """
-        every = program is old and trigger in ("command", "game")
+        if program.tables.keys() == old.tables.keys() and trigger not in ("command", "game"):
+            return
         for running in self._rooms(game):
             for table, cells in running.room.cells.items():
-                hidden = table not in program.tables and (every or table in old.tables)
-                if hidden and (count := sum(cells.versions.values())):
+                if table not in program.tables and (count := sum(cells.versions.values())):
                     yield Orphan(running.room.id, table, "row", count)
 
     # -- rehearsing and trying -----------------------------------------------------------------------

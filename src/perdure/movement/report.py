@@ -109,8 +109,7 @@ class Migration(msgspec.Struct, rename={"from_": "from"}):
 class Orphan(msgspec.Struct):
     """What a room has, and the code has nothing for: timers, answers or questions without handler, rows without table.
 
-    They wait for it. Rows are told of when the code that had their table goes, and when somebody asks and no code
-    changes.
+    They wait for it. Where nobody asked for the reload, rows are told of only if the code has other tables than before.
 
     Attributes:
         handler: Its stored name; of rows that of their table.
