@@ -35,7 +35,7 @@ from perdure.movement.copyover_rules import (
     pauses,
 )
 from perdure.movement.plan import COPYOVER, split_at_commit
-from perdure.movement.report import KEPT_MAX, PauseMs, ReloadReport, Rooms, encode
+from perdure.movement.report import KEPT_MAX, Orphan, PauseMs, ReloadReport, Rooms, encode
 from perdure.movement.room_move_report import RoomMoveReport, line
 from perdure.movement.room_move_report import event as move_event
 from perdure.movement.room_move_report import exit_code as move_exit_code
@@ -118,7 +118,7 @@ def test_people_read_what_happened_what_is_true_and_what_to_do() -> None:
 
 
 def test_a_canary_and_failed_reloads_are_told_with_it() -> None:
-    """Going back is one line; of a reload that failed everything is told, of a clean one what it changed."""
+    """Going back is one line; of a reload that failed everything is told, of a clean one what it changed and hid."""
     canary = CopyoverCanary(20, 60, ["a"], False, "5 faults", watched_s=2.5, back=done(trigger="canary", of=3))
     report = done(outcome="aborted", canary=canary, reloads=[ReloadReport("mud", aborted="it broke")])
     text = "\n".join(lines(report))
@@ -130,6 +130,8 @@ def test_a_canary_and_failed_reloads_are_told_with_it() -> None:
     assert "mud: nothing was changed: it broke." in text
     clean = [ReloadReport("mud", refreshed=["talk"], rooms=Rooms(2)), ReloadReport("chess")]
     assert lines(done(reloads=clean))[1:] == ["mud: talk is new in 2 rooms (longest pause 0.0 ms)."]
+    hidden = ReloadReport("mud", refreshed=["talk"], rooms=Rooms(2), orphans=[Orphan("a", "talk.tales", "row")])
+    assert lines(done(reloads=[hidden]))[2].startswith("1 row of talk.tales in 1 room waits, and nothing is lost: ")
     assert event(report)["report"]["canary"]["back"] is None
 
 

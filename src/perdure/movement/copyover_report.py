@@ -20,6 +20,7 @@ from perdure.movement.report import (
     PauseMs,
     ReloadReport,
     Step,
+    rows_waiting,
     shortened,
 )
 from perdure.movement.report import exit_code as reload_exit_code
@@ -391,3 +392,4 @@ def _reloads(reloads: Sequence[ReloadReport]) -> Iterator[str]:
             yield from told
         elif reload.changed or reload.rooms.swapped:
             yield told[0]
+            yield from rows_waiting(reload)

@@ -291,7 +291,7 @@ def lines(report: ReloadReport) -> list[str]:
         *_waiting(report),
         *_migrations(report),
         *_orphans([orphan for orphan in report.orphans if orphan.kind != "row"]),
-        *_rows([orphan for orphan in report.orphans if orphan.kind == "row"]),
+        *rows_waiting(report),
         *(_warning(warned) for warned in report.warnings),
         *_copyover(report.needs_copyover),
         *_canary(report),
@@ -393,11 +393,12 @@ def _orphans(orphans: Iterable[Orphan]) -> Iterator[str]:
             yield f"{counted(count, kind)} for {handler} in {rooms} {wait} until it is there again, or: --drop-orphans."
 
 
-def _rows(orphans: Iterable[Orphan]) -> Iterator[str]:
-    """A line for each class that tables were stored under: it may be the class that was renamed."""
+def rows_waiting(report: ReloadReport) -> Iterator[str]:
+    """A line for each class under which rows without a table were stored: it may be the class that was renamed."""
     groups: dict[str, list[Orphan]] = {}
-    for orphan in orphans:
-        groups.setdefault(orphan.handler.rpartition(".")[0], []).append(orphan)
+    for orphan in report.orphans:
+        if orphan.kind == "row":
+            groups.setdefault(orphan.handler.rpartition(".")[0], []).append(orphan)
     for stored, group in groups.items():
         rows: Counter[str] = Counter()
         for orphan in group:
