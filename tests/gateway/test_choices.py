@@ -75,7 +75,7 @@ def test_auto_chosen_before_the_login_wins_over_the_account(world: World, host: 
     player = world.player()
     player.types("set screenreader auto", "connect Ada secret1")
     if plays:
-        host.expect(EventSent, body=Resize(80, 24, False, anew=True))
+        host.expect(EventSent, body=Resize(60, 24, False, anew=True))
     else:
         assert not listens(host.joined())
     chosen = Settings(screenreader=None, wrap=60)

@@ -534,6 +534,38 @@ def test_a_taken_over_session_learns_the_new_window(world: World, host: Host) ->
     assert host.expect(EventSent, n=2).body == Resize(80, 25)
 
 
+def test_a_game_has_no_more_room_than_where_its_players_text_wraps(world: World, host: Host) -> None:
+    """What it lays out for the window would be wrapped (FM-7)."""
+    world.account("Ada")
+    player = world.player()
+    player.sends(WILL_NAWS + naws(80, 24))
+    player.types("set wrap 60", "connect ada secret1")
+    join = host.joined().body
+    assert isinstance(join, Join)
+    assert (join.columns, join.rows) == (60, 24)
+    sizes = [
+        ("set wrap 40", 40),
+        ("set wrap off", 80),
+        ("set wrap 100", None),
+        ("set wrap 20", 20),
+        ("set wrap auto", 80),
+    ]
+    for line, columns in sizes:
+        player.types(line)
+        player.sees("wrap is ")
+        if columns is not None:
+            event = host.expect(EventSent)
+            assert event.body == Resize(columns, 24)
+            host.acks(event)
+
+
+def test_where_text_wraps_is_the_width_of_a_client_that_says_none(world: World, host: Host) -> None:
+    """It is all that is known of its window."""
+    player, _ = world.enters(host)
+    player.types("set wrap 100")
+    assert host.expect(EventSent, n=1).body == Resize(100, 24)
+
+
 def test_link_death_ends_after_its_time(tmp_path: Path) -> None:
     """Then the room gets the leave, and the session is forgotten when it acknowledges."""
     with running(tmp_path, link_dead_s=0.01) as world:

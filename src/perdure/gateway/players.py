@@ -289,9 +289,15 @@ class Players:
         return presence is not None and any(type(waiting) is Resize for _, waiting in presence.tail)
 
     def _window(self, session: Session) -> tuple[int, int, bool]:
-        """Columns, rows, and whether the player listens; 80 x 24 if the client does not say."""
+        """Columns, rows, and whether the player listens; 80 x 24 if the client does not say.
+
+        Where the player chose to wrap narrower than the window, a game has no more room than that: what it lays out for
+        the window would be wrapped. A page wraps by itself, whatever was chosen.
+        """
         told = session.told
-        return told.columns or 80, told.rows or 24, session.screenreader
+        wrap = 0 if told.web else session.look.columns
+        columns = told.columns or wrap or 80
+        return min(columns, wrap or columns), told.rows or 24, session.screenreader
 
     def stand(self, session: Session, *, login: bool = False) -> None:
         """Tell a client how things stand, which it could not hear of before; `login`: that it may log in by itself."""

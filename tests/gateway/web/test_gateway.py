@@ -221,6 +221,17 @@ def test_the_prompt_comes_back_for_whoever_wants_it_again(web: Web, by_line: boo
         assert (page.prompt, page.settings["prompt"]) == (prompt, off == "off")
 
 
+def test_a_page_is_as_wide_as_it_says_wherever_its_player_wraps_elsewhere(web: Web) -> None:
+    """It wraps by itself: what was chosen by telnet has no effect there (FM-7)."""
+    row = web.world.account("Ada")
+    web.world.accounts.set_settings(row.id, '{"wrap":40}')
+    page = web.page(columns=100)
+    page.logs_in("Ada", "secret1")
+    joined = web.host.joined().body
+    assert isinstance(joined, Join)
+    assert joined.columns == 100
+
+
 def test_a_choice_before_the_login_leaves_its_question_standing(web: Web) -> None:
     """A page asks for screen-reader mode at any time; the name is still asked for."""
     page = web.page()

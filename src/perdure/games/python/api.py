@@ -78,7 +78,7 @@ class Player:
 
     @property
     def columns(self) -> int:
-        """Width of the player's window in characters; 80 if their client does not say."""
+        """Width of the player's window in characters, or where they wrap if that is less; 80 if nobody says."""
         return self._seat.columns
 
     @property
