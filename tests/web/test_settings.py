@@ -51,7 +51,7 @@ def test_screen_reader_mode_is_the_games_too(ada: Browser) -> None:
 
 
 def test_screen_reader_mode_is_told_from_the_beginning(tab: Callable[..., Browser], name: str) -> None:
-    """A browser where it was chosen says so when it connects; no click is needed."""
+    """A browser where it was chosen says so when it connects; no click is needed. The prompt comes when it ends."""
     ada = tab()
     ada.page.add_init_script("""localStorage.setItem("perdure.settings", '{"screenreader":true}')""")
     ada.opens()
@@ -59,6 +59,9 @@ def test_screen_reader_mode_is_told_from_the_beginning(tab: Callable[..., Browse
     ada.sees("The Street")
     expect(ada.page.locator("#place-name")).to_have_text("The Street")
     expect(ada.page.locator("#prompt")).to_be_hidden()
+    ada.types("set screenreader off")
+    expect(ada.page.locator("#prompt")).to_have_text("20 hp> ")
+    expect(ada.page.locator("#prompt")).to_be_visible()
 
 
 def test_the_systems_wishes_hold_until_the_player_chooses(tab: Callable[..., Browser]) -> None:
