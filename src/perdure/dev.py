@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ ALONE = "This server is one process (perdure dev): it has no second host. Start 
 NEED_A_SUPERVISOR = ("copyover", "copyover.status", "copyover.cancel", "copyover.history", "host.start", "host.stop",
                      "room.move")  # fmt: skip
 
-GATEWAY = "gateway"
-"""The gateway's name is the same as under `perdure run`: its sessions of before are told gone by the epoch."""
+GATEWAY, HOST = "gateway", "host-1"
+"""Names as under `perdure run`. The gateway's sessions of before are told gone by the epoch."""
 
 
 class Dev:
@@ -117,7 +118,7 @@ class Dev:
             slot=Slot(Slot.create()),
             fault=faults,
             link_path=folder.address(LINK_SOCKET),
-            notify=self._notify,
+            notify=partial(self._notify, HOST),
             stop=self._fail,
             ask=_nobody_to_ask,
         )
@@ -131,7 +132,7 @@ class Dev:
             link=link,
             name=GATEWAY,
             epoch=SqliteOwners(self._state.owners_file).gateway_epoch(GATEWAY),
-            emit=self._notify,
+            emit=partial(self._notify, GATEWAY),
             fault=faults,
         )
         asking = ControlSocket(self._handlers(gateway, host), self._events)
@@ -154,7 +155,7 @@ class Dev:
 
         async def report(_: dict[str, Any]) -> Any:
             kernel = measured(os.getpid(), self._started_s)
-            names = ("supervisor", GATEWAY, "host-1")  # three parts of one process
+            names = ("supervisor", GATEWAY, HOST)  # three parts of one process
             processes = [{"name": name, "state": "running", "build": self._build.number, **kernel} for name in names]
             return status(
                 self._config,
@@ -192,14 +193,14 @@ class Dev:
         return {**host_methods(host), **gateway_methods(gateway), **own, **refused}
 
     def _refuse_copyover(self) -> None:
-        self._notify({"kind": "copyover-refused", "by": "SIGUSR1", "reason": ALONE})
+        self._notify(HOST, {"kind": "copyover-refused", "by": "SIGUSR1", "reason": ALONE})
 
-    def _notify(self, event: Event) -> None:
+    def _notify(self, name: str, event: Event) -> None:
         kind = str(event.get("kind", "unnamed"))
         if kind == "durable":
             return  # a supervisor's business
-        fields = {key: value for key, value in event.items() if key != "kind"}
-        self._say(sentence(self._events.emit(kind, **fields)))
+        fields = {key: value for key, value in event.items() if key not in ("kind", "name")}
+        self._say(sentence(self._events.emit(kind, name=name, **fields)))
 
     def _fail(self, reason: str) -> None:
         self._say(f"The host cannot go on: {plain(reason)}")

@@ -138,11 +138,12 @@ def test_a_new_game_is_played_and_stopped(terminal: Terminal) -> None:
 
 
 def test_commands_work_on_both_ways_of_serving(terminal: Terminal, tavern: Path) -> None:
-    """`dev` answers on the same control socket, with the same fields."""
+    """`dev` answers on the same control socket, with the same fields, and tells the same events."""
     status = perdure("status", "--json", "--detail", cwd=tavern).json
     assert [process["name"] for process in status["processes"]] == ["supervisor", "gateway", "host-1"]
     assert [room["id"] for room in status["rooms"]] == ["main"]
     assert perdure("version", "--json", cwd=tavern).json["build"] == status["build"]
+    assert "host-1 has 1 new room; it took" in perdure("events", cwd=tavern).out
     assert perdure("room", "show", "main", cwd=tavern).code == 0
     assert perdure("log-level", "debug", cwd=tavern).code == 0
     assert perdure("stop", cwd=tavern).code == 0
