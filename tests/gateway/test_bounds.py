@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from perdure.gateway.client import IGNORED_BYTES_MAX, READ_BYTES
+from perdure.gateway.client import IGNORED_BYTES_MAX, READ_BYTES, Client
 from perdure.gateway.limits import Limits
 from perdure.gateway.wire import LINE_BYTES_MAX
 from perdure.link.gateway import TAIL_EVENTS_MAX
@@ -42,6 +42,19 @@ def gmcp(message: bytes) -> bytes:
 def size(columns: int, rows: int) -> bytes:
     """The client's window, as NAWS says it."""
     return b"\xff\xfa\x1f" + columns.to_bytes(2, "big") + rows.to_bytes(2, "big") + b"\xff\xf0"
+
+
+def sizes_of_reads(client: Client) -> list[int]:
+    """How much each read of the client brings, from here on."""
+    taken: list[int] = []
+    receive = client.wire.receive
+
+    def counted(data: bytes) -> Any:
+        taken.append(len(data))
+        return receive(data)
+
+    client.wire.receive = counted  # type: ignore[method-assign]
+    return taken
 
 
 def waiting(world: World) -> int:
@@ -118,14 +131,7 @@ def test_who_sends_much_that_is_no_line_is_not_read_on(tmp_path: Path, aside: by
     with running(tmp_path, limits=at_once(3)) as world:
         player = world.player()
         (client,) = world.gateway.clients
-        taken: list[int] = []
-        receive = client.wire.receive
-
-        def counted(data: bytes) -> Any:
-            taken.append(len(data))
-            return receive(data)
-
-        client.wire.receive = counted  # type: ignore[method-assign]
+        taken = sizes_of_reads(client)
         player.sends(WILL_NAWS + DO_GMCP)
         world.wait_until(lambda: sum(taken) == 6, "the start is read")
         player.sends(aside * (60_000 // len(aside)))
@@ -297,14 +303,7 @@ def test_a_turn_takes_no_more_from_a_client_than_its_longest_line(world: World) 
     """Whoever floods the gateway with the smallest messages costs the others a millisecond each time (FM-82)."""
     player = world.player()
     (client,) = world.gateway.clients
-    taken: list[int] = []
-    receive = client.wire.receive
-
-    def counted(data: bytes) -> Any:
-        taken.append(len(data))
-        return receive(data)
-
-    client.wire.receive = counted  # type: ignore[method-assign]
+    taken = sizes_of_reads(client)
     player.sends(b"\xff\xf1" * 50_000)
     world.wait_until(lambda: sum(taken) == 100_000, "all of it is read")
     assert max(taken) <= LINE_BYTES_MAX

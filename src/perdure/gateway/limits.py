@@ -74,3 +74,8 @@ class Limits(msgspec.Struct, frozen=True):
 def network(address: str) -> str:
     """The /48 in which an IPv6 /64 is; "" for an IPv4 address."""
     return str(ipaddress.IPv6Network(address, strict=False).supernet(new_prefix=48)) if ":" in address else ""
+
+
+def books(address: str) -> list[str]:
+    """What is counted for an address is counted under these: the address, and its network if it has one."""
+    return [address, wide] if (wide := network(address)) else [address]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from perdure.gateway.limits import NETWORK_SHARE, Limits, network
+from perdure.gateway.limits import NETWORK_SHARE, Limits, books, network
 
 NETWORK_PART = 4
 """However much one address may have, a network has at most this part of all places: it cannot keep others out."""
@@ -59,16 +59,12 @@ class Places:
     def take(self, address: str) -> None:
         """One more came from there."""
         self._here += 1
-        self._taken.update(_books(address))
+        self._taken.update(books(address))
 
     def leave(self, address: str) -> None:
         """One from there is gone."""
         self._here -= 1
-        for each in _books(address):
+        for each in books(address):
             self._taken[each] -= 1
             if self._taken[each] <= 0:
                 del self._taken[each]
-
-
-def _books(address: str) -> list[str]:
-    return [each for each in (address, network(address)) if each]

@@ -15,10 +15,11 @@ What is counted for an address is counted for its network as well, which may hav
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
-from perdure.gateway.limits import NETWORK_SHARE, Limits, network
+from perdure.gateway.limits import NETWORK_SHARE, Limits, books, network
 
 DELAY_S_MAX = 60.0
 FORGET_S = 900.0
@@ -29,6 +30,8 @@ ARREARS_S_MAX = 10.0
 of 4 KiB from each of its connections in that time."""
 SLACK = 1e-3
 """Of the time for one: sums of floats are never exact, and a wait of nothing would be waited for."""
+
+Value = TypeVar("Value")
 
 
 class Failures(msgspec.Struct):
@@ -67,17 +70,17 @@ class Throttle:
         """How long until the next try of this key counts; 0 if it may be made now."""
         if not self.limited(key):
             return 0.0
-        wide_s = self._wait_s(self._network(key), self.free * NETWORK_SHARE, now_s)
-        return max(self._wait_s(key, self.free, now_s), wide_s)
+        frees = (self.free, self.free * NETWORK_SHARE)
+        return max(self._wait_s(each, free, now_s) for each, free in zip(self._books(key), frees, strict=False))
 
     def failed(self, key: str, now_s: float) -> None:
         """Book a failed try."""
-        for each in filter(None, (key, self._network(key))):
+        for each in self._books(key):
             self._book(each, now_s)
 
     def forgive(self, key: str, count: int) -> None:
         """Take back so many of the key's failures."""
-        for each in filter(None, (key, self._network(key))):
+        for each in self._books(key):
             if (failures := self.state.get(each)) is not None:
                 failures.count -= count
                 if failures.count <= 0:
@@ -88,8 +91,8 @@ class Throttle:
         failures = self.state.pop(key, None)
         return failures.count if failures is not None else 0
 
-    def _network(self, key: str) -> str:
-        return network(key) if self._addresses else ""
+    def _books(self, key: str) -> list[str]:
+        return books(key) if self._addresses else [key]
 
     def _wait_s(self, key: str, free: int, now_s: float) -> float:
         failures = self.state.get(key)
@@ -99,11 +102,9 @@ class Throttle:
         return max(0.0, delay_s - (now_s - failures.last_s))
 
     def _book(self, key: str, now_s: float) -> None:
-        before = self.state.pop(key, None)  # popped, so that the dict's order is the failures' order
+        before = self.state.get(key)
         stale = before is None or now_s - before.last_s > self._forget_s
-        self.state[key] = Failures(1 if stale or before is None else before.count + 1, now_s)
-        while len(self.state) > KEYS_MAX:
-            del self.state[next(iter(self.state))]
+        _book_last(self.state, key, Failures(1 if stale or before is None else before.count + 1, now_s))
 
 
 class Rates:
@@ -142,13 +143,15 @@ class Rates:
         early_s = max(free_s, wide_free_s) - now_s - self._burst_s
         is_early = early_s > self._slack_s
         if taken or not is_early:
-            self._book(address, free_s)
+            _book_last(self.state, address, free_s)
             if wide:
-                self._book(wide, wide_free_s)
+                _book_last(self.state, wide, wide_free_s)
         return early_s if is_early else 0.0
 
-    def _book(self, key: str, free_s: float) -> None:
-        self.state.pop(key, None)  # popped, so that the dict's order is that of the last ones
-        self.state[key] = free_s
-        while len(self.state) > KEYS_MAX:
-            del self.state[next(iter(self.state))]
+
+def _book_last(state: dict[str, Value], key: str, value: Value) -> None:
+    """Book a key as the last one; those that were booked longest ago give way."""
+    state.pop(key, None)  # popped, so that the dict's order is that in which they were booked
+    state[key] = value
+    while len(state) > KEYS_MAX:
+        del state[next(iter(state))]
